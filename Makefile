@@ -1,0 +1,38 @@
+# Two commands for a newcomer: `make demo` and `make test`. Both build what they need.
+
+PYTHON ?= python3
+UV := .tools/bin/uv
+BIN := .venv/bin
+
+.PHONY: demo test lint clean
+
+demo: .venv/.demo
+	$(BIN)/python examples/mortgage/demo.py
+
+test: .venv/.dev
+	$(BIN)/python -m pytest -n auto
+
+lint: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+$(UV):
+	$(PYTHON) -m venv .tools
+	.tools/bin/pip install --quiet uv
+
+.venv/.demo: pyproject.toml uv.lock | $(UV)
+	$(UV) sync --frozen --compile-bytecode --inexact --no-dev --extra demo --python $(PYTHON)
+	touch $@
+
+.venv/.dev: pyproject.toml uv.lock | $(UV)
+	$(UV) sync --frozen --compile-bytecode --python $(PYTHON)
+	touch $@ .venv/.demo
+
+clean:
+	rm -rf .venv .tools examples/*/build examples/*/.holdfast
+
+.PHONY: docs
+docs: .venv/.dev
+	$(BIN)/python docs/generate.py

@@ -1,0 +1,85 @@
+"""Appetite documents: limits in YAML, and the default that ships with the package."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from holdfast.documents import Section, parse_document, read_text
+from holdfast.domain.appetite import Appetite, Basis, Limit, Tier
+from holdfast.domain.schema import Task
+
+DEFAULT = "default_appetite.yaml"
+
+
+def _one_or_more(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+class LimitSection(Section):
+    """One limit."""
+
+    measure: str
+    at_most: float | None = None
+    at_least: float | None = None
+    basis: Basis = Basis.ESTIMATE
+    sample: int = Field(default=1, ge=0)
+    scope: dict[str, str | int | float | bool] = {}
+    tiers: Annotated[list[Tier], BeforeValidator(_one_or_more)] = list(Tier)
+    tasks: Annotated[list[Task], BeforeValidator(_one_or_more)] = list(Task)
+    why: str = Field(min_length=1)
+    owner: str = ""
+    required: bool = True
+
+    @model_validator(mode="after")
+    def _bounded(self) -> LimitSection:
+        if self.at_most is None and self.at_least is None:
+            raise ValueError("a limit needs `at_most` or `at_least`")
+        return self
+
+    def record(self) -> Limit:
+        """The domain record."""
+        return Limit(
+            measure=self.measure,
+            why=self.why,
+            minimum=self.at_least,
+            maximum=self.at_most,
+            basis=self.basis,
+            sample=self.sample,
+            scope=tuple(sorted((name, str(value)) for name, value in self.scope.items())),
+            tiers=tuple(self.tiers),
+            tasks=tuple(self.tasks),
+            owner=self.owner,
+            required=self.required,
+        )
+
+
+class AppetiteDocument(Section):
+    """The whole document."""
+
+    name: str
+    version: str
+    approved_by: str
+    evidence_days: int = Field(default=90, ge=1)
+    limits: list[LimitSection] = []
+
+    def record(self) -> Appetite:
+        """The domain record."""
+        return Appetite(
+            name=self.name,
+            version=self.version,
+            approved_by=self.approved_by,
+            limits=tuple(limit.record() for limit in self.limits),
+            evidence_days=self.evidence_days,
+        )
+
+
+def read_appetite(path: Path | None) -> Appetite:
+    """The appetite in the YAML file at `path`; the default that ships with the package where `path` is None."""
+    if path is None:
+        text = files("holdfast").joinpath(DEFAULT).read_text(encoding="utf-8")
+        return parse_document(text, AppetiteDocument, DEFAULT).record()
+    return parse_document(read_text(path), AppetiteDocument, path.name).record()

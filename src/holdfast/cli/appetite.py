@@ -1,0 +1,54 @@
+"""`holdfast appetite`: the limits, and why each is what it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from holdfast.cli.entrance import JSON_OPTION, Exit, command, print_json
+
+app = typer.Typer(help="The limits that a release is held to.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.callback()
+def _root() -> None:
+    """The limits that a release is held to."""
+
+
+@app.command("explain")
+@command
+def explain(
+    appetite: Path | None = typer.Argument(None, help="An appetite document; the default one if not given."),
+    tier: str | None = typer.Option(None, help="Only the limits that bind this tier: minimal, limited or high."),
+    as_json: bool = JSON_OPTION,
+) -> Exit:
+    """Say what each limit is, what it measures, why it is what it is, and who answers for it.
+
+    Example: holdfast appetite explain --tier high
+    """
+    from holdfast import canonical
+    from holdfast.appetite import read_appetite
+    from holdfast.domain.appetite import Tier
+    from holdfast.domain.errors import FixInput
+    from holdfast.plugins import find_probes
+    from holdfast.settings import read_settings
+
+    record = read_appetite(appetite)
+    if tier is not None and tier not in list(Tier):
+        raise FixInput("appetite.tier", f"There is no tier {tier!r}.", f"There are: {', '.join(Tier)}.")
+    limits = record.limits if tier is None else record.binding(Tier(tier))
+    measures = {m.id: m for spec in find_probes(read_settings().plugins) for m in spec.measures}
+    if as_json:
+        rows = [
+            {**canonical.plain(limit), "title": measures[limit.measure].title if limit.measure in measures else None}
+            for limit in limits
+        ]
+        print_json({**canonical.plain(record), "digest": canonical.digest(record), "limits": rows})
+    else:
+        from rich.console import Console
+
+        from holdfast.reports.terminal import render_appetite
+
+        Console().print(render_appetite(record, limits, measures))
+    return Exit.PASS

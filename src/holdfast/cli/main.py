@@ -1,0 +1,47 @@
+"""`holdfast`: the commands, one file each. Heavy libraries load inside them, so that help is instant."""
+
+from __future__ import annotations
+
+import typer
+
+from holdfast.cli import appetite, check, explain, init, probes, scan, verify
+from holdfast.version import __version__
+
+app = typer.Typer(
+    name="holdfast",
+    help="Attack a model release, hold it to the risk appetite, and prove the verdict.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"holdfast {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    """Attack a model release, hold it to the risk appetite, and prove the verdict.
+
+    Exit codes of every command: 0 pass, 1 breach, 2 error, 3 inconclusive.
+    """
+
+
+app.command("init")(init.init)
+app.command("check")(check.check)
+app.command("scan")(scan.scan)
+app.command("probes")(probes.probes)
+app.command("explain")(explain.explain)
+app.command("verify")(verify.verify)
+app.add_typer(appetite.app, name="appetite")
+
+
+def run() -> None:
+    """The console script."""
+    app()

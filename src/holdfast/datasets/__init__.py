@@ -1,0 +1,1 @@
+"""Reading tables, column roles, feature constraints, and the one matrix form that probes and targets exchange."""

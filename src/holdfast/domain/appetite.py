@@ -1,0 +1,76 @@
+"""Appetite: how much risk the organisation accepts, as versioned limits on measures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from holdfast.domain.measure import Measurement
+from holdfast.domain.schema import Task
+
+
+class Tier(StrEnum):
+    """How much a wrong decision can cost the people it is about."""
+
+    MINIMAL = "minimal"
+    LIMITED = "limited"
+    HIGH = "high"
+
+
+class Basis(StrEnum):
+    """Which end of an interval the limit looks at.
+
+    `ESTIMATE`: the point value. `WORST`: the worse end must keep the limit too (a leak is to be ruled out).
+    `PROVEN`: breached only when even the better end is beyond it (a difference between groups must be shown).
+    """
+
+    ESTIMATE = "estimate"
+    WORST = "worst"
+    PROVEN = "proven"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One limit: `measure` at least `minimum` and at most `maximum`, on a sample of `sample` or more.
+
+    It binds systems of these `tiers` whose models answer these `tasks`. `scope` restricts it to measurements with these
+    (name, value) pairs. `why` says why the number is what it is;
+    `owner` answers for it. A `required` limit without a measurement makes the verdict Inconclusive; an optional one is
+    only judged where it was measured (a fairness limit where no protected attribute is stored).
+    """
+
+    measure: str
+    why: str
+    minimum: float | None = None
+    maximum: float | None = None
+    basis: Basis = Basis.ESTIMATE
+    sample: int = 1
+    scope: tuple[tuple[str, str], ...] = ()
+    tiers: tuple[Tier, ...] = (Tier.MINIMAL, Tier.LIMITED, Tier.HIGH)
+    tasks: tuple[Task, ...] = (Task.BINARY, Task.MULTICLASS, Task.REGRESSION)
+    owner: str = ""
+    required: bool = True
+
+    def __post_init__(self) -> None:
+        if self.minimum is None and self.maximum is None:
+            raise ValueError(f"the limit on {self.measure} needs a minimum or a maximum")
+
+    def covers(self, measurement: Measurement) -> bool:
+        """Whether this limit speaks about that measurement."""
+        return measurement.measure == self.measure and set(self.scope) <= set(measurement.scope)
+
+
+@dataclass(frozen=True, slots=True)
+class Appetite:
+    """A versioned set of limits, the body that approved it, and for how many days evidence stays fresh."""
+
+    name: str
+    version: str
+    approved_by: str
+    limits: tuple[Limit, ...]
+    evidence_days: int = 90
+
+    def binding(self, tier: Tier, task: Task | None = None) -> tuple[Limit, ...]:
+        """The limits that bind a system of this tier whose model answers this task; without a task, whatever it is."""
+        bound = (limit for limit in self.limits if tier in limit.tiers)
+        return tuple(limit for limit in bound if task is None or task in limit.tasks)

@@ -1,0 +1,50 @@
+"""Errors, named by what the caller can do about them.
+
+A failed gate is a value (`Verdict`), never an error. Every error says what happened and what to do next; entrances
+translate them once, at their edge.
+"""
+
+from __future__ import annotations
+
+
+class HoldfastError(Exception):
+    """Base of all errors that Holdfast raises on purpose.
+
+    `code` is stable and greppable (``manifest.unknown-key``), `message` says what happened, `hint` what to do next.
+    """
+
+    def __init__(self, code: str, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+    def __reduce__(self) -> tuple[type[HoldfastError], tuple[str, str, str]]:
+        return type(self), (self.code, self.message, self.hint)
+
+
+class FixInput(HoldfastError):
+    """What was given cannot be used: mend the file, flag or value that the hint names."""
+
+
+class RefusedArtifact(HoldfastError):
+    """A file would run code, or cannot be shown not to: do not load it; obtain it in a safe format."""
+
+
+class ModelFailed(HoldfastError):
+    """The model under test crashed, hung, ran out of memory or answered in the wrong shape."""
+
+
+class Unavailable(HoldfastError):
+    """Something outside (upstream, disk, optional library) is missing now: provide it, then run the same again."""
+
+
+class Tampered(HoldfastError):
+    """A sealed record does not verify: stop trusting it, keep a copy, find out who changed it."""
+
+
+class BudgetSpent(HoldfastError):
+    """A probe asked the target more often than it was allowed to."""

@@ -1,0 +1,159 @@
+"""The main trip: from a manifest to a verdict that anyone can verify.
+
+digests → artefact scan (before anything is loaded) → plan → probes side by side → sealed evidence → verdict → ledger →
+reports. What a probe found is kept by the digests of all that it depends on, so an interrupted run goes on where it was
+and an unchanged release is not attacked twice.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from importlib import metadata
+
+from holdfast import canonical
+from holdfast.compute import side_by_side
+from holdfast.domain.evidence import Done, Environment, Evidence
+from holdfast.domain.run import Receipt, Run
+from holdfast.domain.verdict import judge, timestamp
+from holdfast.flows.attack import Attack, Request, Watcher, card, choose, job_memory
+from holdfast.flows.seal import SEALED, seal_run
+from holdfast.ledger.bundle import PROOF, ledger_entry, same_verdict
+from holdfast.ports import Cache, Clock, Ledger, Signer
+from holdfast.probes.contract import ProbeSpec
+from holdfast.settings import Settings
+from holdfast.storage.runs import RECORD, RunFolders
+from holdfast.version import __version__
+
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "pandas",
+    "pyarrow",
+    "joblib",
+    "xgboost",
+    "lightgbm",
+    "onnxruntime",
+    "skops",
+)
+
+Renderer = Callable[[Run], bytes]
+
+
+@dataclass(frozen=True)
+class House:
+    """What the trip needs from outside; `holdfast.wiring` builds it. `renderers` maps a report's file name to it."""
+
+    settings: Settings
+    clock: Clock
+    signer: Signer
+    ledger: Ledger
+    cache: Cache
+    runs: RunFolders
+    probes: tuple[ProbeSpec, ...]
+    renderers: Mapping[str, Renderer]
+
+
+def check(request: Request, house: House, watcher: Watcher) -> Run:
+    """Take the whole trip. The returned run lies complete in its folder and stands in the ledger."""
+    attack = Attack(
+        request=request,
+        settings=house.settings,
+        clock=house.clock,
+        cache=house.cache,
+        watcher=watcher,
+        probes=choose(request, house.probes),
+        materials=request.release.materials(),
+    )
+    evidence = _gather(attack, house)
+    watcher.doing("judging and sealing")
+    return _commit(_judged(evidence, request, house), house, watcher)
+
+
+def _gather(attack: Attack, house: House) -> Evidence:
+    """All outcomes as one record. Its time is that of its oldest measurement."""
+    timed = list(attack.outcomes())
+    times = [t.taken_at for t in timed if isinstance(t.outcome, Done)]
+    outcomes = tuple(sorted((t.outcome for t in timed), key=lambda outcome: outcome.probe))
+    seen = {m.measure for outcome in outcomes if isinstance(outcome, Done) for m in outcome.measurements}
+    manifest = attack.request.release.manifest
+    return Evidence(
+        system=manifest.system.name,
+        release=attack.digest,
+        materials=attack.materials,
+        schema=attack.plan.schema,
+        probes=tuple(card(spec) for spec in attack.probes),
+        outcomes=outcomes,
+        measures=tuple(measure for spec in attack.probes for measure in spec.measures if measure.id in seen),
+        environment=_environment(attack, house),
+        effort=attack.request.effort,
+        seed=manifest.seed,
+        taken_at=min(times, default=timestamp(house.clock())),
+    )
+
+
+def _environment(attack: Attack, house: House) -> Environment:
+    versions = []
+    for name in PACKAGES:
+        try:
+            versions.append((name, metadata.version(name)))
+        except metadata.PackageNotFoundError:
+            continue
+    return Environment(
+        holdfast=__version__,
+        python=platform.python_version(),
+        platform=f"{platform.system()} {platform.machine()}",
+        packages=tuple(versions),
+        protections=attack.plan.protections,
+        workers=side_by_side(house.settings, job_memory(attack.probes)),
+        memory_mb=house.settings.memory_mb,
+    )
+
+
+def _judged(evidence: Evidence, request: Request, house: House) -> Run:
+    """The evidence held against the appetite, now."""
+    system = request.release.manifest.system.record()
+    digest = canonical.digest(evidence)
+    verdict = judge(
+        evidence,
+        request.appetite,
+        tier=system.tier,
+        now=house.clock(),
+        evidence_digest=digest,
+        appetite_digest=canonical.digest(request.appetite),
+    )
+    return Run(
+        id=digest.removeprefix("sha256:")[:12],
+        system=system,
+        evidence=evidence,
+        evidence_digest=digest,
+        appetite=request.appetite,
+        verdict=verdict,
+        key=house.signer.public_bytes().hex(),
+    )
+
+
+def _commit(run: Run, house: House, watcher: Watcher) -> Run:
+    """Enter the verdict in the ledger, then publish the run's folder; a folder that says the same is left as it is."""
+    index = house.ledger.append([ledger_entry(run.verdict)])[0]
+    size, root = house.ledger.head()
+    run = replace(run, receipt=Receipt(origin=house.ledger.origin, index=index, size=size, root=root))
+    run = replace(run, files=tuple((name, name) for name in (*house.renderers, *SEALED)))
+    if _stands(run, house):
+        return run
+    watcher.doing("writing the reports")
+    files = {name: render(run) for name, render in house.renderers.items()}
+    files |= seal_run(run, house.signer) | {PROOF: house.ledger.proof(index), RECORD: canonical.encode(run)}
+    house.runs.save(run.id, files)
+    return run
+
+
+def _stands(run: Run, house: House) -> bool:
+    """Whether the run already lies in its folder with the same verdict for the same reasons."""
+    record = house.runs.read(run.id, RECORD)
+    if record is None:
+        return False
+    earlier = canonical.decode(Run, record)
+    return same_verdict(earlier.verdict, run.verdict) and earlier.key == run.key and earlier.system == run.system

@@ -1,0 +1,91 @@
+"""What flows and probes ask for, as Protocols. Adapters in the rooms beside implement them; `wiring` picks which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from holdfast.domain.schema import Task
+
+FloatMatrix = NDArray[np.float64]
+Vector = NDArray[np.float64] | NDArray[np.int64]
+
+Progress = Callable[[float, str], None]
+"""Called with the share done (0 to 1) and a few words on what is happening."""
+
+
+@runtime_checkable
+class Target(Protocol):
+    """How code reaches the model under test.
+
+    Rows are float64 matrices of shape (n, features) in schema order: numbers as they are, categories as codes (see
+    `Feature`), NaN for missing. Answers are checked: wrong shape, NaN or a dead worker raise `ModelFailed`.
+    """
+
+    @property
+    def task(self) -> Task:
+        """What the model answers."""
+
+    @property
+    def gives_scores(self) -> bool:
+        """Whether `scores` works (always True for regression, where it returns the prediction)."""
+
+    @property
+    def queries(self) -> int:
+        """Rows asked about so far."""
+
+    def predict(self, rows: FloatMatrix) -> Vector:
+        """Decisions: class codes, int64 of shape (n,); for regression the value, float64 of shape (n,)."""
+
+    def scores(self, rows: FloatMatrix) -> FloatMatrix:
+        """Class probabilities, float64 of shape (n, classes), rows summing to 1; regression: shape (n, 1)."""
+
+
+class Clock(Protocol):
+    """The time, so that tests can set it."""
+
+    def __call__(self) -> datetime:
+        """Now, aware, UTC."""
+
+
+class Ledger(Protocol):
+    """An append-only log that a stranger can verify. `origin` names it."""
+
+    origin: str
+
+    def append(self, entries: Sequence[bytes]) -> Sequence[int]:
+        """Durably append; the index of each entry, in order. Acknowledged means it survives kill -9 and power loss."""
+
+    def head(self) -> tuple[int, str]:
+        """Size and base64 Merkle root of everything that is committed."""
+
+    def proof(self, index: int) -> bytes:
+        """A self-contained C2SP tlog-proof for the entry at `index`, under a signed checkpoint."""
+
+
+class Signer(Protocol):
+    """Whoever seals evidence and checkpoints."""
+
+    @property
+    def name(self) -> str:
+        """The key's name, as it stands in signed notes."""
+
+    def public_bytes(self) -> bytes:
+        """The raw 32-byte Ed25519 public key."""
+
+    def sign(self, message: bytes) -> bytes:
+        """The 64-byte Ed25519 signature (RFC 8032)."""
+
+
+class Cache(Protocol):
+    """Results by the digest of everything that they depend on."""
+
+    def get(self, key: str) -> bytes | None:
+        """The bytes kept under `key`; None when absent or not authentic."""
+
+    def put(self, key: str, value: bytes) -> None:
+        """Keep `value` under `key`, all or nothing."""

@@ -1,0 +1,1 @@
+"""Probes: one file per attack, scan or test. `contract` is what a probe is; everything else here is one."""

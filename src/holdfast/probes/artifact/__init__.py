@@ -1,0 +1,1 @@
+"""Probes of the model's files, before anything in them is loaded."""

@@ -1,0 +1,1 @@
+"""Evasion: what it takes to change a decision by changing the row."""

@@ -1,0 +1,1 @@
+"""Whether the reasons that would be given for a decision hold."""

@@ -1,0 +1,1 @@
+"""Leakage: what a model gives away about the people it was trained on."""

@@ -1,0 +1,67 @@
+"""How this installation runs: one frozen record, and the only reader of environment variables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from holdfast.domain.errors import FixInput
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Settings of one process.
+
+    `home` keeps runs, cache, key and ledger (default: `.holdfast` beside the manifest). `workers` probes run side by
+    side, as far as `memory_mb` allows. `backend` is a joblib backend (``loky``, ``dask``, ``ray``), `scheduler` its
+    address. `plugins` names the distributions whose probes may load. `probe_seconds` ends a probe that hangs.
+    """
+
+    home: Path | None = None
+    workers: int = 1
+    memory_mb: int = 4096
+    backend: str = "loky"
+    scheduler: str = ""
+    plugins: tuple[str, ...] = ()
+    probe_seconds: int = 3600
+
+    def home_for(self, folder: Path) -> Path:
+        """Where the state of a project in `folder` lives."""
+        return self.home or folder / ".holdfast"
+
+
+def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Settings from ``HOLDFAST_*`` variables; FixInput names the one that cannot be read."""
+    env = os.environ if environment is None else environment
+    home = env.get("HOLDFAST_HOME")
+    return Settings(
+        home=Path(home) if home else None,
+        workers=_number(env, "HOLDFAST_WORKERS", _cores()),
+        memory_mb=_number(env, "HOLDFAST_MEMORY_MB", _half_of_memory()),
+        backend=env.get("HOLDFAST_BACKEND", "loky"),
+        scheduler=env.get("HOLDFAST_SCHEDULER", ""),
+        plugins=tuple(name for name in env.get("HOLDFAST_PLUGINS", "").split(",") if name),
+        probe_seconds=_number(env, "HOLDFAST_PROBE_SECONDS", 3600),
+    )
+
+
+def _number(env: Mapping[str, str], name: str, default: int) -> int:
+    text = env.get(name)
+    if text is None:
+        return default
+    if not text.isdigit() or int(text) < 1:
+        raise FixInput("settings.not-a-number", f"{name}={text!r} is not a whole number above 0.", f"Try {default}.")
+    return int(text)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _half_of_memory() -> int:
+    try:
+        return max(512, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**21)
+    except (ValueError, OSError):
+        return 4096

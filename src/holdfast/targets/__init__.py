@@ -1,0 +1,1 @@
+"""How code reaches the model under test: one loader a file, and the isolated worker that runs them."""

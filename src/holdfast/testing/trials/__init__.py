@@ -1,0 +1,1 @@
+"""Planted flaws and clean twins, one file per family of probes."""

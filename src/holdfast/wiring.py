@@ -1,0 +1,146 @@
+"""Builds what the flows ask for from the settings: the only file that knows all adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from holdfast import canonical
+from holdfast.domain.errors import FixInput
+from holdfast.domain.run import Run
+from holdfast.settings import Settings, read_settings
+from holdfast.storage.runs import RECORD, RunFolders
+
+if TYPE_CHECKING:
+    from holdfast.domain.appetite import Appetite
+    from holdfast.flows.attack import Request
+    from holdfast.flows.check import House
+    from holdfast.manifest import Manifest
+    from holdfast.ports import Signer
+
+ORIGIN = "holdfast.local/ledger"
+KEY = "key.pem"
+
+
+@dataclass(frozen=True)
+class Project:
+    """One manifest's folder, what is asked of it, and where its state is kept."""
+
+    request: Request
+    settings: Settings
+    home: Path
+
+    @contextmanager
+    def house(self) -> Iterator[House]:
+        """The flow's surroundings: key, ledger, cache and run folders under `home`."""
+        from holdfast.flows.check import House
+        from holdfast.ledger.log import Log
+        from holdfast.plugins import find_probes
+        from holdfast.storage.cache import DiskCache
+
+        signer, secret = open_key(self.home)
+        with Log(self.home / "ledger", signer, ORIGIN) as ledger:
+            yield House(
+                settings=self.settings,
+                clock=now,
+                signer=signer,
+                ledger=ledger,
+                cache=DiskCache(self.home / "cache", secret),
+                runs=RunFolders(self.home / "runs"),
+                probes=find_probes(self.settings.plugins),
+                renderers=renderers(),
+            )
+
+
+def now() -> datetime:
+    """The time, aware, UTC."""
+    return datetime.now(UTC)
+
+
+def open_project(
+    path: Path,
+    *,
+    effort: str = "standard",
+    only: tuple[str, ...] = (),
+    fresh: bool = False,
+    appetite: Path | None = None,
+) -> Project:
+    """The project whose manifest is at `path` (a file or its folder); FixInput for what cannot be used."""
+    from holdfast.appetite import read_appetite
+    from holdfast.manifest import read_manifest
+
+    manifest = read_manifest(path)
+    folder = (path if path.is_dir() else path.parent).resolve()
+    named = folder / manifest.appetite if manifest.appetite else None
+    limits = read_appetite(appetite or named)
+    return _project(manifest, folder, limits, effort=effort, only=only, fresh=fresh, home=None)
+
+
+def project_of(
+    document: Mapping[str, Any],
+    folder: Path,
+    *,
+    home: Path,
+    effort: str,
+    only: tuple[str, ...],
+    appetite: Appetite | None,
+) -> Project:
+    """The project of a manifest in memory; relative paths start at `folder`."""
+    from holdfast.appetite import read_appetite
+    from holdfast.manifest import FILENAME, parse_manifest
+
+    manifest = parse_manifest(document, FILENAME)
+    return _project(manifest, folder, appetite or read_appetite(None), effort=effort, only=only, fresh=False, home=home)
+
+
+def _project(
+    manifest: Manifest,
+    folder: Path,
+    appetite: Appetite,
+    *,
+    effort: str,
+    only: tuple[str, ...],
+    fresh: bool,
+    home: Path | None,
+) -> Project:
+    from holdfast.flows.attack import Request
+    from holdfast.probes.contract import EFFORTS
+    from holdfast.releases.release import Release
+
+    if effort not in EFFORTS:
+        raise FixInput("check.effort", f"There is no effort {effort!r}.", f"There are: {', '.join(EFFORTS)}.")
+    request = Request(Release(manifest, folder), appetite, effort=effort, only=only, fresh=fresh)
+    settings = read_settings()
+    return Project(request, settings, settings.home or home or folder / ".holdfast")
+
+
+def open_run(folder: Path, prefix: str) -> Run:
+    """A run that is kept for the project in `folder`, by its first digits or ``latest``."""
+    runs = RunFolders(read_settings().home_for(folder) / "runs")
+    record = runs.read(runs.find(prefix), RECORD)
+    return canonical.decode(Run, record or b"")
+
+
+def renderers() -> Mapping[str, Callable[[Run], bytes]]:
+    """Each report by its file name."""
+    from holdfast.reports import html, mlbom, model_card, sarif
+
+    return {
+        "report.html": html.render,
+        "results.sarif": sarif.render,
+        "mlbom.cdx.json": mlbom.render,
+        "model-card.md": model_card.render,
+    }
+
+
+def open_key(home: Path) -> tuple[Signer, bytes]:
+    """The installation's signing key, made on first use, and a secret derived from it for the cache."""
+    from holdfast.storage.keys import load_or_create
+
+    path = home / KEY
+    signer = load_or_create(path, ORIGIN)
+    return signer, path.read_bytes()

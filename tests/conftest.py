@@ -1,0 +1,83 @@
+"""What the tests of several rooms share: a project folder with a real model and its tables."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+MANIFEST = """\
+holdfast: 1
+system: {{name: credit, tier: high, decisions_per_year: 10000}}
+model: {{path: {model}}}
+data:
+  test: test.csv
+  train: train.csv
+  target: approved
+  favourable: "yes"
+  protected: [sex]
+{more}
+"""
+
+
+def credit_table(n: int, seed: int) -> pd.DataFrame:
+    from holdfast.datasets.encode import decode
+    from holdfast.testing.tables import credit_rows, credit_schema
+
+    rows = credit_rows(n, seed)
+    frame = decode(rows.X, credit_schema()).drop(columns=["housing", "purpose"])
+    sex = np.array(rows.protected["sex"].labels)[rows.protected["sex"].codes]
+    return frame.assign(sex=sex, approved=np.where(rows.y == 1, "yes", "no"))
+
+
+class Project:
+    """A folder with `holdfast.yaml`, a model and two tables, and the command line to run in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.train, self.test = credit_table(400, 1), credit_table(300, 2)
+        self.train.to_csv(folder / "train.csv", index=False)
+        self.test.to_csv(folder / "test.csv", index=False)
+        self.features = [c for c in self.train.columns if c not in ("sex", "approved")]
+        self.fit()
+        self.write()
+
+    def fit(self, model=None) -> None:
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
+        model = model or make_pipeline(StandardScaler(), LogisticRegression())
+        model.fit(self.train[self.features], self.train["approved"])
+        joblib.dump(model, self.folder / "model.joblib")
+
+    def write(self, model: str = "model.joblib", more: str = "  exclude: [sex]") -> None:
+        (self.folder / "holdfast.yaml").write_text(MANIFEST.format(model=model, more=more))
+
+    def command(self, *words: str) -> list[str]:
+        return [sys.executable, "-c", "from holdfast.cli.main import run; run()", *words]
+
+    def run(self, *words: str, **environment: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            self.command(*words), cwd=self.folder, capture_output=True, text=True, timeout=300,
+            env={**os.environ, **environment}, check=False,
+        )  # fmt: skip
+
+    def check(self, *words: str, **environment: str):
+        """The whole run as a document, and the exit code."""
+        done = self.run("check", "--effort", "quick", "--json", *words, **environment)
+        return json.loads(done.stdout), done.returncode
+
+
+@pytest.fixture
+def project(tmp_path):
+    return Project(tmp_path)

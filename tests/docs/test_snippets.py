@@ -1,0 +1,65 @@
+"""Every Python and shell snippet of the docs runs, page by page, in a folder with a model and its tables."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FENCE = re.compile(r"^```(python|sh)( [^\n]*)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+RUNNABLE = [page for page in PAGES if FENCE.search(page.read_text())]
+
+
+@pytest.fixture(scope="module")
+def furnished(tmp_path_factory):
+    """A folder as the tutorial leaves it after its first steps: model, tables, manifest, an appetite, a report."""
+    folder = tmp_path_factory.mktemp("furnished")
+    tutorial = (ROOT / "docs/tutorial/first-check.md").read_text()
+    (script,) = re.findall(r"```python\n(import joblib.*?)```", tutorial, re.DOTALL)
+    run([sys.executable, "-c", script], folder)
+    run(holdfast("init model.joblib test.csv --train train.csv --target approved"), folder)
+    appetite = re.search(r"```yaml\n(name: .*?)```", (ROOT / "docs/reference/appetite.md").read_text(), re.DOTALL)
+    (folder / "appetite.yaml").write_text(appetite[1])
+    run(holdfast("check --effort quick --only performance --out report"), folder, {0, 1, 3})
+    return folder
+
+
+def holdfast(line: str) -> list[str]:
+    return [sys.executable, "-c", "from holdfast.cli.main import run; run()", *shlex.split(line)]
+
+
+def run(command, folder, allowed=frozenset({0})):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=600, env=environment, check=False
+    )
+    assert done.returncode in allowed, f"{command[-6:]} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_snippets_run(page, furnished, tmp_path):
+    folder = tmp_path / "work"
+    shutil.copytree(furnished, folder)
+    if page.name == "README.md":
+        (folder / "holdfast.yaml").unlink()
+    python = ""
+    for language, info, body in FENCE.findall(page.read_text()):
+        if language == "python":
+            python += body
+            run([sys.executable, "-c", python], folder)
+            continue
+        allowed = {int(code) for code in re.findall(r"\d", info)} or {0}
+        for line in filter(None, body.replace("\\\n", "").splitlines()):
+            expanded = " ".join(
+                " ".join(map(str, sorted(folder.glob(word)))) if "*" in word else word for word in line.split()
+            )
+            assert expanded.startswith("holdfast "), f"only holdfast commands run here: {line}"
+            run(holdfast(expanded.removeprefix("holdfast ")), folder, allowed)

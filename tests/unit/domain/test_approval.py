@@ -1,0 +1,63 @@
+"""Law 2: an approval lapses when a digest changes, and nobody approves a request of their own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.domain.approval import Approval, approved_by, holds
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+DIGESTS = frozenset({"sha256:verdict", "sha256:release"})
+APPROVAL = Approval(
+    person="ann",
+    role="risk",
+    reason="within appetite",
+    bound_to=("sha256:verdict", "sha256:release"),
+    given_at="2026-10-01T00:00:00Z",
+    expires_at="2027-01-01T00:00:00Z",
+)
+
+
+def test_an_approval_of_what_is_current_holds():
+    assert holds(APPROVAL, digests=DIGESTS, requester="bob", now=NOW)
+
+
+@given(st.sampled_from(sorted(DIGESTS)), st.text(min_size=1))
+def test_it_lapses_when_any_digest_changes(gone, other):
+    changed = (DIGESTS - {gone}) | {"sha256:other" + other}
+    assert not holds(APPROVAL, digests=changed, requester="bob", now=NOW)
+
+
+def test_it_is_worth_nothing_when_bound_to_nothing():
+    assert not holds(replace(APPROVAL, bound_to=()), digests=DIGESTS, requester="bob", now=NOW)
+
+
+def test_the_requester_never_counts():
+    assert not holds(APPROVAL, digests=DIGESTS, requester="ann", now=NOW)
+
+
+@given(st.integers(0, 4000))
+def test_it_does_not_hold_before_it_was_given_nor_after_it_expired(hours):
+    past = datetime(2026, 10, 1, tzinfo=UTC) - timedelta(hours=hours, seconds=1)
+    after = datetime(2027, 1, 1, tzinfo=UTC) + timedelta(hours=hours)
+    assert not holds(APPROVAL, digests=DIGESTS, requester="bob", now=past)
+    assert not holds(APPROVAL, digests=DIGESTS, requester="bob", now=after)
+
+
+def covered(approvals, roles):
+    return approved_by(tuple(approvals), roles=frozenset(roles), digests=DIGESTS, requester="bob", now=NOW)
+
+
+def test_each_role_needs_a_person_of_its_own():
+    legal = replace(APPROVAL, role="legal")
+    assert not covered([APPROVAL, legal], {"risk", "legal"})
+    assert covered([APPROVAL, replace(legal, person="cem")], {"risk", "legal"})
+    assert covered([APPROVAL, legal, replace(APPROVAL, person="dee")], {"risk", "legal"})
+
+
+def test_no_role_to_cover_is_no_approval():
+    assert not covered([APPROVAL], set())
