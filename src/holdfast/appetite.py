@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, model_validator
 
 from holdfast.documents import Section, parse_document, read_text
-from holdfast.domain.appetite import Appetite, Basis, Limit, Tier
+from holdfast.domain.appetite import LIMITABLE, Appetite, Basis, Limit, Tier
 from holdfast.domain.schema import Task
 
 DEFAULT = "default_appetite.yaml"
@@ -28,11 +28,15 @@ class LimitSection(Section):
     basis: Basis = Basis.ESTIMATE
     sample: int = Field(default=1, ge=0)
     scope: dict[str, str | int | float | bool] = {}
-    tiers: Annotated[list[Tier], BeforeValidator(_one_or_more)] = list(Tier)
+    tiers: Annotated[list[Tier], BeforeValidator(_one_or_more)] = list(LIMITABLE)
+    use_cases: Annotated[list[str], BeforeValidator(_one_or_more)] = []
     tasks: Annotated[list[Task], BeforeValidator(_one_or_more)] = list(Task)
     why: str = Field(min_length=1)
     owner: str = ""
     required: bool = True
+    warn_within: float = Field(default=0, ge=0)
+    requires: str = ""
+    waivable: bool = True
 
     @model_validator(mode="after")
     def _bounded(self) -> LimitSection:
@@ -51,9 +55,13 @@ class LimitSection(Section):
             sample=self.sample,
             scope=tuple(sorted((name, str(value)) for name, value in self.scope.items())),
             tiers=tuple(self.tiers),
+            use_cases=tuple(self.use_cases),
             tasks=tuple(self.tasks),
             owner=self.owner,
             required=self.required,
+            warn_within=self.warn_within,
+            requires=self.requires,
+            waivable=self.waivable,
         )
 
 

@@ -29,14 +29,14 @@ def explain(
     """
     from holdfast import canonical
     from holdfast.appetite import read_appetite
-    from holdfast.domain.appetite import Tier
+    from holdfast.domain.appetite import LIMITABLE, Tier
     from holdfast.domain.errors import FixInput
     from holdfast.plugins import find_probes
     from holdfast.settings import read_settings
 
     record = read_appetite(appetite)
-    if tier is not None and tier not in list(Tier):
-        raise FixInput("appetite.tier", f"There is no tier {tier!r}.", f"There are: {', '.join(Tier)}.")
+    if tier is not None and tier not in LIMITABLE:
+        raise FixInput("appetite.tier", f"No limit binds a tier {tier!r}.", f"There are: {', '.join(LIMITABLE)}.")
     limits = record.limits if tier is None else record.binding(Tier(tier))
     measures = {m.id: m for spec in find_probes(read_settings().plugins) for m in spec.measures}
     if as_json:

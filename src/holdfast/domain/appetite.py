@@ -10,11 +10,21 @@ from holdfast.domain.schema import Task
 
 
 class Tier(StrEnum):
-    """How much a wrong decision can cost the people it is about."""
+    """How much a wrong decision can cost the people it is about. What is prohibited, nobody can approve."""
 
     MINIMAL = "minimal"
     LIMITED = "limited"
     HIGH = "high"
+    PROHIBITED = "prohibited"
+
+    @property
+    def rank(self) -> int:
+        """0 for MINIMAL up to 3 for PROHIBITED."""
+        return list(Tier).index(self)
+
+
+LIMITABLE = (Tier.MINIMAL, Tier.LIMITED, Tier.HIGH)
+"""The tiers that limits can let in."""
 
 
 class Basis(StrEnum):
@@ -33,10 +43,12 @@ class Basis(StrEnum):
 class Limit:
     """One limit: `measure` at least `minimum` and at most `maximum`, on a sample of `sample` or more.
 
-    It binds systems of these `tiers` whose models answer these `tasks`. `scope` restricts it to measurements with these
-    (name, value) pairs. `why` says why the number is what it is;
-    `owner` answers for it. A `required` limit without a measurement makes the verdict Inconclusive; an optional one is
-    only judged where it was measured (a fairness limit where no protected attribute is stored).
+    It binds systems of these `tiers` and `use_cases` (all if empty) whose models answer these `tasks`. `scope` narrows
+    it to measurements with these (name, value) pairs. `why` says why the number is what it is; `owner` answers for it.
+    A `required` limit without a measurement makes the verdict Inconclusive; an optional one is only judged where it was
+    measured (a fairness limit where no protected attribute is stored). A limit kept with less than `warn_within` (in
+    the measure's unit) to spare is near. `requires` says what a breach asks of people; one that is not `waivable`
+    cannot be waived by anybody.
     """
 
     measure: str
@@ -46,10 +58,14 @@ class Limit:
     basis: Basis = Basis.ESTIMATE
     sample: int = 1
     scope: tuple[tuple[str, str], ...] = ()
-    tiers: tuple[Tier, ...] = (Tier.MINIMAL, Tier.LIMITED, Tier.HIGH)
+    tiers: tuple[Tier, ...] = LIMITABLE
+    use_cases: tuple[str, ...] = ()
     tasks: tuple[Task, ...] = (Task.BINARY, Task.MULTICLASS, Task.REGRESSION)
     owner: str = ""
     required: bool = True
+    warn_within: float = 0.0
+    requires: str = ""
+    waivable: bool = True
 
     def __post_init__(self) -> None:
         if self.minimum is None and self.maximum is None:
@@ -70,7 +86,8 @@ class Appetite:
     limits: tuple[Limit, ...]
     evidence_days: int = 90
 
-    def binding(self, tier: Tier, task: Task | None = None) -> tuple[Limit, ...]:
-        """The limits that bind a system of this tier whose model answers this task; without a task, whatever it is."""
+    def binding(self, tier: Tier, task: Task | None = None, use_case: str | None = None) -> tuple[Limit, ...]:
+        """The limits that bind a system of this tier and use case whose model answers this task; None: any."""
         bound = (limit for limit in self.limits if tier in limit.tiers)
-        return tuple(limit for limit in bound if task is None or task in limit.tasks)
+        meant = (limit for limit in bound if use_case is None or not limit.use_cases or use_case in limit.use_cases)
+        return tuple(limit for limit in meant if task is None or task in limit.tasks)

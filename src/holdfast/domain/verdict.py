@@ -35,6 +35,12 @@ class Reason:
     measurement: Measurement | None = None
     margin: float | None = None
 
+    @property
+    def is_near(self) -> bool:
+        """Whether the limit is kept, but within its warning band."""
+        kept = self.outcome is Outcome.PASS and self.limit is not None and self.margin is not None
+        return kept and self.margin < self.limit.warn_within  # type: ignore[operator, union-attr]
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -48,6 +54,7 @@ class Verdict:
     appetite: str
     tier: Tier
     judged_at: str
+    use_case: str = ""
     format: str = "holdfast-verdict/1"
 
     @property
@@ -62,12 +69,16 @@ def judge(
     *,
     tier: Tier,
     now: datetime,
+    use_case: str = "",
     evidence_digest: str = "",
     appetite_digest: str = "",
 ) -> Verdict:
-    """Hold `evidence` against `appetite` for a system of `tier` at `now` (aware, UTC)."""
-    limits = appetite.binding(tier, evidence.schema.task if evidence is not None and evidence.schema else None)
+    """Hold `evidence` against `appetite` for a system of `tier` and `use_case` at `now` (aware, UTC)."""
+    task = evidence.schema.task if evidence is not None and evidence.schema else None
+    limits = appetite.binding(tier, task, use_case)
     reasons = [*_standing(evidence, limits, appetite, now)]
+    if tier is Tier.PROHIBITED:
+        reasons.append(Reason(Outcome.BREACH, "This use of AI is prohibited. Nobody can approve it."))
     if evidence is not None:
         judged = (_judge_limit(limit, evidence) for limit in limits)
         found = [reason for reason in judged if reason is not None]
@@ -82,6 +93,7 @@ def judge(
         appetite=appetite_digest,
         tier=tier,
         judged_at=timestamp(now),
+        use_case=use_case,
     )
 
 

@@ -121,6 +121,7 @@ def _judged(evidence: Evidence, request: Request, house: House) -> Run:
         request.appetite,
         tier=system.tier,
         now=house.clock(),
+        use_case=system.use_case,
         evidence_digest=digest,
         appetite_digest=canonical.digest(request.appetite),
     )

@@ -97,6 +97,7 @@ def _require_recomputed(verdict: Verdict, evidence: Evidence, appetite: Appetite
         appetite,
         tier=verdict.tier,
         now=parse_time(verdict.judged_at),
+        use_case=verdict.use_case,
         evidence_digest=verdict.evidence,
         appetite_digest=verdict.appetite,
     )

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.domain.appetite import Appetite, Basis, Limit, Tier
+from holdfast.domain.appetite import LIMITABLE, Appetite, Basis, Limit, Tier
 from holdfast.domain.evidence import Done, Environment, Evidence, Failed, Skipped
 from holdfast.domain.measure import Direction, Interval, Measurement
 from holdfast.domain.verdict import Outcome, judge, margin, timestamp
@@ -46,7 +46,7 @@ def limits(draw):
         basis=draw(st.sampled_from(list(Basis))),
         sample=draw(st.integers(0, 500)),
         required=draw(st.booleans()),
-        tiers=tuple(draw(st.lists(st.sampled_from(list(Tier)), min_size=1, unique=True))),
+        tiers=tuple(draw(st.lists(st.sampled_from(LIMITABLE), min_size=1, unique=True))),
     )
 
 
@@ -70,7 +70,7 @@ def evidence_of(outcomes=(), taken_at=NOW):
 
 evidences = st.lists(outcomes(), max_size=3).map(evidence_of)
 appetites = st.lists(limits(), max_size=4).map(lambda all: Appetite("a", "1", "board", tuple(all)))
-tiers = st.sampled_from(list(Tier))
+tiers = st.sampled_from(LIMITABLE)
 GOOD = Measurement("family.a", 0.1, "share", Direction.LOWER_IS_BETTER, 100)
 FITS = Appetite("a", "1", "board", (Limit("family.a", "because", maximum=0.5),))
 
@@ -156,3 +156,26 @@ def test_too_small_a_sample_is_inconclusive():
     verdict = judge(evidence_of([Done("family.p", "1", (GOOD,), ())]), appetite, tier=Tier.HIGH, now=NOW)
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert "rests on 100 rows; this limit asks for 500" in verdict.reasons[0].sentence
+
+
+@given(st.none() | evidences, appetites)
+def test_what_is_prohibited_is_a_breach_whatever_was_measured(evidence, appetite):
+    assert judge(evidence, appetite, tier=Tier.PROHIBITED, now=NOW).outcome is Outcome.BREACH
+
+
+def test_a_limit_binds_the_use_cases_that_it_names():
+    evidence = evidence_of([Done("family.p", "1", (GOOD,), ())])
+    strict = Limit("family.a", "because", maximum=0.05, use_cases=("credit",))
+    appetite = Appetite("a", "1", "board", (*FITS.limits, strict))
+    assert judge(evidence, appetite, tier=Tier.HIGH, use_case="credit", now=NOW).outcome is Outcome.BREACH
+    assert judge(evidence, appetite, tier=Tier.HIGH, use_case="pricing", now=NOW).outcome is Outcome.PASS
+    assert strict in appetite.binding(Tier.HIGH)
+
+
+def test_a_limit_kept_within_its_warning_band_is_near():
+    near = Limit("family.a", "because", maximum=0.15, warn_within=0.1)
+    far = Limit("family.a", "because", maximum=0.5, warn_within=0.1)
+    breached = Limit("family.a", "because", maximum=0.05, warn_within=0.1)
+    evidence = evidence_of([Done("family.p", "1", (GOOD,), ())])
+    verdict = judge(evidence, Appetite("a", "1", "board", (near, far, breached)), tier=Tier.HIGH, now=NOW)
+    assert [reason.limit for reason in verdict.reasons if reason.is_near] == [near]

@@ -1,0 +1,209 @@
+"""Gates: whether something may pass a checkpoint. A pure function of what is known, who said what, and now.
+
+The checkpoint's answer is a `Decision` in the words of a verdict: Pass, Breach or Inconclusive, with its reasons. It is
+computed anew whenever somebody asks, so whatever changes (a digest, a limit, an approval, the date) changes the answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from holdfast.domain.appetite import Tier
+from holdfast.domain.approval import Approval, Waiver, approved_by, holds, uncovered
+from holdfast.domain.classification import Classification
+from holdfast.domain.system import Status, System
+from holdfast.domain.verdict import Outcome, Reason, Verdict
+
+
+class Gate(StrEnum):
+    """The checkpoints of a system's life, in order."""
+
+    PROCUREMENT = "procurement"
+    VENDOR = "vendor"
+    DATA = "data"
+    TRAINING = "training"
+    DEPLOYMENT = "deployment"
+    CHANGE = "change"
+
+    @property
+    def needs_evidence(self) -> bool:
+        """Whether a release is let through, which must have been attacked first."""
+        return self in (Gate.DEPLOYMENT, Gate.CHANGE)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Who must say yes at `gate` for systems of `tiers`: one person for each discipline of `quorum`.
+
+    A breach needs a waiver that one person for each discipline of `waiver_quorum` approved; an empty one means that
+    no breach can be waived.
+    """
+
+    gate: Gate
+    tiers: tuple[Tier, ...]
+    quorum: tuple[str, ...]
+    waiver_quorum: tuple[str, ...] = ()
+    approval_days: int = 180
+
+
+@dataclass(frozen=True, slots=True)
+class Committee:
+    """The body that decides, and its rules. A gate and tier without a rule lets nothing through."""
+
+    name: str
+    version: str
+    rules: tuple[Rule, ...]
+
+    def rule(self, gate: Gate, tier: Tier) -> Rule | None:
+        """The first rule that speaks of this gate and tier."""
+        return next((rule for rule in self.rules if rule.gate is gate and tier in rule.tiers), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Waived:
+    """A waiver, the digest that approvals of it are bound to, and those approvals."""
+
+    waiver: Waiver
+    digest: str
+    approvals: tuple[Approval, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """Everything that a gate looks at, loaded once.
+
+    `verdict` is the evidence judged at the moment of asking; `digests` are those that are current for what asks to
+    pass (release, sealed verdict, appetite). `barred` are the requester and the authors.
+    """
+
+    gate: Gate
+    system: System
+    classification: Classification | None
+    committee: Committee | None
+    verdict: Verdict | None
+    digests: frozenset[str]
+    barred: frozenset[str]
+    approvals: tuple[Approval, ...] = ()
+    waivers: tuple[Waived, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A gate's answer. `waiting_for` are the disciplines whose yes is missing; `counted` who said one that counts."""
+
+    gate: Gate
+    outcome: Outcome
+    reasons: tuple[Reason, ...]
+    waiting_for: tuple[str, ...]
+    counted: tuple[str, ...]
+
+
+def decide(dossier: Dossier, now: datetime) -> Decision:
+    """The gate's answer at `now` (aware, UTC).
+
+    Facts about the system come first, then the evidence with its waivers, then the committee. Pass needs all three.
+    """
+    rule = _rule(dossier)
+    facts = [*_system(dossier), *_evidence(dossier, rule, now)]
+    missing = _missing(dossier, rule, now)
+    reasons = [*facts, *_committee(dossier, rule, missing)]
+    return Decision(
+        gate=dossier.gate,
+        outcome=_overall(reasons),
+        reasons=tuple(sorted(reasons, key=lambda reason: _ORDER.index(reason.outcome))),
+        waiting_for=missing,
+        counted=_counted(dossier, now),
+    )
+
+
+_ORDER = (Outcome.BREACH, Outcome.INCONCLUSIVE, Outcome.PASS)
+
+
+def _overall(reasons: list[Reason]) -> Outcome:
+    return min((reason.outcome for reason in reasons), key=_ORDER.index, default=Outcome.INCONCLUSIVE)
+
+
+def _rule(dossier: Dossier) -> Rule | None:
+    tier = dossier.classification.tier if dossier.classification else None
+    return dossier.committee.rule(dossier.gate, tier) if dossier.committee and tier else None
+
+
+def _system(dossier: Dossier) -> list[Reason]:
+    """What keeps a system from passing any gate."""
+    reasons = []
+    if dossier.system.status is Status.RETIRED:
+        reasons.append(Reason(Outcome.BREACH, f"{dossier.system.name} is retired."))
+    if dossier.system.owners.vacant:
+        parts = ", ".join(dossier.system.owners.vacant)
+        reasons.append(Reason(Outcome.INCONCLUSIVE, f"Nobody answers for {parts}. Name an owner for each."))
+    tier = dossier.classification.tier if dossier.classification else None
+    if tier is None:
+        reasons.append(Reason(Outcome.INCONCLUSIVE, "The system is not classified. Answer the questionnaire."))
+    elif tier is Tier.PROHIBITED:
+        reasons.append(Reason(Outcome.BREACH, "This use of AI is prohibited. Nobody can approve it."))
+    elif tier is not dossier.system.tier:
+        sentence = f"The system says tier {dossier.system.tier}, its classification {tier}. Make them agree."
+        reasons.append(Reason(Outcome.INCONCLUSIVE, sentence))
+    return reasons
+
+
+def _evidence(dossier: Dossier, rule: Rule | None, now: datetime) -> list[Reason]:
+    """The verdict's reasons, each breach that a waiver covers turned into a pass that says so."""
+    if not dossier.gate.needs_evidence:
+        return []
+    if dossier.verdict is None:
+        return [Reason(Outcome.INCONCLUSIVE, "There is no evidence on this release. Run `holdfast check`.")]
+    reasons = dossier.verdict.reasons or (Reason(Outcome.INCONCLUSIVE, "Nothing was judged."),)
+    return [_waived(reason, dossier, rule, now) for reason in reasons]
+
+
+def _waived(reason: Reason, dossier: Dossier, rule: Rule | None, now: datetime) -> Reason:
+    if reason.outcome is Outcome.PASS or reason.limit is None or not reason.limit.waivable or rule is None:
+        return reason
+    for waived in dossier.waivers:
+        if waived.waiver.measure == reason.limit.measure and waiver_counts(waived, dossier, rule, now):
+            sentence = f"{reason.sentence} Waived until {waived.waiver.expires_at[:10]}: {waived.waiver.controls}"
+            return Reason(Outcome.PASS, sentence, reason.limit, reason.measurement, reason.margin)
+    return reason
+
+
+def waiver_counts(waived: Waived, dossier: Dossier, rule: Rule, now: datetime) -> bool:
+    """Whether a waiver holds, names a compensating control, and has the approvals that the rule asks for.
+
+    Whoever asked for it is barred from approving it, on top of those whom the dossier bars.
+    """
+    waiver = waived.waiver
+    if not waiver.controls.strip() or not holds(waiver, digests=dossier.digests, barred=frozenset(), now=now):
+        return False
+    return approved_by(
+        waived.approvals,
+        roles=frozenset(rule.waiver_quorum),
+        digests=frozenset({waived.digest}),
+        barred=dossier.barred | {waiver.person},
+        now=now,
+    )
+
+
+def _missing(dossier: Dossier, rule: Rule | None, now: datetime) -> tuple[str, ...]:
+    if rule is None:
+        return ()
+    roles = frozenset(rule.quorum)
+    return uncovered(dossier.approvals, roles=roles, digests=dossier.digests, barred=dossier.barred, now=now)
+
+
+def _committee(dossier: Dossier, rule: Rule | None, missing: tuple[str, ...]) -> list[Reason]:
+    """What the committee still has to say, and the dissent that is on record."""
+    if rule is None or not rule.quorum:
+        return [Reason(Outcome.INCONCLUSIVE, "No committee has a rule for this gate and tier, so nobody can approve.")]
+    reasons = [Reason(Outcome.INCONCLUSIVE, f"Waiting for {', '.join(missing)}.")] if missing else []
+    if not missing:
+        reasons.append(Reason(Outcome.PASS, f"Approved by {', '.join(sorted(rule.quorum))}."))
+    dissent = [a for a in dossier.approvals if not a.says_yes and set(a.bound_to) <= dossier.digests]
+    return reasons + [Reason(Outcome.PASS, f"Dissent on record ({a.role}): {a.reason}") for a in dissent]
+
+
+def _counted(dossier: Dossier, now: datetime) -> tuple[str, ...]:
+    held = (a for a in dossier.approvals if holds(a, digests=dossier.digests, barred=dossier.barred, now=now))
+    return tuple(sorted({approval.person for approval in held}))
