@@ -6,12 +6,14 @@ import json
 import os
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from tests.postgresql import cluster
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -81,3 +83,41 @@ class Project:
 @pytest.fixture
 def project(tmp_path):
     return Project(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server():
+    with cluster() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request, tmp_path):
+    """The URL of an empty database of each kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'holdfast.db'}"
+        return
+    from sqlalchemy import create_engine
+
+    server = request.getfixturevalue("postgresql_server")
+    name = f"t{uuid.uuid4().hex}"
+    admin = create_engine(
+        server.replace("postgresql", "postgresql+psycopg", 1) + "/postgres", isolation_level="AUTOCOMMIT"
+    )
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    yield f"{server}/{name}"
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    admin.dispose()
+
+
+@pytest.fixture
+def store(database_url):
+    from holdfast.storage.schema import upgrade
+    from holdfast.storage.sql import SqlStore, open_engine
+
+    engine = open_engine(database_url)
+    upgrade(engine)
+    yield SqlStore(engine)
+    engine.dispose()

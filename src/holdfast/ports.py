@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from holdfast.domain.act import Act, Draft, Kept, Page, Snapshot
+from holdfast.domain.evidence import Evidence
 from holdfast.domain.schema import Task
+
+T = TypeVar("T")
 
 FloatMatrix = NDArray[np.float64]
 Vector = NDArray[np.float64] | NDArray[np.int64]
@@ -63,6 +68,9 @@ class Ledger(Protocol):
     def head(self) -> tuple[int, str]:
         """Size and base64 Merkle root of everything that is committed."""
 
+    def read(self, start: int, stop: int) -> Iterator[bytes]:
+        """The entries `start` to `stop` (exclusive)."""
+
     def proof(self, index: int) -> bytes:
         """A self-contained C2SP tlog-proof for the entry at `index`, under a signed checkpoint."""
 
@@ -89,3 +97,64 @@ class Cache(Protocol):
 
     def put(self, key: str, value: bytes) -> None:
         """Keep `value` under `key`, all or nothing."""
+
+
+class Blobs(Protocol):
+    """Bytes by their digest: evidence, envelopes, model files' cards. Written durably before any act names them."""
+
+    def put(self, data: bytes) -> str:
+        """Keep `data`; its digest (``sha256:<hex>``)."""
+
+    def get(self, digest: str) -> bytes:
+        """The bytes under `digest`; Absent where there are none, Tampered where they are not what the digest says."""
+
+
+class Store(Protocol):
+    """Acts and the records that they made, in a database."""
+
+    def commit(
+        self, drafts: Sequence[Draft], *, actor: str, at: str, id: str, evidence: Evidence | None = None
+    ) -> tuple[Act, ...]:
+        """Make all acts in one transaction, or none; the same `id` again makes none and returns those of the first."""
+
+    def find(self, kind: type[T], key: str) -> Kept[T] | None:
+        """The record as it stands; None if there is none."""
+
+    def get(self, kind: type[T], key: str) -> Kept[T]:
+        """The record as it stands; Absent if there is none."""
+
+    def list(
+        self,
+        kind: type[T],
+        *,
+        system: str = "",
+        about: str = "",
+        state: str = "",
+        text: str = "",
+        sort: str = "at",
+        descending: bool = True,
+        after: str = "",
+        limit: int = 50,
+    ) -> Page[T]:
+        """Records by their facets, a page at a time."""
+
+    def count(self, kind: type, *, system: str = "", about: str = "", state: str = "") -> int:
+        """How many records there are."""
+
+    def history(self, kind: type[T], key: str) -> tuple[Kept[T], ...]:
+        """Every revision of a record, the first one first."""
+
+    def pending(self, limit: int) -> tuple[Act, ...]:
+        """Acts that are not in the ledger yet, in the order in which they were made."""
+
+    def sequenced(self, acts_at: Sequence[tuple[str, int]]) -> None:
+        """Note where in the ledger acts stand: (id, index) pairs."""
+
+    def last_index(self) -> int:
+        """The highest index in the ledger that an act is known to have; -1 for none."""
+
+    def sequencer_lock(self) -> AbstractContextManager[Callable[[], bool]]:
+        """A function that says whether the caller is the one sequencer, now."""
+
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
+        """Every act and every head as they were at one moment; for verification."""

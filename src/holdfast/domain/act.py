@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
 
 
 class Verb(StrEnum):
@@ -56,3 +60,61 @@ class Act:
     actor: str
     at: str
     format: str = "holdfast-act/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An act that is asked for: the record as it shall stand under `key`, made on revision `base` (0 for a new one)."""
+
+    verb: Verb
+    key: str
+    record: object
+    base: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Kept(Generic[T]):
+    """A record as the store keeps it: its key, which revision it is, and the act that made it so."""
+
+    key: str
+    record: T
+    revision: int
+    act: str
+    actor: str
+    at: str
+    index: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some of the records that were asked for, in order; `after` is where the next page starts, empty at the end."""
+
+    items: tuple[Kept[T], ...]
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ActRow:
+    """An act as its row says, the record that it made (canonical JSON), and its place in the ledger if it has one."""
+
+    act: Act
+    body: str
+    index: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class HeadRow:
+    """The head of a record as its row says. `facets` are system, about, state, title, at."""
+
+    kind: str
+    key: str
+    revision: int
+    facets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All rows as they were at one moment: acts in the order of their index, those without one last, and heads."""
+
+    acts: Iterator[ActRow]
+    heads: Iterator[HeadRow]

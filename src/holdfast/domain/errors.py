@@ -48,3 +48,15 @@ class Tampered(HoldfastError):
 
 class BudgetSpent(HoldfastError):
     """A probe asked the target more often than it was allowed to."""
+
+
+class Absent(HoldfastError):
+    """There is no such thing, or it is not for the caller to see: check the name."""
+
+
+class Conflict(HoldfastError):
+    """Somebody else changed the same thing first: read it again, then repeat."""
+
+
+class Forbidden(HoldfastError):
+    """The caller may not do this: the hint says who can, or who can grant it."""

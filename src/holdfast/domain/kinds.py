@@ -1,0 +1,102 @@
+"""The kinds of record that acts make, by name, and the facets by which they are found. One table, so that nothing else
+has to know them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from holdfast.domain.appetite import Appetite
+from holdfast.domain.approval import Approval, Delegation, Waiver
+from holdfast.domain.classification import Classification
+from holdfast.domain.evidence import Evidence
+from holdfast.domain.gate import Committee
+from holdfast.domain.person import Comment, Person, Proposal, Token
+from holdfast.domain.release import Deployment, Release
+from holdfast.domain.system import System
+from holdfast.domain.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """Evidence as the store files it: what it is about, and the digest under which its bytes lie among the blobs."""
+
+    system: str
+    release: str
+    digest: str
+    taken_at: str
+    effort: str
+    envelope: str = ""
+
+    @classmethod
+    def of(cls, evidence: Evidence, digest: str, envelope: str = "") -> Filed:
+        """How `evidence` is filed; `envelope` is the digest of the sealed form that it came in."""
+        return cls(evidence.system, evidence.release, digest, evidence.taken_at, evidence.effort, envelope)
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """By what a record is found and sorted: the system that it belongs to, the digest or record that it is about, its
+    state, a title, and when it happened (RFC 3339, empty where its act says so).
+    """
+
+    system: str = ""
+    about: str = ""
+    state: str = ""
+    title: str = ""
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of record: its name, its type, and its facets."""
+
+    name: str
+    type: type
+    facets: Callable[[Any], Facets]
+
+
+def _approval(record: Approval) -> Facets:
+    state = "yes" if record.says_yes else "no"
+    about = record.bound_to[0] if record.bound_to else ""
+    return Facets(about=about, state=state, title=record.role, at=record.given_at)
+
+
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind("system", System, lambda r: Facets(r.name, r.use_case, r.tier, r.name)),
+        Kind("classification", Classification, lambda r: Facets(r.system, r.regime, r.tier or "open")),
+        Kind("release", Release, lambda r: Facets(r.system, r.parent, r.source, r.version)),
+        Kind("evidence", Filed, lambda r: Facets(r.system, r.release, r.effort, at=r.taken_at)),
+        Kind("verdict", Verdict, lambda r: Facets(r.system, r.release, r.outcome, at=r.judged_at)),
+        Kind(
+            "deployment",
+            Deployment,
+            lambda r: Facets(r.system, r.release, "ended" if r.until else "running", r.environment, r.since),
+        ),
+        Kind("approval", Approval, _approval),
+        Kind(
+            "waiver",
+            Waiver,
+            lambda r: Facets(about=r.bound_to[0] if r.bound_to else "", title=r.measure, at=r.given_at),
+        ),
+        Kind("delegation", Delegation, lambda r: Facets(about=r.person, title=r.delegate, at=r.since)),
+        Kind("committee", Committee, lambda r: Facets(title=r.name, state=r.version)),
+        Kind("appetite", Appetite, lambda r: Facets(title=r.name, state=r.version)),
+        Kind("person", Person, lambda r: Facets(state="active" if r.is_active else "inactive")),
+        Kind(
+            "token",
+            Token,
+            lambda r: Facets(about=r.person, state="revoked" if r.is_revoked else "live", at=r.expires_at),
+        ),
+        Kind("comment", Comment, lambda r: Facets(about=r.about, at=r.at)),
+        Kind("proposal", Proposal, lambda r: Facets(about=f"{r.kind} {r.key}", state=r.state)),
+    )
+}
+"""Every kind by its name."""
+
+NAMES: dict[type, str] = {kind.type: name for name, kind in KINDS.items()}
+"""Every kind's name by its type."""

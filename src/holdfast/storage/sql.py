@@ -1,0 +1,360 @@
+"""The control plane's store on SQLite or PostgreSQL: acts, and the records that they made.
+
+One transaction makes an act and its outbox row, which are the same row: an act without an index in the ledger is yet to
+be sequenced. Revisions of a record count up from 1 and are unique, so two writers cannot both follow the same one.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import (
+    Connection,
+    Engine,
+    RowMapping,
+    Select,
+    and_,
+    bindparam,
+    create_engine,
+    event,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from holdfast import canonical
+from holdfast.domain.act import Act, ActRow, Draft, HeadRow, Kept, Page, Snapshot, Verb
+from holdfast.domain.errors import Absent, Conflict, FixInput, Unavailable
+from holdfast.domain.evidence import Evidence
+from holdfast.domain.kinds import KINDS, NAMES, Facets
+from holdfast.storage.tables import acts, measurements, records
+
+T = TypeVar("T")
+
+SORTS = {"at": records.c.at, "title": records.c.title, "state": records.c.state, "system": records.c.system}
+LOCK = 0x686F6C64
+"""The number of the sequencer's advisory lock in PostgreSQL: ``hold`` in ASCII."""
+
+
+def open_engine(url: str) -> Engine:
+    """An engine for ``sqlite:///path`` or ``postgresql://…``; SQLite waits for other writers and syncs each commit."""
+    if url.startswith("postgresql://"):
+        url = "postgresql+psycopg://" + url.removeprefix("postgresql://")
+    sqlite = url.startswith("sqlite")
+    if sqlite:
+        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    options: dict[str, Any] = {"connect_args": {"timeout": 30}} if sqlite else {"pool_size": 10, "max_overflow": 20}
+    engine = create_engine(url, pool_pre_ping=not sqlite, **options)
+    if sqlite:
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _set_up_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # transactions begin where `_begin_sqlite` says, not where the driver guesses
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """A writer takes the lock at once, so that what it read cannot change before it writes."""
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+class SqlStore:
+    """Implements `ports.Store`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @contextmanager
+    def begin(self, *, writes: bool = False, repeatable: bool = False) -> Iterator[Connection]:
+        """A transaction; Unavailable where the database cannot be reached. `repeatable` reads see one moment."""
+        options: dict[str, Any] = {"writes": writes}
+        if repeatable and self.engine.dialect.name == "postgresql":
+            options["isolation_level"] = "REPEATABLE READ"
+        try:
+            with self.engine.execution_options(**options).begin() as connection:
+                yield connection
+        except OperationalError as error:
+            hint = "Nothing was changed. Try again; if it lasts, look at the database."
+            raise Unavailable("store.unreachable", "The database did not answer.", hint) from error
+
+    def commit(
+        self, drafts: Sequence[Draft], *, actor: str, at: str, id: str, evidence: Evidence | None = None
+    ) -> tuple[Act, ...]:
+        """Make all acts in one transaction, or none; the measurements of `evidence` become rows with them.
+
+        The same `id` again returns the acts that it made the first time, and makes no other. Conflict where a record
+        has moved on from its draft's base; FixInput where `id` was used for something else.
+        """
+        wanted = tuple(_act(draft, actor, at, f"{id}.{number}") for number, draft in enumerate(drafts))
+        try:
+            with self.begin(writes=True) as connection:
+                earlier = _of_request(connection, id, len(wanted))
+                if earlier:
+                    return _same(earlier, wanted)
+                for act, draft in zip(wanted, drafts, strict=True):
+                    _write(connection, act, draft)
+                if evidence is not None:
+                    _index(connection, evidence)
+        except IntegrityError as error:
+            with self.begin() as connection:
+                earlier = _of_request(connection, id, len(wanted))
+            if earlier:
+                return _same(earlier, wanted)
+            raise _moved_on(drafts[0]) from error
+        return wanted
+
+    def find(self, kind: type[T], key: str) -> Kept[T] | None:
+        """The record as it stands; None if there is none."""
+        query = _heads(NAMES[kind]).where(records.c.key == key)
+        with self.begin() as connection:
+            row = connection.execute(query).mappings().first()
+        return _kept(kind, row) if row else None
+
+    def get(self, kind: type[T], key: str) -> Kept[T]:
+        """The record as it stands; Absent if there is none."""
+        found = self.find(kind, key)
+        if found is None:
+            raise Absent("store.absent", f"There is no {NAMES[kind]} {key}.", "Check the name, or list what there is.")
+        return found
+
+    def list(
+        self,
+        kind: type[T],
+        *,
+        system: str = "",
+        about: str = "",
+        state: str = "",
+        text: str = "",
+        sort: str = "at",
+        descending: bool = True,
+        after: str = "",
+        limit: int = 50,
+    ) -> Page[T]:
+        """Records by their facets, a page at a time. `text` is looked for in titles and keys."""
+        query = _heads(NAMES[kind]).where(*_filters(system, about, state, text))
+        column = SORTS.get(sort)
+        if column is None:
+            raise FixInput("store.sort", f"Nothing is sorted by {sort!r}.", f"There are: {', '.join(SORTS)}.")
+        order = (column.desc(), records.c.key.desc()) if descending else (column, records.c.key)
+        if after:
+            query = query.where(_beyond(column, _decode_cursor(after), descending))
+        with self.begin() as connection:
+            rows = connection.execute(query.order_by(*order).limit(limit + 1)).mappings().all()
+        items = tuple(_kept(kind, row) for row in rows[:limit])
+        more = len(rows) > limit
+        return Page(items, _encode_cursor(rows[limit - 1], sort) if more else "")
+
+    def count(self, kind: type, *, system: str = "", about: str = "", state: str = "") -> int:
+        """How many records there are."""
+        filters = (records.c.kind == NAMES[kind], *_filters(system, about, state, ""))
+        with self.begin() as connection:
+            return int(connection.execute(select(func.count()).select_from(records).where(*filters)).scalar_one())
+
+    def history(self, kind: type[T], key: str) -> tuple[Kept[T], ...]:
+        """Every revision of a record, the first one first."""
+        query = select(acts).where(acts.c.kind == NAMES[kind], acts.c.key == key).order_by(acts.c.revision)
+        with self.begin() as connection:
+            rows = connection.execute(query).mappings().all()
+        return tuple(_kept(kind, row) for row in rows)
+
+    def pending(self, limit: int) -> tuple[Act, ...]:
+        """Acts that are not in the ledger yet, in the order in which they were made."""
+        query = select(acts).where(acts.c.ledger_index.is_(None)).order_by(acts.c.seq).limit(limit)
+        with self.begin() as connection:
+            return tuple(_act_of(row) for row in connection.execute(query).mappings())
+
+    def sequenced(self, acts_at: Sequence[tuple[str, int]]) -> None:
+        """Note where in the ledger acts stand: (id, index) pairs."""
+        if not acts_at:
+            return
+        places = [{"act": id, "place": index} for id, index in acts_at]
+        change = (
+            update(acts)
+            .where(acts.c.id == bindparam("act"), acts.c.ledger_index.is_(None))
+            .values(ledger_index=bindparam("place"))
+        )
+        with self.begin(writes=True) as connection:
+            connection.execute(change, places)
+
+    def last_index(self) -> int:
+        """The highest index in the ledger that an act is known to have; -1 for none."""
+        with self.begin() as connection:
+            found = connection.execute(select(func.max(acts.c.ledger_index))).scalar()
+        return -1 if found is None else int(found)
+
+    @contextmanager
+    def sequencer_lock(self) -> Iterator[Callable[[], bool]]:
+        """A function that says whether the caller is the one sequencer, now; until the block or the process ends."""
+        if self.engine.dialect.name == "postgresql":
+            with self._advisory_lock() as is_mine:
+                yield is_mine
+        else:
+            with _file_lock(Path(str(self.engine.url.database) + ".sequencer")) as mine:
+                yield lambda: mine
+
+    @contextmanager
+    def _advisory_lock(self) -> Iterator[Callable[[], bool]]:
+        """PostgreSQL frees the lock when the connection is lost, so it is asked each time whether it is still there."""
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            mine = bool(connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({LOCK})").scalar())
+
+            def is_mine() -> bool:
+                try:
+                    return mine and bool(connection.exec_driver_sql("SELECT true").scalar())
+                except OperationalError:
+                    return False
+
+            try:
+                yield is_mine
+            finally:
+                if is_mine():
+                    connection.exec_driver_sql(f"SELECT pg_advisory_unlock({LOCK})")
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """Every act and every head as they were at one moment; for verification, while the block lasts."""
+        with self.begin(repeatable=True) as connection:
+            stream = connection.execution_options(yield_per=1_000)
+            order = (acts.c.ledger_index.is_(None), acts.c.ledger_index, acts.c.seq)
+            rows = stream.execute(select(acts).order_by(*order)).mappings()
+            heads = stream.execute(select(records)).mappings()
+            yield Snapshot(
+                acts=(ActRow(_act_of(row), row["body"], row["ledger_index"]) for row in rows),
+                heads=(HeadRow(row["kind"], row["key"], row["revision"], _facets(row)) for row in heads),
+            )
+
+
+def _facets(row: RowMapping) -> tuple[str, ...]:
+    return tuple(row[field.name] for field in fields(Facets))
+
+
+def _act(draft: Draft, actor: str, at: str, id: str) -> Act:
+    kind = NAMES[type(draft.record)]
+    return Act(id, draft.verb, kind, draft.key, draft.base + 1, canonical.digest(draft.record), actor, at)
+
+
+def _of_request(connection: Connection, id: str, drafts: int) -> tuple[Act, ...]:
+    ids = [f"{id}.{number}" for number in range(drafts)]
+    rows = connection.execute(select(acts).where(acts.c.id.in_(ids)).order_by(acts.c.seq)).mappings()
+    return tuple(_act_of(row) for row in rows)
+
+
+def _same(earlier: tuple[Act, ...], wanted: tuple[Act, ...]) -> tuple[Act, ...]:
+    if [(a.verb, a.kind, a.record, a.actor) for a in earlier] != [(a.verb, a.kind, a.record, a.actor) for a in wanted]:
+        raise FixInput("store.reused-id", "This request id was used for something else.", "Use a new one.")
+    return earlier
+
+
+def _write(connection: Connection, act: Act, draft: Draft) -> None:
+    body = canonical.encode(draft.record).decode()
+    row = {name: getattr(act, name) for name in ("id", "verb", "kind", "key", "revision", "record", "actor", "at")}
+    made = connection.execute(insert(acts).values(**row, body=body)).inserted_primary_key
+    seq = made[0] if made else None
+    facets = KINDS[act.kind].facets(draft.record)
+    head = {**canonical.plain(facets), "at": facets.at or act.at, "revision": act.revision, "seq": seq}
+    if act.revision == 1:
+        connection.execute(insert(records).values(kind=act.kind, key=act.key, **head))
+        return
+    current = and_(records.c.kind == act.kind, records.c.key == act.key, records.c.revision == draft.base)
+    if connection.execute(update(records).where(current).values(**head)).rowcount != 1:
+        raise _moved_on(draft)
+
+
+def _index(connection: Connection, evidence: Evidence) -> None:
+    """A row for each measurement, so that trends are one query."""
+    about = {
+        "evidence": canonical.digest(evidence),
+        "system": evidence.system,
+        "release": evidence.release,
+        "taken_at": evidence.taken_at,
+    }
+    rows = [
+        {
+            **about,
+            "measure": m.measure,
+            "scope": m.where,
+            "value": m.value,
+            "low": m.interval.low if m.interval else None,
+            "high": m.interval.high if m.interval else None,
+            "n": m.n,
+        }
+        for m in evidence.measurements
+    ]
+    if rows:
+        connection.execute(insert(measurements), rows)
+
+
+def _moved_on(draft: Draft) -> Conflict:
+    what = f"{NAMES[type(draft.record)]} {draft.key}"
+    return Conflict("store.conflict", f"The {what} was changed meanwhile.", "Read it again, then repeat.")
+
+
+def _heads(kind: str) -> Select[Any]:
+    shown: list[Any] = [acts, *(column.label(f"facet_{name}") for name, column in SORTS.items())]
+    return select(*shown).join(records, records.c.seq == acts.c.seq).where(records.c.kind == kind)
+
+
+def _filters(system: str, about: str, state: str, text: str) -> list[Any]:
+    exact = {records.c.system: system, records.c.about: about, records.c.state: state}
+    filters: list[Any] = [column == value for column, value in exact.items() if value]
+    if text:
+        filters.append(
+            or_(records.c.title.icontains(text, autoescape=True), records.c.key.startswith(text, autoescape=True))
+        )
+    return filters
+
+
+def _beyond(column: Any, cursor: tuple[str, str], descending: bool) -> Any:
+    value, key = cursor
+    if descending:
+        return or_(column < value, and_(column == value, records.c.key < key))
+    return or_(column > value, and_(column == value, records.c.key > key))
+
+
+def _encode_cursor(row: RowMapping, sort: str) -> str:
+    return base64.urlsafe_b64encode(json.dumps([row[f"facet_{sort}"], row["key"]]).encode()).decode()
+
+
+def _decode_cursor(text: str) -> tuple[str, str]:
+    try:
+        value, key = json.loads(base64.urlsafe_b64decode(text.encode()))
+        return str(value), str(key)
+    except (ValueError, TypeError) as error:
+        raise FixInput("store.cursor", "This page does not exist.", "Start from the first page.") from error
+
+
+def _act_of(row: RowMapping) -> Act:
+    names = ("kind", "key", "revision", "record", "actor", "at")
+    return Act(row["id"], Verb(row["verb"]), *(row[name] for name in names))
+
+
+def _kept(kind: type[T], row: RowMapping) -> Kept[T]:
+    record = canonical.decode(kind, row["body"])
+    return Kept(row["key"], record, row["revision"], row["id"], row["actor"], row["at"], row["ledger_index"])
+
+
+@contextmanager
+def _file_lock(path: Path) -> Iterator[bool]:
+    import fcntl
+
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True

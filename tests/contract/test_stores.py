@@ -1,0 +1,167 @@
+"""Every store keeps acts and records alike: SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+
+from holdfast import canonical
+from holdfast.domain.act import Draft, Verb
+from holdfast.domain.errors import Absent, Conflict, FixInput
+from holdfast.domain.person import Comment
+from holdfast.domain.system import Owners, System
+from holdfast.storage.schema import current, upgrade
+from holdfast.storage.tables import metadata
+from holdfast.testing.runs import sample_evidence
+
+AT = "2026-11-01T12:00:00Z"
+LOANS = System("loans", purpose="decide loans", use_case="credit", owners=Owners("a", "b", "c", "d"))
+
+
+def register(store, system=LOANS, *, base=0, id="r1", verb=Verb.REGISTER_SYSTEM, at=AT):
+    return store.commit([Draft(verb, system.name, system, base)], actor="p-1", at=at, id=id)
+
+
+def test_a_record_is_read_as_it_was_written(store):
+    (act,) = register(store)
+    kept = store.get(System, "loans")
+    assert (kept.record, kept.revision, kept.actor, kept.at, kept.act) == (LOANS, 1, "p-1", AT, act.id)
+    assert act.record == canonical.digest(LOANS)
+    assert store.find(System, "other") is None
+    with pytest.raises(Absent):
+        store.get(System, "other")
+
+
+def test_a_change_follows_the_revision_that_it_was_made_on(store):
+    register(store)
+    changed = replace(LOANS, purpose="decide car loans")
+    register(store, changed, base=1, id="r2", verb=Verb.CHANGE_SYSTEM)
+    assert [kept.record.purpose for kept in store.history(System, "loans")] == ["decide loans", "decide car loans"]
+    with pytest.raises(Conflict):
+        register(store, replace(LOANS, purpose="too late"), base=1, id="r3", verb=Verb.CHANGE_SYSTEM)
+    with pytest.raises(Conflict):
+        register(store, LOANS, id="r4")
+    with pytest.raises(Conflict):
+        register(store, replace(LOANS, name="unborn"), base=1, id="r5", verb=Verb.CHANGE_SYSTEM)
+    assert store.get(System, "loans").record == changed
+
+
+def test_the_same_request_is_done_once(store):
+    first = register(store)
+    again = register(store, at="2026-11-01T13:00:00Z")
+    assert again == first
+    assert len(store.pending(10)) == 1
+    with pytest.raises(FixInput, match="something else"):
+        register(store, replace(LOANS, purpose="another"))
+
+
+def test_all_acts_of_a_commit_are_made_or_none(store):
+    register(store)
+    drafts = [
+        Draft(Verb.COMMENT, "c1", Comment("system loans", "p-1", "good", AT)),
+        Draft(Verb.CHANGE_SYSTEM, "loans", LOANS, 7),
+    ]
+    with pytest.raises(Conflict):
+        store.commit(drafts, actor="p-1", at=AT, id="r2")
+    assert store.find(Comment, "c1") is None
+    assert len(store.pending(10)) == 1
+
+
+def test_two_who_follow_the_same_revision_cannot_both_win(store):
+    register(store)
+    lost = []
+
+    def change(number):
+        try:
+            register(store, replace(LOANS, purpose=f"by {number}"), base=1, id=f"c{number}", verb=Verb.CHANGE_SYSTEM)
+        except Conflict:
+            lost.append(number)
+
+    threads = [threading.Thread(target=change, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(lost) == 7
+    assert store.get(System, "loans").revision == 2
+
+
+def test_lists_are_filtered_sorted_and_paged(store):
+    names = [f"s{number:02}" for number in range(23)]
+    for number, name in enumerate(names):
+        tier = "high" if number % 2 else "limited"
+        register(
+            store,
+            replace(LOANS, name=name, tier=type(LOANS.tier)(tier)),
+            id=name,
+            at=f"2026-11-{number + 1:02}T00:00:00Z",
+        )
+    seen, after = [], ""
+    while True:
+        page = store.list(System, sort="title", descending=False, after=after, limit=5)
+        seen += [kept.key for kept in page.items]
+        after = page.after
+        if not after:
+            break
+    assert seen == names
+    assert [kept.key for kept in store.list(System, limit=2).items] == ["s22", "s21"]
+    assert store.count(System) == 23
+    assert store.count(System, state="high") == 11
+    assert {kept.record.tier for kept in store.list(System, state="high").items} == {"high"}
+    assert [kept.key for kept in store.list(System, text="S07").items] == ["s07"]
+    assert store.list(System, text="%").items == ()
+    assert [kept.key for kept in store.list(System, system="s03").items] == ["s03"]
+    for wrong in ({"sort": "body"}, {"after": "nonsense"}):
+        with pytest.raises(FixInput):
+            store.list(System, **wrong)
+
+
+def test_the_ledger_place_is_noted_once(store):
+    (act,) = register(store)
+    assert store.last_index() == -1
+    store.sequenced([(act.id, 3)])
+    store.sequenced([(act.id, 9)])
+    store.sequenced([])
+    assert store.last_index() == 3
+    assert store.pending(10) == ()
+    assert store.get(System, "loans").index == 3
+
+
+def test_only_one_sequences_at_a_time(store):
+    with store.sequencer_lock() as first, store.sequencer_lock() as second:
+        assert (first(), second()) == (True, False)
+    with store.sequencer_lock() as third:
+        assert third()
+
+
+def test_measurements_become_rows_with_the_act(store):
+    from sqlalchemy import func, select
+
+    from holdfast.domain.kinds import Filed
+    from holdfast.storage.tables import measurements
+
+    evidence = sample_evidence()
+    filed = Filed.of(evidence, canonical.digest(evidence))
+    for _ in range(2):
+        store.commit([Draft(Verb.RECORD_EVIDENCE, filed.digest, filed)], actor="p", at=AT, id="e", evidence=evidence)
+    with store.begin() as connection:
+        count = connection.execute(select(func.count()).select_from(measurements)).scalar()
+    assert count == len(evidence.measurements) > 0
+
+
+def test_the_migrations_make_the_tables_that_the_code_uses(store):
+    with store.begin() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    assert current(store.engine) == "0001"
+    upgrade(store.engine)
+
+
+def test_a_newer_schema_is_refused(store):
+    with store.begin(writes=True) as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(FixInput, match="newer"):
+        upgrade(store.engine)
