@@ -145,7 +145,7 @@ def test_measurements_become_rows_with_the_act(store):
     from holdfast.storage.tables import measurements
 
     evidence = sample_evidence()
-    filed = Filed.of(evidence, canonical.digest(evidence))
+    filed = Filed.of(evidence, canonical.digest(evidence), envelope="", sealer="")
     for _ in range(2):
         store.commit([Draft(Verb.RECORD_EVIDENCE, filed.digest, filed)], actor="p", at=AT, id="e", evidence=evidence)
     with store.begin() as connection:

@@ -21,9 +21,10 @@ class Verb(StrEnum):
     REGISTER_RELEASE = "release.register"
     RECORD_EVIDENCE = "evidence.record"
     GIVE_VERDICT = "verdict.give"
-    REQUEST_RELEASE = "release.request"
+    ASK_GATE = "gate.ask"
+    WITHDRAW_REQUEST = "gate.withdraw"
     DEPLOY = "deployment.start"
-    WITHDRAW_DEPLOYMENT = "deployment.end"
+    END_DEPLOYMENT = "deployment.end"
     APPROVE = "approval.give"
     REFUSE = "approval.refuse"
     REVOKE_APPROVAL = "approval.revoke"
@@ -36,10 +37,11 @@ class Verb(StrEnum):
     DROP_PROPOSAL = "proposal.drop"
     SET_APPETITE = "appetite.set"
     SET_COMMITTEE = "committee.set"
-    ADD_PERSON = "person.add"
-    CHANGE_PERSON = "person.change"
+    SET_PERSON = "person.set"
     ISSUE_TOKEN = "token.issue"  # noqa: S105 - a verb, not a password
     REVOKE_TOKEN = "token.revoke"  # noqa: S105 - a verb, not a password
+    TRUST_SEALER = "sealer.trust"
+    REVOKE_SEALER = "sealer.revoke"
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,23 @@ class Committee:
 
 
 @dataclass(frozen=True, slots=True)
+class Request:
+    """Somebody asks to pass a gate: with a system, or with one release of it into an environment.
+
+    What people approve is the digest of this record, together with those of what it speaks of.
+    """
+
+    gate: Gate
+    system: str
+    requester: str
+    reason: str
+    at: str
+    release: str = ""
+    environment: str = ""
+    is_withdrawn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Waived:
     """A waiver, the digest that approvals of it are bound to, and those approvals."""
 
@@ -88,6 +105,12 @@ class Dossier:
     approvals: tuple[Approval, ...] = ()
     waivers: tuple[Waived, ...] = ()
 
+    @property
+    def rule(self) -> Rule | None:
+        """The committee's rule for this gate and the system's tier."""
+        tier = self.classification.tier if self.classification else None
+        return self.committee.rule(self.gate, tier) if self.committee and tier else None
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -105,7 +128,7 @@ def decide(dossier: Dossier, now: datetime) -> Decision:
 
     Facts about the system come first, then the evidence with its waivers, then the committee. Pass needs all three.
     """
-    rule = _rule(dossier)
+    rule = dossier.rule
     facts = [*_system(dossier), *_evidence(dossier, rule, now)]
     missing = _missing(dossier, rule, now)
     reasons = [*facts, *_committee(dossier, rule, missing)]
@@ -123,11 +146,6 @@ _ORDER = (Outcome.BREACH, Outcome.INCONCLUSIVE, Outcome.PASS)
 
 def _overall(reasons: list[Reason]) -> Outcome:
     return min((reason.outcome for reason in reasons), key=_ORDER.index, default=Outcome.INCONCLUSIVE)
-
-
-def _rule(dossier: Dossier) -> Rule | None:
-    tier = dossier.classification.tier if dossier.classification else None
-    return dossier.committee.rule(dossier.gate, tier) if dossier.committee and tier else None
 
 
 def _system(dossier: Dossier) -> list[Reason]:

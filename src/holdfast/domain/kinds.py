@@ -12,8 +12,8 @@ from holdfast.domain.appetite import Appetite
 from holdfast.domain.approval import Approval, Delegation, Waiver
 from holdfast.domain.classification import Classification
 from holdfast.domain.evidence import Evidence
-from holdfast.domain.gate import Committee
-from holdfast.domain.person import Comment, Person, Proposal, Token
+from holdfast.domain.gate import Committee, Request
+from holdfast.domain.person import Comment, Person, Proposal, Sealer, Token
 from holdfast.domain.release import Deployment, Release
 from holdfast.domain.system import System
 from holdfast.domain.verdict import Verdict
@@ -28,12 +28,13 @@ class Filed:
     digest: str
     taken_at: str
     effort: str
-    envelope: str = ""
+    envelope: str
+    sealer: str
 
     @classmethod
-    def of(cls, evidence: Evidence, digest: str, envelope: str = "") -> Filed:
-        """How `evidence` is filed; `envelope` is the digest of the sealed form that it came in."""
-        return cls(evidence.system, evidence.release, digest, evidence.taken_at, evidence.effort, envelope)
+    def of(cls, evidence: Evidence, digest: str, *, envelope: str, sealer: str) -> Filed:
+        """How `evidence` is filed: `envelope` is the digest of its sealed form, `sealer` the signing key (hex)."""
+        return cls(evidence.system, evidence.release, digest, evidence.taken_at, evidence.effort, envelope, sealer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +65,23 @@ def _approval(record: Approval) -> Facets:
     return Facets(about=about, state=state, title=record.role, at=record.given_at)
 
 
+def _release(record: Release) -> Facets:
+    """Found by the digest of its model, which is what a gateway or an admission hook holds in its hand."""
+    model = record.material("model")
+    return Facets(record.system, model.digest if model else "", record.source, record.version)
+
+
+def _request(record: Request) -> Facets:
+    state = "withdrawn" if record.is_withdrawn else "open"
+    return Facets(record.system, record.release, state, record.gate, record.at)
+
+
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
         Kind("system", System, lambda r: Facets(r.name, r.use_case, r.tier, r.name)),
         Kind("classification", Classification, lambda r: Facets(r.system, r.regime, r.tier or "open")),
-        Kind("release", Release, lambda r: Facets(r.system, r.parent, r.source, r.version)),
+        Kind("release", Release, _release),
         Kind("evidence", Filed, lambda r: Facets(r.system, r.release, r.effort, at=r.taken_at)),
         Kind("verdict", Verdict, lambda r: Facets(r.system, r.release, r.outcome, at=r.judged_at)),
         Kind(
@@ -77,6 +89,7 @@ KINDS: dict[str, Kind] = {
             Deployment,
             lambda r: Facets(r.system, r.release, "ended" if r.until else "running", r.environment, r.since),
         ),
+        Kind("request", Request, _request),
         Kind("approval", Approval, _approval),
         Kind(
             "waiver",
@@ -92,6 +105,7 @@ KINDS: dict[str, Kind] = {
             Token,
             lambda r: Facets(about=r.person, state="revoked" if r.is_revoked else "live", at=r.expires_at),
         ),
+        Kind("sealer", Sealer, lambda r: Facets(title=r.name, state="trusted" if r.is_trusted else "revoked")),
         Kind("comment", Comment, lambda r: Facets(about=r.about, at=r.at)),
         Kind("proposal", Proposal, lambda r: Facets(about=f"{r.kind} {r.key}", state=r.state)),
     )
@@ -100,3 +114,14 @@ KINDS: dict[str, Kind] = {
 
 NAMES: dict[type, str] = {kind.type: name for name, kind in KINDS.items()}
 """Every kind's name by its type."""
+
+
+LONGEST = {"system": 200, "about": 300, "state": 40, "title": 300, "at": 30}
+"""Characters that a facet keeps; columns are no wider."""
+
+
+def facets_of(kind: str, record: object, act_at: str) -> Facets:
+    """The facets of a record of this kind, as lists show them: cut to length, dated by its act where it has no date."""
+    found = KINDS[kind].facets(record)
+    cut = {name: str(getattr(found, name))[:most] for name, most in LONGEST.items()}
+    return Facets(**{**cut, "at": cut["at"] or act_at})

@@ -79,3 +79,12 @@ class Proposal:
     reason: str
     state: str = "open"
     enacted_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sealer:
+    """Whose sealed evidence counts: a CI system, a workstation. `key` is its raw Ed25519 public key in hex."""
+
+    name: str
+    key: str
+    is_trusted: bool = True

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 
 from holdfast import canonical
 from holdfast.domain.act import Act, ActRow, HeadRow
 from holdfast.domain.errors import FixInput, Tampered
-from holdfast.domain.kinds import KINDS, Facets
+from holdfast.domain.kinds import KINDS, Facets, facets_of
 from holdfast.domain.verdict import parse_time
 
 Place = tuple[str, str]
@@ -149,9 +149,7 @@ def _follow(row: ActRow, made: dict[Place, Made]) -> None:
         raise Tampered(
             "rows.order", f"{_named(act)} makes revision {act.revision} after revision {earlier}.", "Acts are missing."
         )
-    kind = KINDS[act.kind]
-    facets = kind.facets(canonical.decode(kind.type, row.body))
-    made[act.kind, act.key] = act, replace(facets, at=facets.at or act.at)
+    made[act.kind, act.key] = act, facets_of(act.kind, canonical.decode(KINDS[act.kind].type, row.body), act.at)
 
 
 _RESTORE = "It was edited in the database; restore it from a backup."

@@ -35,7 +35,7 @@ from holdfast import canonical
 from holdfast.domain.act import Act, ActRow, Draft, HeadRow, Kept, Page, Snapshot, Verb
 from holdfast.domain.errors import Absent, Conflict, FixInput, Unavailable
 from holdfast.domain.evidence import Evidence
-from holdfast.domain.kinds import KINDS, NAMES, Facets
+from holdfast.domain.kinds import NAMES, Facets, facets_of
 from holdfast.storage.tables import acts, measurements, records
 
 T = TypeVar("T")
@@ -264,8 +264,8 @@ def _write(connection: Connection, act: Act, draft: Draft) -> None:
     row = {name: getattr(act, name) for name in ("id", "verb", "kind", "key", "revision", "record", "actor", "at")}
     made = connection.execute(insert(acts).values(**row, body=body)).inserted_primary_key
     seq = made[0] if made else None
-    facets = KINDS[act.kind].facets(draft.record)
-    head = {**canonical.plain(facets), "at": facets.at or act.at, "revision": act.revision, "seq": seq}
+    facets = facets_of(act.kind, draft.record, act.at)
+    head = {**canonical.plain(facets), "revision": act.revision, "seq": seq}
     if act.revision == 1:
         connection.execute(insert(records).values(kind=act.kind, key=act.key, **head))
         return

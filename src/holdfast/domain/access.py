@@ -1,0 +1,60 @@
+"""Who may do what: one table. Everything that a route, a command or a page allows follows from it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from holdfast.domain.person import Person, Role
+
+
+class Permission(StrEnum):
+    """What can be allowed."""
+
+    READ = "read"
+    READ_PEOPLE = "people.read"
+    COMMENT = "comment"
+    MANAGE_SYSTEMS = "systems.manage"
+    OVERRIDE_TIER = "tier.override"
+    REGISTER_RELEASES = "releases.register"
+    ASK_GATE = "gate.ask"
+    ASK_WAIVER = "waiver.ask"
+    APPROVE = "approve"
+    DEPLOY = "deploy"
+    PROPOSE_APPETITE = "appetite.propose"
+    ENACT_APPETITE = "appetite.enact"
+    PROPOSE_PEOPLE = "people.propose"
+    ENACT_PEOPLE = "people.enact"
+    TRUST_SEALERS = "sealers.trust"
+    VERIFY_LEDGER = "ledger.verify"
+
+
+_APPROVERS = frozenset(role for role in Role if role.discipline)
+_EVERYBODY = frozenset(Role)
+_DOERS = _EVERYBODY - {Role.VIEWER, Role.AUDITOR}
+
+GRANTS: dict[Permission, frozenset[Role]] = {
+    Permission.READ: _EVERYBODY,
+    Permission.READ_PEOPLE: frozenset({Role.ADMIN, Role.AUDITOR}),
+    Permission.COMMENT: _DOERS,
+    Permission.MANAGE_SYSTEMS: frozenset({Role.OWNER}),
+    Permission.OVERRIDE_TIER: frozenset({Role.APPROVER_COMPLIANCE}),
+    Permission.REGISTER_RELEASES: frozenset({Role.DEVELOPER, Role.OWNER}),
+    Permission.ASK_GATE: frozenset({Role.DEVELOPER, Role.OWNER}),
+    Permission.ASK_WAIVER: frozenset({Role.OWNER}),
+    Permission.APPROVE: _APPROVERS,
+    Permission.DEPLOY: frozenset({Role.OWNER, Role.DEVELOPER}),
+    Permission.PROPOSE_APPETITE: _APPROVERS | {Role.OWNER},
+    Permission.ENACT_APPETITE: frozenset({Role.APPROVER_RISK, Role.APPROVER_COMPLIANCE}),
+    Permission.PROPOSE_PEOPLE: frozenset({Role.ADMIN}),
+    Permission.ENACT_PEOPLE: frozenset({Role.ADMIN}),
+    Permission.TRUST_SEALERS: frozenset({Role.APPROVER_IT}),
+    Permission.VERIFY_LEDGER: _EVERYBODY,
+}
+"""Which roles grant a permission. An admin manages people and approves nothing; an auditor reads all, changes none."""
+
+
+def permissions(person: Person) -> frozenset[Permission]:
+    """What a person may do; nothing while inactive."""
+    if not person.is_active:
+        return frozenset()
+    return frozenset(permission for permission, roles in GRANTS.items() if roles & set(person.roles))

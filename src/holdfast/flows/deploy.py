@@ -1,0 +1,49 @@
+"""Release: what passed its gate goes into production, and comes out again. The history of both is kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from holdfast.domain.access import Permission
+from holdfast.domain.act import Draft, Kept, Verb
+from holdfast.domain.errors import Conflict, FixInput, Forbidden
+from holdfast.domain.release import Deployment
+from holdfast.domain.verdict import Outcome
+from holdfast.flows.desk import MOST, Caller, Desk, random_id, require, stated
+from holdfast.flows.gate import look
+
+
+def deploy(desk: Desk, caller: Caller, key: str) -> Kept[Deployment]:
+    """Put what passed its gate into production; what ran there before ends with it, at the same moment."""
+    require(caller, Permission.DEPLOY)
+    opened = look(desk, key)
+    request, decision = opened.request.record, opened.decision
+    if not request.gate.needs_evidence or request.is_withdrawn:
+        raise FixInput("deploy.gate", "Only a deployment or change that was asked for can go live.", "Ask that gate.")
+    if decision.outcome is not Outcome.PASS:
+        raise Forbidden("deploy.shut", f"The gate is shut: {decision.reasons[0].sentence}", "Look at the request.")
+    ending = [_end(desk, kept, "replaced") for kept in running_in(desk, request.system, request.environment)]
+    deployment = Deployment(request.system, request.release, request.environment, desk.at, key, decision.counted)
+    new = random_id()
+    desk.do(caller, *ending, Draft(Verb.DEPLOY, new, deployment))
+    return desk.store.get(Deployment, new)
+
+
+def end_deployment(desk: Desk, caller: Caller, key: str, *, reason: str) -> Kept[Deployment]:
+    """Take a release out of production."""
+    require(caller, Permission.DEPLOY)
+    kept = desk.store.get(Deployment, key)
+    if kept.record.until:
+        raise Conflict("deploy.ended", "It is out of production already.", "There is nothing to end.")
+    desk.do(caller, _end(desk, kept, stated(reason, "reason")))
+    return desk.store.get(Deployment, key)
+
+
+def _end(desk: Desk, kept: Kept[Deployment], why: str) -> Draft:
+    return Draft(Verb.END_DEPLOYMENT, kept.key, replace(kept.record, until=desk.at, ended_because=why), kept.revision)
+
+
+def running_in(desk: Desk, system: str, environment: str) -> tuple[Kept[Deployment], ...]:
+    """What runs now for a system in an environment."""
+    found = desk.store.list(Deployment, system=system, state="running", limit=MOST).items
+    return tuple(kept for kept in found if kept.record.environment == environment)

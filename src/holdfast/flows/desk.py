@@ -1,0 +1,87 @@
+"""The desk where people's requests are handled: who asks, what they may, and how what they did is kept."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from holdfast.domain.access import GRANTS, Permission
+from holdfast.domain.act import Act, Draft
+from holdfast.domain.errors import FixInput, Forbidden
+from holdfast.domain.evidence import Evidence
+from holdfast.domain.person import Person
+from holdfast.domain.verdict import timestamp
+from holdfast.ports import Blobs, Clock, Ledger, Signer, Store
+
+MOST = 500
+"""Records of one kind about one thing that are looked at together; nothing has more."""
+
+APPETITE = "in-force"
+COMMITTEE = "standing"
+"""The keys of the one appetite and the one committee that count; their earlier revisions are their history."""
+
+
+def random_id() -> str:
+    """96 random bits in hex: an id that nobody can guess or meet again."""
+    return secrets.token_hex(12)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks: a person, what they may do here (a token may narrow it), and the id of the request.
+
+    The same request id makes the same acts once, however often it is sent.
+    """
+
+    person: Person
+    permissions: frozenset[Permission]
+    request: str = field(default_factory=random_id)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What the governing trips need from outside. `committed` is called after acts were made, to wake the sequencer."""
+
+    store: Store
+    blobs: Blobs
+    signer: Signer
+    ledger: Ledger
+    clock: Clock
+    committed: Callable[[], None] = lambda: None
+
+    @property
+    def now(self) -> datetime:
+        """The time, aware, UTC."""
+        return self.clock()
+
+    @property
+    def at(self) -> str:
+        """The time as records carry it."""
+        return timestamp(self.clock())
+
+    def do(self, caller: Caller, *drafts: Draft, evidence: Evidence | None = None) -> tuple[Act, ...]:
+        """Make all acts at once, or none."""
+        request = f"{caller.person.id}:{caller.request}"
+        made = self.store.commit(drafts, actor=caller.person.id, at=self.at, id=request, evidence=evidence)
+        self.committed()
+        return made
+
+
+def require(caller: Caller, permission: Permission) -> None:
+    """Forbidden unless the caller may do this; the hint says who can."""
+    if permission not in caller.permissions:
+        roles = ", ".join(sorted(GRANTS[permission]))
+        raise Forbidden(
+            "access.forbidden",
+            f"You may not do this ({permission}).",
+            f"These roles can: {roles}. An admin grants them.",
+        )
+
+
+def stated(text: str, what: str) -> str:
+    """The text, which must say something; FixInput otherwise."""
+    if not text.strip():
+        raise FixInput("request.empty", f"The {what} is missing.", "Say it in a sentence; others will rely on it.")
+    return text.strip()

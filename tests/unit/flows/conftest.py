@@ -1,0 +1,11 @@
+from __future__ import annotations
+
+import pytest
+
+from holdfast.testing.desk import office as open_office
+
+
+@pytest.fixture
+def office(tmp_path):
+    with open_office(tmp_path) as made:
+        yield made.founded()
