@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from holdfast.domain.account import Profile, Session
 from holdfast.domain.act import Act, Draft, Kept, Page, Snapshot
 from holdfast.domain.evidence import Evidence
 from holdfast.domain.schema import Task
@@ -158,3 +159,55 @@ class Store(Protocol):
 
     def snapshot(self) -> AbstractContextManager[Snapshot]:
         """Every act and every head as they were at one moment; for verification."""
+
+
+class Accounts(Protocol):
+    """How people and programs show who they are. Secrets go in and never come out."""
+
+    def add(self, profile: Profile) -> None:
+        """Say who a pseudonym is; Conflict where the address belongs to somebody already."""
+
+    def profiles(self, people: set[str] | None = None) -> dict[str, Profile]:
+        """Profiles by pseudonym: of `people`, or of all. Erased people have none."""
+
+    def erase(self, person: str) -> None:
+        """Forget who a pseudonym was, with all that they signed in by."""
+
+    def set_password(self, person: str, password: str) -> None:
+        """Set a password; every session of the person ends. FixInput for a weak one."""
+
+    def can_sign_in(self, person: str) -> bool:
+        """Whether a password was ever set."""
+
+    def check(self, email: str, password: str, code: str, now: datetime) -> str | None:
+        """The pseudonym of who signs in; None where something is wrong, or too much was wrong before."""
+
+    def new_totp(self, email: str) -> tuple[str, str]:
+        """A secret for an authenticator app, and its URI. Not in force until it is confirmed."""
+
+    def confirm_totp(self, person: str, secret: str, code: str, now: datetime) -> None:
+        """Put a second factor in force, once its first code is right."""
+
+    def has_totp(self, person: str) -> bool:
+        """Whether a second factor is asked of this person."""
+
+    def open_session(self, person: str, now: datetime) -> str:
+        """A new session; the secret that the browser keeps."""
+
+    def session(self, secret: str, now: datetime) -> Session | None:
+        """The session behind a browser's secret; None where it ended."""
+
+    def close_session(self, secret: str) -> None:
+        """Sign out."""
+
+    def issue(self, purpose: str, subject: str, expires_at: datetime) -> str:
+        """A random secret that stands for `subject` until it expires."""
+
+    def subject(self, purpose: str, secret: str, now: datetime) -> str | None:
+        """What an issued secret stands for; None where it is unknown or expired."""
+
+    def spend(self, purpose: str, secret: str, now: datetime) -> str:
+        """What a one-time secret stands for, and the end of it; Absent where it is unknown, expired or spent."""
+
+    def revoke(self, purpose: str, subject: str) -> None:
+        """End all secrets that stand for a subject."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from holdfast.flows.check import House
     from holdfast.manifest import Manifest
     from holdfast.ports import Signer
+    from holdfast.server.platform import Platform
 
 ORIGIN = "holdfast.local/ledger"
 KEY = "key.pem"
@@ -144,3 +145,30 @@ def open_key(home: Path) -> tuple[Signer, bytes]:
     path = home / KEY
     signer = load_or_create(path, ORIGIN)
     return signer, path.read_bytes()
+
+
+@contextmanager
+def open_platform(home: Path, *, database: str, url: str) -> Iterator[Platform]:
+    """The control plane whose files lie in `home`, on `database` (a URL; SQLite in `home` where empty).
+
+    The schema is brought up to date first; the sequencer runs while the block lasts.
+    """
+    from holdfast.flows.desk import Desk
+    from holdfast.flows.sequence import Sequencer
+    from holdfast.ledger.log import Log
+    from holdfast.server.platform import Platform
+    from holdfast.storage.accounts import SqlAccounts
+    from holdfast.storage.blobs import FileBlobs
+    from holdfast.storage.schema import upgrade
+    from holdfast.storage.sql import SqlStore, open_engine
+
+    signer, secret = open_key(home)
+    engine = open_engine(database or f"sqlite:///{home / 'holdfast.db'}")
+    try:
+        upgrade(engine)
+        store = SqlStore(engine)
+        with Log(home / "ledger", signer, ORIGIN) as ledger, Sequencer(store, ledger) as sequencer:
+            desk = Desk(store, FileBlobs(home / "blobs"), signer, ledger, now, committed=sequencer.wake)
+            yield Platform(desk, SqlAccounts(store, secret), sequencer, url)
+    finally:
+        engine.dispose()

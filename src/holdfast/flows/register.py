@@ -33,14 +33,14 @@ def register_system(desk: Desk, caller: Caller, system: System) -> Kept[System]:
     return desk.store.get(System, system.name)
 
 
-def change_system(desk: Desk, caller: Caller, system: System, base: int) -> Kept[System]:
+def change_system(desk: Desk, caller: Caller, name: str, system: System, base: int) -> Kept[System]:
     """Change what is said of a system, as of revision `base`. Its name stays; its tier follows the questionnaire."""
     require(caller, Permission.MANAGE_SYSTEMS)
-    before = desk.store.get(System, system.name).record
-    after = replace(system, tier=before.tier)
+    before = desk.store.get(System, name).record
+    after = replace(system, name=name, tier=before.tier)
     verb = Verb.RETIRE_SYSTEM if after.status is Status.RETIRED else Verb.CHANGE_SYSTEM
-    desk.do(caller, Draft(verb, system.name, after, base))
-    return desk.store.get(System, system.name)
+    desk.do(caller, Draft(verb, name, after, base))
+    return desk.store.get(System, name)
 
 
 def classify_system(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
     Float,
     ForeignKey,
@@ -110,7 +109,6 @@ credentials = Table(
     Column("totp", LargeBinary, nullable=True),
     Column("failures", Integer, nullable=False, default=0),
     Column("locked_until", String(30), nullable=False, default=""),
-    Column("must_change", Boolean, nullable=False, default=False),
 )
 
 sessions = Table(

@@ -199,7 +199,7 @@ def test_a_gate_without_a_release_is_bound_to_the_system(office):
     answered_by_all(office, key)
     assert look(office.desk, key).decision.outcome is Outcome.PASS
     kept = office.desk.store.get(System, SYSTEM.name)
-    change_system(office.desk, office.caller("owner"), replace(kept.record, vendor="Acme"), kept.revision)
+    change_system(office.desk, office.caller("owner"), SYSTEM.name, replace(kept.record, vendor="Acme"), kept.revision)
     assert look(office.desk, key).decision.outcome is Outcome.INCONCLUSIVE
     with pytest.raises(FixInput, match="go live"):
         deploy(office.desk, office.caller("owner"), key)

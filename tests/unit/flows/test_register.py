@@ -44,10 +44,10 @@ def test_a_change_keeps_the_tier_and_says_when_it_retires(office):
     registered(office)
     kept = office.desk.store.get(System, SYSTEM.name)
     after = replace(SYSTEM, purpose="other", tier=Tier.MINIMAL, status=Status.RETIRED)
-    changed = change_system(office.desk, office.caller("owner"), after, kept.revision)
+    changed = change_system(office.desk, office.caller("owner"), SYSTEM.name, after, kept.revision)
     assert (changed.record.purpose, changed.record.tier) == ("other", Tier.HIGH)
     with pytest.raises(Conflict):
-        change_system(office.desk, office.caller("owner"), SYSTEM, kept.revision)
+        change_system(office.desk, office.caller("owner"), SYSTEM.name, SYSTEM, kept.revision)
 
 
 def test_nobody_overrides_silence_or_a_prohibition(office):

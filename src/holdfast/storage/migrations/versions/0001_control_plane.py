@@ -47,7 +47,6 @@ def upgrade() -> None:
         sa.Column("totp", sa.LargeBinary(), nullable=True),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("locked_until", sa.String(length=30), nullable=False),
-        sa.Column("must_change", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("person", name=op.f("pk_credentials")),
     )
     op.create_table(

@@ -1,0 +1,111 @@
+"""People: who comes in, by which link, with which roles, and the tokens by which their programs act."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from holdfast.domain.access import Permission, permissions
+from holdfast.domain.account import Profile
+from holdfast.domain.act import Draft, Kept, Verb
+from holdfast.domain.errors import Absent, FixInput, Forbidden
+from holdfast.domain.person import Person, Proposal, Role, Token
+from holdfast.domain.verdict import parse_time, timestamp
+from holdfast.flows.desk import Caller, Desk, random_id, require, stated
+from holdfast.flows.propose import propose
+from holdfast.ports import Accounts
+
+LINK_HOURS = 72
+LONGEST_TOKEN = timedelta(days=366)
+WELCOME, TOKEN = "welcome", "token"
+FOUNDER = "p-founder"
+
+Invited = tuple[Kept[Proposal], str]
+"""The proposal of a person, and the secret in their link."""
+
+
+def found(desk: Desk, accounts: Accounts) -> str | None:
+    """The first administrator's one-time secret; None where there is one who can sign in already.
+
+    As long as nobody has set the first password, each start makes a new link and ends the one before.
+    """
+    known = desk.store.find(Person, FOUNDER)
+    if known is None:
+        first = Person(FOUNDER, (Role.ADMIN,))
+        caller = Caller(first, permissions(first))
+        desk.do(caller, Draft(Verb.SET_PERSON, FOUNDER, first))
+    elif accounts.can_sign_in(FOUNDER) or not known.record.is_active:
+        return None
+    accounts.revoke(WELCOME, FOUNDER)
+    return accounts.issue(WELCOME, FOUNDER, desk.now + timedelta(hours=LINK_HOURS))
+
+
+def invite(
+    desk: Desk, accounts: Accounts, caller: Caller, *, name: str, email: str, roles: tuple[Role, ...]
+) -> Invited:
+    """Propose a person; the link by which they set a password works once somebody else has enacted it."""
+    require(caller, Permission.PROPOSE_PEOPLE)
+    person = Person(f"p-{random_id()}", roles)
+    accounts.add(Profile(person.id, name, email))
+    proposal = propose(desk, caller, person, reason=f"Roles: {', '.join(roles) or 'none'}")
+    link = accounts.issue(WELCOME, person.id, desk.now + timedelta(hours=LINK_HOURS))
+    return proposal, link
+
+
+def welcome(desk: Desk, accounts: Accounts, secret: str, *, name: str, email: str, password: str) -> Person:
+    """Set the first password by a one-time link. The founder says who they are, too."""
+    person = accounts.subject(WELCOME, secret, desk.now)
+    if person is None:
+        raise Absent("link.spent", "This link was used already, or has expired.", "Ask an admin for a new one.")
+    known = desk.store.find(Person, person)
+    if known is None or not known.record.is_active:
+        raise Forbidden("person.waiting", "Your roles wait for a second person's consent.", "Try again later.")
+    if person not in accounts.profiles({person}):
+        accounts.add(Profile(person, name, email))
+    accounts.set_password(person, password)
+    accounts.spend(WELCOME, secret, desk.now)
+    return known.record
+
+
+def issue_token(
+    desk: Desk, accounts: Accounts, caller: Caller, *, name: str, allowed: tuple[Permission, ...], until: datetime
+) -> tuple[Kept[Token], str]:
+    """A token for the caller's programs, which can do what it names as long as the caller can; and its secret, once."""
+    beyond = sorted(set(allowed) - caller.permissions)
+    if beyond:
+        raise Forbidden("token.beyond", f"You may not do {beyond[0]} yourself.", "A token can do no more than you can.")
+    if not desk.now < until <= desk.now + LONGEST_TOKEN:
+        raise FixInput("token.expiry", "A token lasts a year at most, and ends in the future.", "Choose another day.")
+    token = Token(f"t-{random_id()}", caller.person.id, stated(name, "name"), tuple(sorted(allowed)), timestamp(until))
+    secret = accounts.issue(TOKEN, token.id, until)
+    desk.do(caller, Draft(Verb.ISSUE_TOKEN, token.id, token))
+    return desk.store.get(Token, token.id), secret
+
+
+def revoke_token(desk: Desk, accounts: Accounts, caller: Caller, id: str) -> Kept[Token]:
+    """End a token: one's own, or as an admin anybody's."""
+    kept = desk.store.get(Token, id)
+    if kept.record.person != caller.person.id:
+        require(caller, Permission.ENACT_PEOPLE)
+    accounts.revoke(TOKEN, id)
+    desk.do(caller, Draft(Verb.REVOKE_TOKEN, id, replace(kept.record, is_revoked=True), kept.revision))
+    return desk.store.get(Token, id)
+
+
+def by_token(desk: Desk, accounts: Accounts, secret: str, request: str) -> Caller | None:
+    """Who acts by a token: the person, with no more than the token allows and they still may."""
+    id = accounts.subject(TOKEN, secret, desk.now)
+    kept = desk.store.find(Token, id) if id else None
+    if kept is None or kept.record.is_revoked or desk.now >= parse_time(kept.record.expires_at):
+        return None
+    person = desk.store.get(Person, kept.record.person).record
+    allowed = {Permission(name) for name in kept.record.permissions}
+    return Caller(person, permissions(person) & allowed, request)
+
+
+def by_session(desk: Desk, person: str, request: str) -> Caller | None:
+    """Who acts in a signed-in browser; None for somebody who is no longer active."""
+    kept = desk.store.find(Person, person)
+    if kept is None or not kept.record.is_active:
+        return None
+    return Caller(kept.record, permissions(kept.record), request)

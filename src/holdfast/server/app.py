@@ -1,0 +1,80 @@
+"""The application: routes, security headers, and the translation of errors."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.staticfiles import StaticFiles
+
+from holdfast.server.api import systems
+from holdfast.server.console import home, sign_in
+from holdfast.server.platform import Platform
+from holdfast.server.problems import handle_problems, problem
+from holdfast.version import __version__
+
+STATIC = Path(__file__).parent / "static"
+TOKENS = Path(__file__).parent.parent / "reports" / "templates" / "tokens.css"
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "style-src 'self'",
+        "script-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+MOST_BYTES = 32 * 1024 * 1024
+"""No request is longer; evidence of the widest table that was tried has 6 MB."""
+
+API = (systems.router,)
+CONSOLE = (sign_in.router, home.router)
+
+
+def create_app(platform: Platform) -> FastAPI:
+    """The control plane's ASGI application."""
+    app = FastAPI(title="Holdfast", version=__version__, openapi_url="/api/openapi.json", docs_url=None, redoc_url=None)
+    app.state.platform = platform
+    handle_problems(app)
+    app.middleware("http")(_guard)
+    api = APIRouter(prefix="/api/v1")
+    for router in API:
+        api.include_router(router)
+    app.include_router(api)
+    for router in CONSOLE:
+        app.include_router(router, include_in_schema=False)
+    app.get("/static/tokens.css", include_in_schema=False)(_tokens)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    return app
+
+
+def _tokens() -> Response:
+    """The same type, spacing and colours as the report's."""
+    return Response(TOKENS.read_text(encoding="utf-8"), media_type="text/css")
+
+
+async def _guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    """Refuse what is too long before it is read, and send every answer with the headers that browsers heed."""
+    length = request.headers.get("content-length", "0")
+    if not length.isdigit() or int(length) > MOST_BYTES or "transfer-encoding" in request.headers:
+        hint = "Send 32 MB at most, and say how long it is."
+        answer: Response = problem(413, "request.too-long", "The request is too long.", hint)
+    else:
+        answer = await call_next(request)
+    for name, value in HEADERS.items():
+        answer.headers.setdefault(name, value)
+    if not request.url.path.startswith("/static/"):
+        answer.headers.setdefault("Cache-Control", "no-store")
+    return answer

@@ -1,0 +1,61 @@
+"""Errors over HTTP: RFC 9457 problem documents for programs, pages for people."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from holdfast.domain.errors import Absent, Conflict, FixInput, Forbidden, HoldfastError, Tampered, Unavailable
+from holdfast.server.callers import SignInFirst
+
+STATUS: dict[type[HoldfastError], int] = {
+    SignInFirst: 401,
+    Forbidden: 403,
+    Absent: 404,
+    Conflict: 409,
+    FixInput: 422,
+    Tampered: 409,
+    Unavailable: 503,
+}
+
+
+def status_of(error: HoldfastError) -> int:
+    """The HTTP status of an error; 500 for one that nobody foresaw."""
+    return next((status for kind, status in STATUS.items() if isinstance(error, kind)), 500)
+
+
+def problem(status: int, code: str, message: str, hint: str) -> JSONResponse:
+    """An RFC 9457 document. `code` is stable, `hint` says what to do next."""
+    content = {"type": f"urn:holdfast:{code}", "title": message, "status": status, "code": code, "hint": hint}
+    return JSONResponse(content, status, media_type="application/problem+json")
+
+
+def handle_problems(app: FastAPI) -> None:
+    """Translate every error once, here."""
+
+    @app.exception_handler(HoldfastError)
+    def _known(request: Request, error: HoldfastError) -> Response:
+        return _answer(request, status_of(error), error.code, error.message, error.hint)
+
+    @app.exception_handler(RequestValidationError)
+    def _invalid(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return _answer(
+            request, 422, "request.invalid", f"{where}: {first['msg']}.", "Mend the request and send it again."
+        )
+
+    @app.exception_handler(HTTPException)
+    def _http(request: Request, error: HTTPException) -> Response:
+        hint = "Check the address." if error.status_code == 404 else "See /api/docs."
+        return _answer(request, error.status_code, "http.error", f"{error.detail}.", hint)
+
+
+def _answer(request: Request, status: int, code: str, message: str, hint: str) -> Response:
+    if request.url.path.startswith("/api/"):
+        return problem(status, code, message, hint)
+    from holdfast.server.console.pages import error_page
+
+    return error_page(request, status, code, message, hint)

@@ -1,0 +1,72 @@
+"""A control plane behind a real ASGI client, with people of every role who can sign in or hold a token."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from fastapi.testclient import TestClient
+
+from holdfast.domain.account import Profile
+from holdfast.flows.people import issue_token
+from holdfast.flows.sequence import Sequencer
+from holdfast.server.app import create_app
+from holdfast.server.platform import Platform
+from holdfast.storage.accounts import SqlAccounts
+from holdfast.testing.desk import PEOPLE
+from holdfast.testing.desk import office as open_office
+
+PASSWORD = "correct horse battery"
+
+
+class Server:
+    """Clients of one control plane: `browser(who)` is signed in, `program(who)` holds a token for all that they may."""
+
+    def __init__(self, office, platform):
+        self.office, self.platform = office, platform
+        self.app = create_app(platform)
+
+    def stranger(self) -> TestClient:
+        return TestClient(self.app, base_url="http://holdfast.test", follow_redirects=False)
+
+    def program(self, who: str) -> TestClient:
+        caller = self.office.caller(who)
+        until = self.office.clock.now + timedelta(days=1)
+        allowed = tuple(caller.permissions)
+        _, secret = issue_token(
+            self.platform.desk, self.platform.accounts, caller, name="test", allowed=allowed, until=until
+        )
+        client = self.stranger()
+        client.headers["authorization"] = f"Bearer {secret}"
+        return client
+
+    def browser(self, who: str) -> TestClient:
+        if not self.platform.accounts.can_sign_in(who):
+            self.platform.accounts.add(Profile(who, who.title(), f"{who}@example.org"))
+            self.platform.accounts.set_password(who, PASSWORD)
+        client = self.stranger()
+        answer = client.post("/sign-in", data={"email": f"{who}@example.org", "password": PASSWORD})
+        assert answer.status_code == 303, answer.text
+        return client
+
+
+def form_token(page: str) -> str:
+    """The token in a page's forms."""
+    return re.search(r'name="csrf" value="([^"]+)"', page)[1]
+
+
+@pytest.fixture
+def server(tmp_path):
+    with open_office(tmp_path) as office:
+        office.founded()
+        desk = office.desk
+        yield Server(
+            office,
+            Platform(desk, SqlAccounts(desk.store, b"secret"), Sequencer(desk.store, desk.ledger), "http://h.test"),
+        )
+
+
+@pytest.fixture
+def people():
+    return tuple(PEOPLE)
