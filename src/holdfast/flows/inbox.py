@@ -56,9 +56,7 @@ def _disciplines(desk: Desk, person: Person, barred: frozenset[str]) -> tuple[st
     return tuple(sorted({mandate.discipline for mandate in unbarred(desk, person, barred)}))
 
 
-def _for_waiver(
-    desk: Desk, person: Person, opened: Open, kept: Kept[Waiver], own: tuple[str, ...]
-) -> tuple[str, ...]:
+def _for_waiver(desk: Desk, person: Person, opened: Open, kept: Kept[Waiver], own: tuple[str, ...]) -> tuple[str, ...]:
     """The disciplines in which a person's answer to a waiver is missing."""
     rule, waiver = opened.dossier.rule, kept.record
     if rule is None or not set(own) & set(rule.waiver_quorum) or parse_time(waiver.expires_at) <= desk.now:

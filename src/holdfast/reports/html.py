@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from holdfast import charts, words
 from holdfast.domain.finding import Finding, Severity
-from holdfast.domain.measure import Measurement
 from holdfast.domain.run import Run
 from holdfast.domain.verdict import Outcome, Reason
 from holdfast.reports import reading
