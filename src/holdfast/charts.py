@@ -86,7 +86,10 @@ def draw(
 def trend(
     measure: Measure, points: Sequence[tuple[str, Measurement]], limit: Limit | None = None, *, width: int = NARROW
 ) -> Chart:
-    """How a measure went from one release to the next: `points` are (version, measurement), the oldest first."""
+    """How a measure went from one release to the next: `points` are (version, measurement), the oldest first.
+
+    The limit is drawn and not written: the charts are small, and stand beside each other under their own captions.
+    """
     if not points:
         return empty("Nothing was measured yet.", width=width)
     line = [_Point(float(at), m, _breaches(limit, m)) for at, (_, m) in enumerate(points)]
@@ -102,8 +105,13 @@ def trend(
         "axis": {"title": None, "values": named, "grid": False, "labelLimit": 90, **labels},
     }
     y = marks.quantitative("y", _domain(measure, measurements, limit), axis=marks.y_axis(measure))
-    layers = [*_limit_lines(measure, limit, y, inner, line), *_line(line, x, y, quiet=False)]
-    layers += _value_labels(line, x, y, limit)
+    across = {"x": {"value": 0}, "x2": {"value": inner}}
+    zones = _zones(limit, y["scale"]["domain"]) if limit else []
+    layers = [marks.zone(zone, "y", y["scale"]["domain"], across, axis=y["axis"]) for zone in zones]
+    layers += [
+        marks.mark("rule", {**across, "y": y}, [{"y": end}], width=1.5) for end in (_ends(limit) if limit else [])
+    ]
+    layers += [*_line(line, x, y, quiet=False), *_value_labels(line, x, y, limit)]
     said = "; ".join(f"{version}: {words.number(m.value, m.unit)}" for version, m in points[-_ROWS_SHOWN:])
     bound = f" Limit: {words.bound(limit, measure.unit)}." if limit else ""
     spec = marks.frame(layers, width=inner, height=130, pad=(14, right, 28, left))

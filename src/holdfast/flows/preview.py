@@ -53,7 +53,7 @@ class Preview:
     def count(self, outcome: Outcome, *, after: bool) -> int:
         """How many have this outcome before, or after."""
         verdicts = [change.after if after else change.before for change in self.judged]
-        return sum(verdict is not None and verdict.outcome is outcome for verdict in verdicts)
+        return sum(verdict is not None and verdict.outcome == outcome for verdict in verdicts)
 
 
 def preview(desk: Desk, proposed: Appetite) -> Preview:

@@ -76,7 +76,8 @@ def _what(act: Act, body: dict[str, object]) -> str:
         return f"{body['version']} of {body['system']}"
     if act.kind in ("evidence", "verdict", "deployment"):
         return f"{body['system']}, release {words.short(str(body['release']))}"
-    return next((str(body[name]) for name in _NAMED_BY if body.get(name)), act.key)
+    found = next((str(body[name]) for name in _NAMED_BY if body.get(name)), act.key)
+    return "IT" if found == "it" else found
 
 
 def _link(act: Act, body: dict[str, object]) -> str:

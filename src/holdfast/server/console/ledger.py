@@ -52,7 +52,6 @@ def _show(visit: Visit, before: int | None, as_: str = "", **result: Any) -> Res
         start=start,
         before=before,
         page=PAGE,
-        phrases=PHRASES,
         pending=len(desk.store.pending(100)),
         **({"verified": None, "tampered": None} | result),
     )

@@ -71,8 +71,14 @@ def environment() -> Environment:
         "ago": words.ago,
         "spelled": words.spelled,
     }
+    made.filters["discipline"] = discipline
     made.globals["rooms"] = ROOMS
     return made
+
+
+def discipline(name: str) -> str:
+    """A discipline as people write it."""
+    return "IT" if name == "it" else name
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from holdfast.reports import reading
 from holdfast.server.api.paging import Listed
 from holdfast.server.console import shown
 from holdfast.server.console.forms import Form, Sent
-from holdfast.server.console.pages import Visit, Visitor, go
+from holdfast.server.console.pages import Visit, Visitor, discipline, go
 from holdfast.server.console.tables import As, export, link
 
 router = APIRouter()
@@ -99,7 +99,8 @@ def _show(visit: Visit, opened: Open, form: Form, status: int = 200) -> Response
         sentence=decision_sentence(opened, version),
         rows=rows,
         matters=reading.matters(run)[:4] if run else (),
-        plain=[reason for reason in _in_the_way(opened) if reason.limit is None],
+        grave=[r for r in _in_the_way(opened) if r.limit is None and r.outcome is Outcome.BREACH],
+        open_ends=[r for r in _in_the_way(opened) if r.limit is None and r.outcome is not Outcome.BREACH],
         waivable=[row for row in rows if row.state != "waived" and _waivable(row.reason, in_the_way)],
         waivers=[(kept, _answers(opened, kept), _counts(desk, opened, kept)) for kept in waivers_of(desk, opened)],
         answers=desk.store.list(Approval, about=opened.bound[0], limit=100).items,
@@ -122,7 +123,8 @@ def decision_sentence(opened: Open, version: str) -> str:
     blocking = [reason for reason in _in_the_way(opened) if not reason.sentence.startswith("Waiting for ")]
     if decision.outcome is Outcome.BREACH:
         breaches = sum(reason.outcome is Outcome.BREACH for reason in blocking)
-        return f"{what} may not go{where}: {words.count(breaches, 'breach')} must be mended or waived first."
+        named = "one breach" if breaches == 1 else f"{words.spelled(breaches)} breaches"
+        return f"{what} may not go{where}: {named} must be mended or waived first."
     if blocking:
         matter = "thing is" if len(blocking) == 1 else "things are"
         return f"{what} may not go{where} yet: {words.spelled(len(blocking))} {matter} still open."
@@ -134,8 +136,8 @@ def _say(disciplines: tuple[str, ...]) -> str:
 
 
 def _listed(names: tuple[str, ...]) -> str:
-    shown = ["IT" if name == "it" else name for name in names]
-    return " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else shown[0]
+    spoken = [discipline(name) for name in names]
+    return " and ".join([", ".join(spoken[:-1]), spoken[-1]]) if len(spoken) > 1 else spoken[0]
 
 
 def _in_the_way(opened: Open) -> list[Reason]:

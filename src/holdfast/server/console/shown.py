@@ -86,6 +86,7 @@ class Trend:
     """One measure over a system's releases, drawn."""
 
     title: str
+    limit: str
     svg: str
     breaches: bool
 
@@ -104,7 +105,10 @@ def trends(desk: Desk, system: System, run: Run) -> tuple[Trend, ...]:
                 kept = desk.store.find(Release, taken)
                 versions[taken] = kept.record.version if kept else words.short(taken)
         named = tuple((versions[release], m) for release, m in points)
-        found.append(Trend(measure.title, _drawn(measure, named, reason.limit), reason.outcome is Outcome.BREACH))
+        breaches = reason.outcome is Outcome.BREACH
+        if breaches or len({m.value for _, m in points}) > 1:  # a flat line that is kept shows nothing
+            bound = words.bound(reason.limit, measure.unit)
+            found.append(Trend(measure.title, bound, _drawn(measure, named, reason.limit), breaches))
     return tuple(found)
 
 
