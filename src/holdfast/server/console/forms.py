@@ -21,7 +21,7 @@ FIELDS = {
     "waiver.past": "until",
     "waiver.kept": "measure",
     "delegation.void": "until",
-    "token.expiry": "until",
+    "token.expiry": "token_until",
     "password.weak": "new",
     "totp.code": "code",
     "person.profile": "email",

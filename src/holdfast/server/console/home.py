@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import quote
 
 from fastapi import APIRouter
 from fastapi.responses import Response
@@ -54,9 +55,9 @@ def home(visit: Visitor) -> Response:
 def first_steps(desk: Desk) -> tuple[Step, ...]:
     """What an organisation does on its first day, each done or not by what the records say."""
     store = desk.store
-    systems = store.list(System, limit=1, descending=False).items
-    first = f"/systems/{systems[0].key}" if systems else "/new-system"
-    owned = bool(systems) and not systems[0].record.owners.vacant
+    systems = store.list(System, limit=50).items
+    first = f"/systems/{quote(systems[-1].key, safe='')}" if systems else "/new-system"
+    owned = any(not kept.record.owners.vacant for kept in systems)
     return (
         Step(
             "Put an appetite in force",

@@ -24,7 +24,7 @@ router = APIRouter(prefix="/settings")
 @router.get("")
 def show_settings(visit: Visitor) -> Response:
     """All that is mine."""
-    return _show(visit, Form.of(until=(visit.desk.now + timedelta(days=90)).date().isoformat()))
+    return _show(visit, Form.of(token_until=(visit.desk.now + timedelta(days=90)).date().isoformat()))
 
 
 def _show(visit: Visit, form: Form, status: int = 200, **more: Any) -> Response:
@@ -95,7 +95,7 @@ def confirm_totp(visit: Visitor, form: Sent) -> Response:
 def new_token(visit: Visitor, form: Sent) -> Response:
     """A token for my programs; its secret is shown this once."""
     with form:
-        name, until = form.need("name", "The name"), form.day("until", "The last day")
+        name, until = form.need("name", "The name"), form.day("token_until", "The last day")
         allowed = form.choices("allowed", Permission)
         if not allowed:
             form.wrong["allowed"] = "Choose what it may do."
