@@ -146,7 +146,7 @@ class Store(Protocol):
     def history(self, kind: type[T], key: str) -> tuple[Kept[T], ...]:
         """Every revision of a record, the first one first."""
 
-    def acts(self, *, system: str = "", about: Collection[str] = (), limit: int = 50) -> tuple[ActRow, ...]:
+    def recent(self, *, system: str = "", about: Collection[str] = (), limit: int = 50) -> tuple[ActRow, ...]:
         """The latest acts, the newest first: all, or those on records of a system or about certain digests."""
 
     def trend(self, system: str, measure: str, limit: int = 500) -> tuple[Taken, ...]:

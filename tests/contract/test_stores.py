@@ -176,11 +176,11 @@ def test_acts_are_listed_the_newest_first_by_system_or_by_what_they_are_about(st
     register(store, replace(LOANS, purpose="new"), base=1, id="r3", verb=Verb.CHANGE_SYSTEM)
     comment = Comment("system loans", "p-1", "good", AT)
     store.commit([Draft(Verb.COMMENT, "c1", comment)], actor="p-2", at=AT, id="r4")
-    assert [row.act.verb for row in store.acts()] == ["comment.write", "system.change", *["system.register"] * 2]
-    assert [row.act.revision for row in store.acts(system="loans")] == [2, 1]
-    assert [row.act.id for row in store.acts(system="loans", about=["system loans"])] == ["r4.0", "r3.0", "r1.0"]
-    assert [row.act.actor for row in store.acts(about=["system loans"])] == ["p-2"]
-    assert len(store.acts(limit=2)) == 2
+    assert [row.act.verb for row in store.recent()] == ["comment.write", "system.change", *["system.register"] * 2]
+    assert [row.act.revision for row in store.recent(system="loans")] == [2, 1]
+    assert [row.act.id for row in store.recent(system="loans", about=["system loans"])] == ["r4.0", "r3.0", "r1.0"]
+    assert [row.act.actor for row in store.recent(about=["system loans"])] == ["p-2"]
+    assert len(store.recent(limit=2)) == 2
 
 
 def test_the_migrations_make_the_tables_that_the_code_uses(store):

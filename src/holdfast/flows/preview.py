@@ -26,15 +26,28 @@ class Change:
     after: Verdict
 
     @property
-    def differs(self) -> bool:
-        """Whether the answer changes."""
+    def is_answer(self) -> bool:
+        """Whether the answer changes, and not its reasons alone."""
         return self.before is None or self.before.outcome is not self.after.outcome
 
     @property
-    def new_breaches(self) -> tuple[str, ...]:
+    def differs(self) -> bool:
+        """Whether anything changes."""
+        return bool(self.is_answer or self.breached or self.mended)
+
+    @property
+    def breached(self) -> tuple[str, ...]:
         """The measures that breach only under the other appetite."""
-        known = {reason.limit.measure for reason in self.before.breaches if reason.limit} if self.before else set()
-        return tuple(r.limit.measure for r in self.after.breaches if r.limit and r.limit.measure not in known)
+        return tuple(sorted(_breaches(self.after) - _breaches(self.before)))
+
+    @property
+    def mended(self) -> tuple[str, ...]:
+        """The measures that breach no longer under the other appetite."""
+        return tuple(sorted(_breaches(self.before) - _breaches(self.after)))
+
+
+def _breaches(verdict: Verdict | None) -> set[str]:
+    return {reason.limit.measure for reason in verdict.breaches if reason.limit} if verdict else set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +59,19 @@ class Preview:
 
     @property
     def changes(self) -> tuple[Change, ...]:
-        """Those whose answer would change, those that would be stopped first."""
+        """Those for which anything would change, those that would be stopped first."""
         found = [change for change in self.judged if change.differs]
-        return tuple(sorted(found, key=lambda change: (list(Outcome).index(change.after.outcome) != 1, change.system)))
+        return tuple(
+            sorted(
+                found,
+                key=lambda change: (not change.is_answer, change.after.outcome is not Outcome.BREACH, change.system),
+            )
+        )
+
+    @property
+    def answers(self) -> int:
+        """How many answers would change."""
+        return sum(change.is_answer for change in self.judged)
 
     def count(self, outcome: Outcome, *, after: bool) -> int:
         """How many have this outcome before, or after."""

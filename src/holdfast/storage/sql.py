@@ -173,7 +173,7 @@ class SqlStore:
             rows = connection.execute(query).mappings().all()
         return tuple(_kept(kind, row) for row in rows)
 
-    def acts(self, *, system: str = "", about: Collection[str] = (), limit: int = 50) -> tuple[ActRow, ...]:
+    def recent(self, *, system: str = "", about: Collection[str] = (), limit: int = 50) -> tuple[ActRow, ...]:
         """The latest acts, the newest first: all, or those on records of a system or about certain digests."""
         query = select(acts).order_by(acts.c.seq.desc()).limit(limit)
         if system or about:

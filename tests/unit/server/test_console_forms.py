@@ -385,7 +385,7 @@ def test_somebody_stands_in_and_stops(server, store):
         client.post("/settings/delegations", data={**form, "until": "2020-01-01"}), "until"
     )
     assert "in your place" in said(client.post("/settings/delegations", data=form))
-    assert "in risk&#39;s place" in server.program("owner").get("/settings").text
+    assert "in risk's place" in server.program("owner").get("/settings").text
     kept = store.list(Delegation).items[0]
     server.office.clock.now += timedelta(hours=1)
     assert "ended" in said(client.post(f"/settings/delegations/{kept.key}/end"))

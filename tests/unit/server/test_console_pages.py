@@ -11,7 +11,7 @@ from holdfast.domain.access import GRANTS, Permission
 from holdfast.domain.appetite import Appetite
 from holdfast.domain.verdict import Outcome
 from holdfast.flows.approve import ask_waiver
-from holdfast.flows.comment import comment
+from holdfast.flows.comment import write_comment
 from holdfast.flows.deploy import deploy
 from holdfast.flows.desk import APPETITE
 from holdfast.flows.propose import propose
@@ -70,7 +70,7 @@ def lived_in(server, monkeypatch):
     measure = next(r.limit.measure for r in breach.decision.reasons if r.outcome is Outcome.BREACH)
     until = office.clock.now.replace(year=2027)
     ask_waiver(desk, office.caller("owner"), breach.request.key, measure, reason="soon", controls="eyes", until=until)
-    comment(desk, office.caller("owner"), f"system {SYSTEM.name}", "<script>alert(1)</script>")
+    write_comment(desk, office.caller("owner"), f"system {SYSTEM.name}", "<script>alert(1)</script>")
     appetite = desk.store.get(Appetite, APPETITE).record
     proposed = propose(desk, office.caller("owner"), Appetite("Looser", "9", "Board", appetite.limits[:2]), reason="x")
     sequence(desk.store, desk.ledger)

@@ -63,10 +63,15 @@ class Told:
         return self.act.kind in _PERSON
 
 
+def phrase(verb: Verb) -> str:
+    """What an act is in words that stand between who did it and what it was done to."""
+    return PHRASES.get(verb, f"did {verb} to")
+
+
 def tell(row: ActRow) -> Told:
     """The act of a row, in words."""
     body = json.loads(row.body)
-    return Told(row.act, PHRASES[row.act.verb], _what(row.act, body), _link(row.act, body), row.index)
+    return Told(row.act, phrase(row.act.verb), _what(row.act, body), _link(row.act, body), row.index)
 
 
 def _what(act: Act, body: dict[str, object]) -> str:

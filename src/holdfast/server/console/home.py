@@ -46,7 +46,7 @@ def home(visit: Visitor) -> Response:
         proposals=enactable(desk, visit.caller),
         breached=breached(desk),
         ageing=ageing(desk, SOON) if has_appetite else (),
-        acts=[tell(row) for row in desk.store.acts(limit=12)],
+        acts=[tell(row) for row in desk.store.recent(limit=12)],
         systems=desk.store.count(System),
         versions={kept.key: kept.record.version for kept in desk.store.list(Release, limit=200).items},
     )

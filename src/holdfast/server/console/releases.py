@@ -46,7 +46,7 @@ def _show(visit: Visit, digest: str, form: Form, status: int = 200) -> Response:
         filed=store.list(Filed, about=digest, limit=20).items,
         requests=[look(desk, one.key) for one in store.list(Request, about=digest, limit=8).items],
         deployments=store.list(Deployment, about=digest, limit=20).items,
-        acts=[tell(row) for row in store.acts(about=[digest], limit=20)],
+        acts=[tell(row) for row in store.recent(about=[digest], limit=20)],
         gates=GATES,
     )
 

@@ -17,7 +17,7 @@ from holdfast.domain.person import Comment
 from holdfast.domain.release import Deployment, Release
 from holdfast.domain.system import USE_CASES, Owners, Status, System
 from holdfast.domain.verdict import Verdict
-from holdfast.flows.comment import comment
+from holdfast.flows.comment import write_comment
 from holdfast.flows.deploy import end_deployment
 from holdfast.flows.desk import Desk, require
 from holdfast.flows.gate import Open, look
@@ -180,7 +180,7 @@ def _show(visit: Visit, name: str, form: Form, status: int = 200) -> Response:
         deployments=store.list(Deployment, system=name, limit=RECENT).items,
         versions={one.key: one.record.version for one in releases.items},
         comments=store.list(Comment, about=f"system {name}", limit=RECENT).items,
-        acts=[tell(row) for row in store.acts(system=name, about=_abouts(name, requests), limit=RECENT)],
+        acts=[tell(row) for row in store.recent(system=name, about=_abouts(name, requests), limit=RECENT)],
     )
 
 
@@ -206,13 +206,13 @@ def _version(desk: Desk, latest: shown.Shown | None) -> str:
 
 
 @router.post("/systems/{name}/comment")
-def write_comment(visit: Visitor, name: str, form: Sent) -> Response:
+def say(visit: Visitor, name: str, form: Sent) -> Response:
     """Say something about a system."""
     visit.desk.store.get(System, name)
     with form:
         text = form.need("text", "The comment")
         form.settle()
-        comment(visit.desk, visit.caller, f"system {name}", text)
+        write_comment(visit.desk, visit.caller, f"system {name}", text)
         return go(_path(name) + "#comments", "Your comment is on record.")
     return _show(visit, name, form, 422)
 
