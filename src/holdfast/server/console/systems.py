@@ -180,7 +180,7 @@ def _show(visit: Visit, name: str, form: Form, status: int = 200) -> Response:
         deployments=store.list(Deployment, system=name, limit=RECENT).items,
         versions={one.key: one.record.version for one in releases.items},
         comments=store.list(Comment, about=f"system {name}", limit=RECENT).items,
-        acts=[tell(row) for row in store.recent(system=name, about=_abouts(name, requests), limit=RECENT)],
+        acts=[tell(row) for row in store.recent(system=name, about=_abouts(name, requests), limit=12)],
     )
 
 
