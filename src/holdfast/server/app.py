@@ -11,21 +11,7 @@ from fastapi.staticfiles import StaticFiles
 
 from holdfast import charts
 from holdfast.server.api import systems
-from holdfast.server.console import (
-    appetite,
-    classify,
-    committee,
-    home,
-    ledger,
-    people,
-    releases,
-    requests,
-    sealers,
-    search,
-    settings,
-    sign_in,
-)
-from holdfast.server.console import systems as inventory
+from holdfast.server.console.routers import CONSOLE
 from holdfast.server.platform import Platform
 from holdfast.server.problems import handle_problems, problem
 from holdfast.version import __version__
@@ -56,21 +42,6 @@ MOST_BYTES = 32 * 1024 * 1024
 """No request is longer; evidence of the widest table that was tried has 6 MB."""
 
 API = (systems.router,)
-CONSOLE = (
-    sign_in.router,
-    home.router,
-    search.router,
-    inventory.router,
-    classify.router,
-    releases.router,
-    requests.router,
-    appetite.router,
-    committee.router,
-    ledger.router,
-    sealers.router,
-    people.router,
-    settings.router,
-)
 
 
 def create_app(platform: Platform) -> FastAPI:
