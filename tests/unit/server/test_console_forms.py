@@ -67,7 +67,7 @@ def test_what_was_typed_survives_an_error_that_stands_at_its_field(server):
     client = server.program("owner")
     answer = client.post("/new-system", data={**NEW, "purpose": " ", "decisions_per_year": "many", "affected": "<b>"})
     assert wrong(answer, "purpose") == "The purpose is missing."
-    assert wrong(answer, "decisions-per-year") == "Write a number of 0 or more."
+    assert wrong(answer, "decisions-per-year") == "Write a number of 0 or more and 1,000,000,000,000 at most."
     assert 'value="&lt;b&gt;"' in answer.text
     assert 'value="Churn"' in answer.text
     assert "is no name" in wrong(client.post("/new-system", data={**NEW, "name": "a/b"}), "name")
@@ -270,6 +270,14 @@ def test_committee_rules_are_proposed_and_enacted(server, store):
     compliance.post(f"/proposals/{key}/enact")
     rule = store.get(Committee, COMMITTEE).record.rules[0]
     assert (rule.quorum, rule.waiver_quorum, rule.approval_days) == (("risk", "legal"), ("risk",), 30)
+
+
+@pytest.mark.parametrize("days", ["0", "99999999999999", "1e400", "1.5"])
+def test_days_beyond_reason_are_refused_at_their_field(server, days):
+    owner = server.program("owner")
+    form = {"name": "B", "version": "2", "rows": "1", "gate.0": "change", "tiers.0": "high", "quorum.0": "it"}
+    answer = owner.post("/committee/propose", data={**form, "days.0": days, "reason": "x"})
+    assert (answer.status_code, "Write a " in answer.text) == (422, True)
 
 
 def test_a_proposal_is_dropped(server, store):

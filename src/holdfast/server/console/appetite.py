@@ -15,7 +15,7 @@ from holdfast.domain.person import Proposal
 from holdfast.flows.desk import APPETITE, Desk, require
 from holdfast.flows.preview import Preview, preview
 from holdfast.flows.propose import drop, enact, opened, propose
-from holdfast.server.console.forms import Form, Sent
+from holdfast.server.console.forms import TEN_YEARS, Form, Sent
 from holdfast.server.console.pages import Visit, Visitor, go
 from holdfast.server.console.tables import As, export
 
@@ -100,7 +100,7 @@ def _edited(form: Form, base: Appetite) -> Appetite:
         version=form.need("version", "The version"),
         approved_by=form.need("approved_by", "The body that approved it"),
         limits=limits,
-        evidence_days=form.whole("evidence_days", least=1) or base.evidence_days,
+        evidence_days=form.whole("evidence_days", least=1, most=TEN_YEARS) or base.evidence_days,
     )
 
 

@@ -13,7 +13,7 @@ from holdfast.domain.gate import Committee, Gate, Rule
 from holdfast.flows.desk import COMMITTEE, Desk, require
 from holdfast.flows.propose import propose
 from holdfast.server.console.appetite import open_proposals
-from holdfast.server.console.forms import Form, Sent
+from holdfast.server.console.forms import TEN_YEARS, Form, Sent
 from holdfast.server.console.pages import Visit, Visitor, go
 
 router = APIRouter()
@@ -90,5 +90,5 @@ def _rule(form: Form, at: int) -> Rule:
         tiers=tiers,
         quorum=tuple(discipline.value for discipline in quorum),
         waiver_quorum=tuple(discipline.value for discipline in form.choices(f"waiver.{at}", Discipline)),
-        approval_days=form.whole(f"days.{at}", least=1) or 180,
+        approval_days=form.whole(f"days.{at}", least=1, most=TEN_YEARS) or 180,
     )

@@ -12,14 +12,13 @@ from typing import Annotated, Self, TypeVar
 from fastapi import Depends, Request
 from starlette.datastructures import FormData, UploadFile
 
-from holdfast.domain.errors import Conflict, FixInput, Forbidden
+from holdfast.domain.errors import Conflict, FixInput
 
 E = TypeVar("E", bound=StrEnum)
 
 FIELDS = {
     "system.name": "name",
     "waiver.past": "until",
-    "waiver.kept": "measure",
     "delegation.void": "until",
     "token.expiry": "token_until",
     "password.weak": "new",
@@ -28,10 +27,12 @@ FIELDS = {
     "person.known": "email",
     "sealer.key": "key",
     "ledger.key": "key",
-    "store.absent": "key",
     "request.empty": "reason",
 }
 """The field at which an error stands; one that is not listed, or has no field on the page, stands above the form."""
+
+TEN_YEARS = 3660
+"""Days; nothing that people decide counts for longer."""
 
 LAST_MINUTE = time(23, 59, 59, tzinfo=UTC)
 
@@ -50,7 +51,7 @@ class Wrong(dict[str, str]):
 class Form:
     """A form as it was sent, to be read once and shown again with its errors. A context manager that keeps errors.
 
-    Reading collects all that is wrong, `settle` stops there, and FixInput, Conflict or Absent out of a flow stand at
+    Reading collects all that is wrong, `settle` stops there, and FixInput and Conflict out of a flow stand at
     the field that they are about.
     """
 
@@ -78,7 +79,7 @@ class Form:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _at: TracebackType | None
     ) -> bool:
-        if isinstance(error, FixInput | Conflict) and not isinstance(error, Forbidden):
+        if isinstance(error, FixInput | Conflict):
             if not isinstance(error, Unsettled):
                 field = "document" if error.code.startswith("document.") else FIELDS.get(error.code, "")
                 self.wrong[field if field in self.typed else ""] = str(error)
@@ -105,7 +106,7 @@ class Form:
             self.wrong[name] = f"{what} is missing."
         return said
 
-    def number(self, name: str, *, least: float = -math.inf) -> float | None:
+    def number(self, name: str, *, least: float = -math.inf, most: float = math.inf) -> float | None:
         """A number, or None for an empty field. Commas between thousands are read over."""
         said = self.value(name).replace(",", "").strip()
         if not said:
@@ -114,14 +115,16 @@ class Form:
             found = float(said)
         except ValueError:
             found = math.nan
-        if not math.isfinite(found) or found < least:
-            self.wrong[name] = "Write a number" + ("." if least == -math.inf else f" of {least:g} or more.")
+        if not math.isfinite(found) or not least <= found <= most:
+            low = "" if least == -math.inf else f" of {least:g} or more"
+            high = "" if most == math.inf else f" and {most:,.0f} at most"
+            self.wrong[name] = f"Write a number{low}{high}."
             return None
         return found
 
-    def whole(self, name: str, *, least: int = 0) -> int | None:
+    def whole(self, name: str, *, least: int = 0, most: int = 10**12) -> int | None:
         """A whole number, or None for an empty field."""
-        found = self.number(name, least=least)
+        found = self.number(name, least=least, most=most)
         if found is not None and found != int(found):
             self.wrong[name] = "Write a whole number."
             return None
