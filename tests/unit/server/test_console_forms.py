@@ -67,7 +67,7 @@ def test_what_was_typed_survives_an_error_that_stands_at_its_field(server):
     client = server.program("owner")
     answer = client.post("/new-system", data={**NEW, "purpose": " ", "decisions_per_year": "many", "affected": "<b>"})
     assert wrong(answer, "purpose") == "The purpose is missing."
-    assert wrong(answer, "decisions-per-year") == "Write a number of 0 or more and 1,000,000,000,000 at most."
+    assert wrong(answer, "decisions-per-year") == "Write a number from 0 to 1,000,000,000,000."
     assert 'value="&lt;b&gt;"' in answer.text
     assert 'value="Churn"' in answer.text
     assert "is no name" in wrong(client.post("/new-system", data={**NEW, "name": "a/b"}), "name")

@@ -116,9 +116,8 @@ class Form:
         except ValueError:
             found = math.nan
         if not math.isfinite(found) or not least <= found <= most:
-            low = "" if least == -math.inf else f" of {least:g} or more"
-            high = "" if most == math.inf else f" and {most:,.0f} at most"
-            self.wrong[name] = f"Write a number{low}{high}."
+            ends = f" from {least:g} to {most:,.0f}" if math.isfinite(most) else f" of {least:g} or more"
+            self.wrong[name] = f"Write a number{ends if math.isfinite(least) else ''}."
             return None
         return found
 
