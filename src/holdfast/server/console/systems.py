@@ -24,7 +24,7 @@ from holdfast.flows.gate import Open, look
 from holdfast.flows.register import change_system, classifications, file_evidence, register_system
 from holdfast.ledger.note import Key
 from holdfast.server.api.paging import Listed
-from holdfast.server.console import shown
+from holdfast.server.console import classify, shown
 from holdfast.server.console.acts import tell
 from holdfast.server.console.forms import Form, Sent
 from holdfast.server.console.pages import Visit, Visitor, go
@@ -170,6 +170,7 @@ def _show(visit: Visit, name: str, form: Form, status: int = 200) -> Response:
         form=form,
         kept=kept,
         classifications=classifications(desk, name),
+        regimes={regime: found.title for regime, found in classify.questionnaires().items()},
         releases=[_release_row(desk, one) for one in releases.items],
         has_more=bool(releases.after),
         requests=requests,
