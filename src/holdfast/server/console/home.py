@@ -38,17 +38,19 @@ class Step:
 def home(visit: Visitor) -> Response:
     """The first page."""
     desk, has_appetite = visit.desk, visit.desk.store.find(Appetite, APPETITE) is not None
+    waits, beyond = waiting(desk, visit.caller), breached(desk)
+    shown = {one.opened.request.record.release for one in waits} | {kept.record.release for kept in beyond}
     steps = first_steps(desk)
     return visit.page(
         "home.html",
         steps=steps if not all(step.is_done for step in steps) else (),
-        waiting=waiting(desk, visit.caller),
+        waiting=waits,
         proposals=enactable(desk, visit.caller),
-        breached=breached(desk),
+        breached=beyond,
         ageing=ageing(desk, SOON) if has_appetite else (),
         acts=[tell(row) for row in desk.store.recent(limit=12)],
         systems=desk.store.count(System),
-        versions={kept.key: kept.record.version for kept in desk.store.list(Release, limit=200).items},
+        versions={digest: kept.record.version for digest in shown if (kept := desk.store.find(Release, digest))},
     )
 
 

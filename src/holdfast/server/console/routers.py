@@ -15,6 +15,7 @@ from holdfast.server.console import (
     search,
     settings,
     sign_in,
+    system,
     systems,
 )
 
@@ -23,6 +24,7 @@ CONSOLE = (
     home.router,
     search.router,
     systems.router,
+    system.router,
     classify.router,
     releases.router,
     requests.router,
