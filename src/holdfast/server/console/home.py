@@ -12,7 +12,7 @@ from fastapi.responses import Response
 from holdfast.domain.appetite import Appetite
 from holdfast.domain.gate import Committee
 from holdfast.domain.kinds import Filed
-from holdfast.domain.person import Sealer
+from holdfast.domain.person import Person, Sealer
 from holdfast.domain.release import Release
 from holdfast.domain.system import System
 from holdfast.flows.desk import APPETITE, COMMITTEE, Desk
@@ -61,6 +61,12 @@ def first_steps(desk: Desk) -> tuple[Step, ...]:
     first = f"/systems/{quote(systems[-1].key, safe='')}" if systems else "/new-system"
     owned = any(not kept.record.owners.vacant for kept in systems)
     return (
+        Step(
+            "Invite colleagues",
+            "Owners, developers and approvers: nobody can let a release in alone.",
+            "/people/invite",
+            store.count(Person, state="active") > 1,
+        ),
         Step(
             "Put an appetite in force",
             "The limits that every release is held against. One person proposes, another enacts.",
