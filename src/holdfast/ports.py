@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol, TypeVar, runtime_checkable
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.domain.account import Profile, Session
-from holdfast.domain.act import Act, Draft, Kept, Page, Snapshot
+from holdfast.domain.act import Act, ActRow, Draft, Kept, Page, Snapshot
 from holdfast.domain.evidence import Evidence
 from holdfast.domain.schema import Task
 
@@ -159,6 +159,15 @@ class Store(Protocol):
 
     def snapshot(self) -> AbstractContextManager[Snapshot]:
         """Every act and every head as they were at one moment; for verification."""
+
+    def index(self, evidence: Evidence) -> None:
+        """Make the rows of its measurements again."""
+
+    def private_rows(self) -> dict[str, tuple[dict[str, object], ...]]:
+        """The rows by which people are known and sign in, by table, as JSON types; for a backup."""
+
+    def load(self, acts: Iterable[ActRow], private: Mapping[str, Sequence[Mapping[str, object]]]) -> None:
+        """Fill an empty store from a backup; heads are made from the acts. FixInput where the store is not empty."""
 
 
 class Accounts(Protocol):

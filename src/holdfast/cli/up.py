@@ -8,13 +8,14 @@ import typer
 
 from holdfast.cli.entrance import Exit, command
 
-HOME = Path("~/.holdfast")
+HOME_OPTION = typer.Option(Path("~/.holdfast"), help="Where key, ledger and blobs lie; one for one database.")
+DATABASE_OPTION = typer.Option("", envvar="HOLDFAST_DATABASE", help="postgresql://… (else SQLite in --home).")
 
 
 @command
 def up(
     port: int = typer.Option(8710, min=1, max=65535, help="The port to listen on, on this machine alone."),
-    home: Path = typer.Option(HOME, help="Where everything is kept."),
+    home: Path = HOME_OPTION,
 ) -> Exit:
     """Start the whole platform in one process, with nothing to install, for this machine.
 
@@ -25,8 +26,8 @@ def up(
 
 @command
 def serve(
-    database: str = typer.Option("", envvar="HOLDFAST_DATABASE", help="postgresql://… (else SQLite in --home)."),
-    home: Path = typer.Option(HOME, help="Where key, ledger and blobs lie; shared by all processes on one database."),
+    database: str = DATABASE_OPTION,
+    home: Path = HOME_OPTION,
     host: str = typer.Option("127.0.0.1", help="The address to listen on."),
     port: int = typer.Option(8710, min=1, max=65535, help="The port to listen on."),
     url: str = typer.Option("", help="Where people reach it, such as https://holdfast.example."),
