@@ -21,6 +21,8 @@ Codes = NDArray[np.int64]
 CATALOGUE = ("ATLAS:AML.T0020", "NISTAML.013", "NISTAML.024", "OWASP:ML02")
 SERIOUS = 0.05
 SHOWN_ROWS = 50
+CLEARLY = 2.0
+"""Log-likelihood by which one explanation must be better than another to be preferred."""
 REMEDY = "Have people check the rows listed against the source documents; correct or drop what is wrong, and retrain."
 
 ERRORS = Measure(
@@ -100,15 +102,16 @@ def mislabelled(schema: Schema, data: Dataset, judged: Judged) -> Finding:
 
 def beyond_test(schema: Schema, data: Dataset, judged: Judged, excess: Excess) -> Finding:
     """The training data shows wrong labels beside the test data."""
-    n = len(data)
+    n, either = len(data), _as_well(excess)
     worst = max(excess.found, key=lambda floor: floor.wrongly_marked)
     rows, low, high = _rows(excess.share, excess.interval, n)
     return Finding(
         slug="mislabelled-rows",
         title="Training labels are wrong",
         sentence=f"About {rows:,} of {n:,} training labels ({low:,} to {high:,}) are wrong beyond what the test data "
-        f"has of them; of the rows labelled “{schema.classes[worst.code]}” it is {worst.wrongly_marked:.1%}.",
-        severity=_severity(excess.interval),
+        f"has of them{', or their outcome had other odds' if either else ''}; of the rows labelled "
+        f"“{schema.classes[worst.code]}” it is {worst.wrongly_marked:.1%}.",
+        severity=Severity.MEDIUM if either else _severity(excess.interval),
         confidence=_confidence(excess),
         why=f"{_ALIKE} (chance {excess.luck:.2g}), in the way of wrong labels: rows of one class appear under another "
         f"at a constant rate. Classes overlap as much in the test data. {_otherwise(excess)}",
@@ -127,15 +130,25 @@ def _otherwise(excess: Excess) -> str:
     words = (
         "An outcome that changed between the two tables could look like this, and so could better checked test data."
     )
-    if excess.shift_won >= excess.won:
-        words += " Here an outcome that became more or less frequent explains the labels as well as errors do."
+    if _as_well(excess):
+        words += " Here an outcome that was more or less frequent then explains the labels about as well as errors do."
     if excess.columns_differ:
         words += " The rows themselves differ, too: the tables may not be of one population."
     return words
 
 
+def _as_well(excess: Excess) -> bool:
+    """Whether other odds of the outcome explain the difference about as well as errors do."""
+    return excess.shift_won > excess.won - CLEARLY
+
+
+def drifted(excess: Excess) -> bool:
+    """Whether they explain it clearly better."""
+    return excess.shift_won >= excess.won + CLEARLY
+
+
 def _confidence(excess: Excess) -> Confidence:
-    if excess.columns_differ or excess.shift_won >= excess.won:
+    if excess.columns_differ or _as_well(excess):
         return Confidence.LOW
     return Confidence.HIGH if excess.won >= 3 * SIGNIFICANT else Confidence.MEDIUM
 

@@ -24,6 +24,7 @@ from holdfast.probes.poisoning._label_report import (
     beyond_test,
     cannot_tell,
     differs_from_test,
+    drifted,
     mislabelled,
     wrong_values,
 )
@@ -41,8 +42,6 @@ LEAST_OF_CLASS = 10
 LEAST_RATE = 0.005
 REPORTED = 0.005
 """Below this share of wrong labels, proven, there is nothing to act on: clerks make errors."""
-CLEARLY = 2.0
-"""Log-likelihood by which a change of odds must explain the labels better than errors do, to be held for one."""
 LEAST_OUTLIERS = 5
 REPORTED_VALUES = 0.001
 MOST_SOURCES = 50
@@ -165,8 +164,7 @@ def _findings(case: Case, data: Dataset, judged: Judged) -> Iterator[Yielded]:
     if counted.shown and counted.interval.low >= REPORTED:
         yield mislabelled(case.schema, data, judged)
     elif beyond and beyond.shown and beyond.interval.low >= REPORTED:
-        drifted = beyond.shift_won >= beyond.won + CLEARLY
-        yield differs_from_test(beyond) if drifted else beyond_test(case.schema, data, judged, beyond)
+        yield differs_from_test(beyond) if drifted(beyond) else beyond_test(case.schema, data, judged, beyond)
     elif not counted.known:
         yield cannot_tell(judged)
 
