@@ -33,7 +33,7 @@ import pandas as pd
 
 from holdfast.datasets.dataset import Dataset
 from holdfast.datasets.encode import encode
-from holdfast.domain.finding import Finding, Severity
+from holdfast.domain.finding import Severity
 from holdfast.domain.measure import Interval
 from holdfast.domain.schema import Feature, Kind, Schema, Task
 from holdfast.probes._learners import boosted
@@ -149,7 +149,7 @@ def label_noise(table: Table, share: float, one_sided: bool, seed: int) -> dict[
     started = time.process_time()
     judged = label_errors.judge(case, data, label_errors.run.params("standard"))
     seconds = time.process_time() - started
-    found = [r for r in label_errors.run.run(case, label_errors.run.params("quick")) if isinstance(r, Finding)]
+    found = label_errors.findings(table.schema, data, judged)
     beyond = judged.excess
     assert beyond is not None
     return {
@@ -304,16 +304,16 @@ def main() -> None:
     parser.add_argument(
         "--repeats", type=int, default=1, help="deals of training and test rows for each share of errors"
     )
+    parser.add_argument("--shares", type=float, nargs="*", help="shares of labels to turn, instead of 0 to 10 %%")
     arguments = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     quick = arguments.quick
     wanted = arguments.only or (["generated", "generated, overlapping", "loanapp", "adult"] if quick else [])
     every = [t for t in tables(arguments.data, 2_000 if quick else arguments.rows) if not wanted or t.name in wanted]
-    settings = (
-        [(0.0, False), (0.05, False)]
-        if quick
-        else [(0.0, False), (0.02, False), (0.05, False), (0.1, False), (0.05, True)]
-    )
+    several = [(0.0, False), (0.02, False), (0.05, False), (0.1, False), (0.05, True)]
+    settings = [(0.0, False), (0.05, False)] if quick else several
+    if arguments.shares:
+        settings = [(share, False) for share in arguments.shares]
     noise = [
         label_noise(t, share, side, LABELS_SEED + 10 * i + repeat)
         for t in every

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.datasets.dataset import Dataset
-from holdfast.domain.schema import Task
+from holdfast.domain.finding import Finding
+from holdfast.domain.schema import Schema, Task
 from holdfast.probes._learners import boosted, fitted, probabilities
 from holdfast.probes.contract import Case, Need, Yielded, probe
 from holdfast.probes.poisoning._excess import Excess, excess, visible_to_oracle
@@ -156,15 +157,16 @@ def _classes(case: Case, data: Dataset, params: Params) -> Iterator[Yielded]:
         for code, (share, interval) in counted.by_label.items():
             yield ERRORS.of(share, n=int((judged.y == code).sum()), interval=interval, label=case.schema.classes[code])
         yield from _by_source(data, judged.chance)
-    yield from _findings(case, data, judged)
+    yield from findings(case.schema, data, judged)
 
 
-def _findings(case: Case, data: Dataset, judged: Judged) -> Iterator[Yielded]:
+def findings(schema: Schema, data: Dataset, judged: Judged) -> Iterator[Finding]:
+    """What the count shows, or else the comparison; if neither, why not."""
     counted, beyond = judged.count, judged.excess
     if counted.shown and counted.interval.low >= REPORTED:
-        yield mislabelled(case.schema, data, judged)
+        yield mislabelled(schema, data, judged)
     elif beyond and beyond.shown and beyond.interval.low >= REPORTED:
-        yield differs_from_test(beyond) if drifted(beyond) else beyond_test(case.schema, data, judged, beyond)
+        yield differs_from_test(beyond) if drifted(beyond) else beyond_test(schema, data, judged, beyond)
     elif not counted.known:
         yield cannot_tell(judged)
 
