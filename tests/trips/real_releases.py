@@ -39,7 +39,8 @@ FLIPPED = {"loanapp": 0.05, "german_credit": 0.2, "adult": 0.05, "credit_default
 
 In 600 rows of German credit, a test that knew every true chance would see 6.7 % of wrong labels four times in five, and
 the probe, which has to learn the chances from 400 test rows, 14.3 % (`poisoning.smallest_visible_label_errors` of the
-clean twin). In the other tables an oracle sees 1.9 %, 1.1 % and 3.1 %, the probe 4.7 %, 2.7 % and 5.2 %.
+clean twin): 5 % cannot be found there. In the other tables an oracle sees 1.9 %, 1.1 % and 3.1 %, the probe 4.7 %,
+2.7 % and 5.2 %; so 5 % in loanapp or credit default is found in some three deals of four, of which this deal is one.
 """
 STAMPED = 40
 """Training rows that carry the trigger."""

@@ -63,6 +63,8 @@ VISIBLE = Measure(
 ORACLE = "every row's true chances"
 """Known to nobody: what the labels alone can show, at most."""
 
+ALIKE = "Rows that look alike carry other labels in training than in the test data, more often than by luck"
+
 
 @dataclass(frozen=True, eq=False)
 class Judged:
@@ -113,16 +115,13 @@ def beyond_test(schema: Schema, data: Dataset, judged: Judged, excess: Excess) -
         f"“{schema.classes[worst.code]}” it is {worst.wrongly_marked:.1%}.",
         severity=Severity.MEDIUM if either else _severity(excess.interval),
         confidence=_confidence(excess),
-        why=f"{_ALIKE} (chance {excess.luck:.2g}), in the way of wrong labels: rows of one class appear under another "
+        why=f"{ALIKE} (chance {excess.luck:.2g}), in the way of wrong labels: rows of one class appear under another "
         f"at a constant rate. Classes overlap as much in the test data. {_otherwise(excess)}",
         remedy=REMEDY,
         measures=(EXCESS.id,),
         catalogue=CATALOGUE,
         exhibits=(_suspects(schema, data, judged, rows),),
     )
-
-
-_ALIKE = "Rows that look alike carry other labels in training than in the test data, more often than by luck"
 
 
 def _otherwise(excess: Excess) -> str:
@@ -162,7 +161,7 @@ def differs_from_test(excess: Excess) -> Finding:
         "than by wrong labels.",
         severity=Severity.LOW,
         confidence=Confidence.MEDIUM,
-        why=f"{_ALIKE} (chance {excess.luck:.2g}). An outcome that became more or less frequent explains that better "
+        why=f"{ALIKE} (chance {excess.luck:.2g}). An outcome that became more or less frequent explains that better "
         f"than wrong labels do (log-likelihood {excess.shift_won:.1f} against {excess.won:.1f}).",
         remedy="Find out what changed between the two tables; train on data of the time and place of use.",
         measures=(EXCESS.id,),
@@ -187,8 +186,8 @@ def cannot_tell(judged: Judged) -> Finding:
         confidence=Confidence.LOW,
         why="Too little of the data is pure enough to tell a wrong label from one that the columns do not determine: "
         f"{counted.on_floor:.1%} of the rows concerned are beyond doubt, {ON_FLOOR:.0%} are needed. {compared} Below "
-        f"{judged.oracle:.1%} even who knew every row's true chances would miss them more often than that, at "
-        f"{LEVEL:.0%} false alarms.",
+        f"{judged.oracle:.1%} even who knew every row's true chances would miss them more than {1 - POWER:.0%} of "
+        f"the time, at {LEVEL:.0%} false alarms.",
         remedy="Have a sample of labels checked by people, or add columns that determine the outcome better.",
         measures=(ERRORS.id, VISIBLE.id),
     )
