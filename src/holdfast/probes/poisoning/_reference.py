@@ -123,13 +123,15 @@ def fit(
     *,
     lapses: bool = False,
     rates: tuple[float, float] = (0.0, 0.0),
+    lapsing: NDArray[np.bool_] | None = None,
     weight: Vector | None = None,
     ridge: float = 1.0,
 ) -> Fit:
     """Maximum penalised likelihood of `hit` (n,) given `Z` (n, k), rows weighted by `weight`.
 
     With `lapses` the two rates of wrong labels are fitted too: Copas, "Binary regression models for contaminated
-    data" (JRSS B 50, 1988), §3; without, `rates` are the two, known.
+    data" (JRSS B 50, 1988), §3; without, `rates` are the two, known. They apply to the rows of `lapsing` (n,) alone, if
+    given: the other rows then anchor the curve.
     """
     from scipy.optimize import minimize
     from scipy.special import expit
@@ -137,13 +139,15 @@ def fit(
     n, k = Z.shape
     count = np.ones(n) if weight is None else weight
     total = float(count.sum())
+    open_ = 1.0 if lapsing is None else lapsing.astype(np.float64)
     Zt = Z.T.tocsr() if hasattr(Z, "tocsr") else Z.T
 
     def both(theta: Vector) -> tuple[float, float]:
         return (0.5 * float(expit(theta[k + 1])), 0.5 * float(expit(theta[k + 2]))) if lapses else rates
 
     def objective(theta: Vector) -> tuple[float, Vector]:
-        gained, lost = both(theta)
+        rate_gained, rate_lost = both(theta)
+        gained, lost = open_ * rate_gained, open_ * rate_lost
         truth = expit(Z @ theta[:k] + theta[k])
         p = np.clip(gained + (1 - gained - lost) * truth, TINY, 1 - TINY)
         slope = count * np.where(hit, -1 / p, 1 / (1 - p))
@@ -152,8 +156,8 @@ def fit(
         gradient[:k] = Zt @ push + ridge * theta[:k]
         gradient[k] = push.sum()
         if lapses:
-            gradient[k + 1] = (slope @ (1 - truth)) * gained * (1 - 2 * gained)
-            gradient[k + 2] = -(slope @ truth) * lost * (1 - 2 * lost)
+            gradient[k + 1] = (slope @ (open_ * (1 - truth))) * rate_gained * (1 - 2 * rate_gained)
+            gradient[k + 2] = -(slope @ (open_ * truth)) * rate_lost * (1 - 2 * rate_lost)
         loss = -(count @ np.log(np.where(hit, p, 1 - p))) + ridge / 2 * float(theta[:k] @ theta[:k])
         return loss / total, gradient / total
 
@@ -171,6 +175,13 @@ def folds(y: Codes, count: int, rng: np.random.Generator) -> Codes:
     number = np.empty(len(y), np.int64)
     number[order] = np.arange(len(y)) % count
     return number
+
+
+def folds_of_copies(X: Matrix, y: Codes, count: int, rng: np.random.Generator) -> Codes:
+    """The same, with rows alike in every column in one fold, so that no model sees a row's copy, or its label."""
+    alike = np.unique(np.nan_to_num(X, nan=np.inf), axis=0, return_index=True, return_inverse=True)
+    _, first, group = alike
+    return folds(y[first], count, rng)[group.reshape(-1)]
 
 
 def out_of_fold(Z: Any, y: Codes, classes: int, fold: Codes, *, lapses: bool = False) -> Matrix:
