@@ -218,16 +218,20 @@ def compare(kind: str, rows: int, seed: int, limit: float) -> dict[str, Any]:
 
 def show(lines: list[dict[str, Any]]) -> None:
     for x in lines:
-        print(f"{x['model']}: {x['rows']} rows, {x['queries_per_row']:.0f} queries a row, {x['valid']:.2f} valid flips, "
-              f"{x['seconds_per_100']:.1f} s for 100 rows (search: {x['peer_seconds_per_100']:.0f} s)")  # fmt: skip
+        print(
+            f"{x['model']}: {x['rows']} rows, {x['queries_per_row']:.0f} queries a row, {x['valid']:.2f} valid flips, "
+            f"{x['seconds_per_100']:.1f} s for 100 rows (search: {x['peer_seconds_per_100']:.0f} s)"
+        )
         print(f"  {'robust accuracy at L2':<28}" + "".join(f"{b:>8}" for b in BUDGETS))
         for name, key in (("Holdfast, decisions only", "robust"), ("MoEvA2-shaped, scores", "robust_peer")):
             print(f"  {name:<28}" + "".join(f"{share:>8.3f}" for share in x[key]))
         none_worse = all(a <= b for a, b in zip(x["robust"], x["robust_peer"], strict=True))
         print(f"  no worse at any budget: {_met(none_worse)}; nearer on {x['nearer_than_peer']:.0%} of the rows")
         print(f"  {x['speed']:.0f}x faster (goal {GOAL_SPEED}x): {_met(x['speed'] >= GOAL_SPEED)}")
-        print(f"  Linf against the proved bound: median ratio {x['linf_ratio_median']:.3f}, 90 % below "
-              f"{x['linf_ratio_q90']:.2f} (goal {GOAL_RATIO}): {_met(x['linf_ratio_median'] <= GOAL_RATIO)}")  # fmt: skip
+        print(
+            f"  Linf against the proved bound: median ratio {x['linf_ratio_median']:.3f}, 90 % below "
+            f"{x['linf_ratio_q90']:.2f} (goal {GOAL_RATIO}): {_met(x['linf_ratio_median'] <= GOAL_RATIO)}"
+        )
 
 
 def _met(is_met: bool) -> str:

@@ -32,7 +32,7 @@ _SCOUTS = 3
 _FEWEST_QUERIES = 120
 """Of each scout."""
 
-_CELLS = 6_000_000
+_CELLS = 3_000_000
 
 
 def attack(
@@ -51,7 +51,7 @@ def attack(
 
     `size` is what is made small: the L2 distance in min-max units where it is not given.
     """
-    team = int(np.clip(budget // _FEWEST_QUERIES, 1, _SCOUTS))
+    team = max(1, min(_SCOUTS, budget // _FEWEST_QUERIES, len(owned.rows)))
     block = max(1, _CELLS // (PROPOSED * team * max(1, victims.shape[1])))
     parts = []
     for start in range(0, len(victims), block):

@@ -13,14 +13,13 @@ from holdfast.probes.evasion._guide import Guide
 from holdfast.probes.evasion._moves import Moves, Near
 from holdfast.probes.evasion._space import Space
 
-PROPOSED = 32
-"""Most candidates for each walk and step; of those that are nearer, the first 8 are asked about."""
+PROPOSED = 16
+"""Candidates for each walk and step; of those that are nearer, the first 8 are asked about."""
 
-_PROPOSED_CELLS = 8_000
 _PER_STEP = 8
 _STARTS = 48
 _ASKED_AT_ONCE = 12
-_BISECTIONS = 6
+_BISECTED, _BISECTIONS = 2, 6
 _SCOUTING = 0.75
 _WORTHWHILE = 1e-3
 
@@ -81,9 +80,10 @@ class Walks:
 
     def _start(self) -> None:
         """Graft the nearest of the attacker's own rows onto the victim, and bisect from those that hold."""
-        nearest, asked = self._nearest(), max(1, _ASKED_AT_ONCE // self.team)
+        nearest, asked = self._nearest(), _ASKED_AT_ONCE // self.team
+        cost = asked + _BISECTED * _BISECTIONS
         for first in range(0, nearest.shape[1], asked):
-            waiting = np.flatnonzero(np.isinf(self.size) & (self.queries + asked <= self.budget // self.team))
+            waiting = np.flatnonzero(np.isinf(self.size) & (self.queries + cost <= self.budget // self.team))
             picked = nearest[waiting, first : first + asked]
             walk = np.repeat(waiting, picked.shape[1])[(picked >= 0).ravel()]
             grafted = np.where(self.constraints.mutable, self.owned.rows[picked[picked >= 0]], self.victims[walk])
@@ -114,7 +114,7 @@ class Walks:
         """From the two smallest starts of each walk towards the victim, as far as the decision holds."""
         order = np.lexsort((sizes, walk))
         rank = np.arange(len(order)) - np.searchsorted(walk[order], walk[order])
-        chosen = order[(rank < 2) & np.isfinite(sizes[order])]
+        chosen = order[(rank < _BISECTED) & np.isfinite(sizes[order])]
         ends, own = rows[chosen], walk[chosen]
         low, high = np.zeros(len(own)), np.ones(len(own))
         for _ in range(_BISECTIONS):
@@ -125,17 +125,14 @@ class Walks:
     def _advance(self, until: int) -> None:
         """Step until each walk has asked `until` questions."""
         while len(active := np.flatnonzero(np.isfinite(self.size) & (self.queries < until))):
-            self._step(active)
+            self._step(active, until - self.queries[active])
 
-    def _step(self, active: Rows) -> None:
-        """Propose, repair, and ask about a few that are nearer."""
-        proposed = int(np.clip(_PROPOSED_CELLS // max(1, self.space.width), 2 * _PER_STEP, PROPOSED))
-        walk = np.repeat(active, proposed)
-        rows, sizes = self._repaired(
-            self.moves.propose(self._near(active).take(np.repeat(np.arange(len(active)), proposed))), walk
-        )
-        nearer = (sizes < self.size[walk] * (1 - _WORTHWHILE)).reshape(len(active), proposed)
-        asked = (nearer & (np.cumsum(nearer, axis=1) <= _PER_STEP)).ravel()
+    def _step(self, active: Rows, left: Rows) -> None:
+        """Propose, repair, and ask about a few that are nearer, but no more than are `left` to each."""
+        walk, place = np.repeat(active, PROPOSED), np.repeat(np.arange(len(active)), PROPOSED)
+        rows, sizes = self._repaired(self.moves.propose(self._near(active).take(place)), walk)
+        nearer = (sizes < self.size[walk] * (1 - _WORTHWHILE)).reshape(-1, PROPOSED)
+        asked = (nearer & (np.cumsum(nearer, axis=1) <= np.minimum(_PER_STEP, left)[:, None])).ravel()
         self.queries[active[~nearer.any(axis=1)]] += 1  # nothing to ask: still a turn, so that the walk ends
         rows, sizes, walk = rows[asked], sizes[asked], walk[asked]
         held = self._ask(rows, sizes, walk)
