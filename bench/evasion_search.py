@@ -247,7 +247,7 @@ def main() -> None:
         versions = {name: version(name) for name in PACKAGES}
     except ImportError:
         sys.exit("This benchmark needs its peers: pip install 'holdfast[bench]'")
-    rows, limit = (10, 1.0) if stated.quick else (60, 10.0)
+    rows, limit = (10, 1.0) if stated.quick else (40, 10.0)
     lines = [compare(kind, rows, stated.seed, limit) for kind in ("xgboost", "forest")]
     show(lines)
     print(json.dumps({
