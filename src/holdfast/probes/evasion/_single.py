@@ -19,6 +19,7 @@ Matrix = NDArray[np.float64]
 _QUANTILES = (0.05, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95)
 _MOST_CATEGORIES = 12
 _MOST_FEATURES = 64
+_CELLS = 5_000_000
 _SHUFFLES = 12
 _FEWEST_CHANGED = 30
 _COIN_TOSS = 0.62
@@ -50,19 +51,34 @@ def sweep(target: Target, constraints: ConstraintSet, victims: Matrix, goal: Goa
     labels. Of wide tables the first 64 features are swept.
     """
     units = constraints.units()[:_MOST_FEATURES]
+    together = max(1, _CELLS // (victims.size * len(_QUANTILES)))
     found = []
-    for columns in units:
-        values = _values(constraints, columns, people)
-        rows = np.repeat(victims, len(values), axis=0)
-        rows[:, columns] = np.tile(values, (len(victims), 1))
-        victim = np.repeat(np.arange(len(victims)), len(values))
-        rows = constraints.repair(rows, victims[victim])
-        moved = (constraints.steps(rows, victims[victim]) > 0).any(axis=1)
-        held = np.zeros(len(rows), dtype=bool)
-        if moved.any():
-            held[moved] = goal.reached(target.predict(rows[moved]), victim[moved])
-        found.append(_summary(constraints, columns, held.reshape(len(victims), -1), rows, victims))
+    for first in range(0, len(units), together):
+        some = units[first : first + together]
+        tried = [_tried(constraints, columns, victims, people) for columns in some]
+        for columns, rows, held in zip(some, tried, _holding(target, constraints, tried, victims, goal), strict=True):
+            found.append(_summary(constraints, columns, held.reshape(len(victims), -1), rows, victims))
     return tuple(sorted(found, key=lambda one: -int(one.flipped.sum())))
+
+
+def _tried(constraints: ConstraintSet, columns: NDArray[np.int64], victims: Matrix, people: Matrix) -> Matrix:
+    """Every victim with every value in turn, repaired, (n * values, features)."""
+    values = _values(constraints, columns, people)
+    rows = np.repeat(victims, len(values), axis=0)
+    rows[:, columns] = np.tile(values, (len(victims), 1))
+    return constraints.repair(rows, np.repeat(victims, len(values), axis=0))
+
+
+def _holding(
+    target: Target, constraints: ConstraintSet, tried: list[Matrix], victims: Matrix, goal: Goal
+) -> list[NDArray[np.bool_]]:
+    """Which of the rows, by feature, are changes that reach the goal: asked about all at once."""
+    victim = np.concatenate([np.repeat(np.arange(len(victims)), len(rows) // len(victims)) for rows in tried])
+    together = np.concatenate(tried)
+    held: NDArray[np.bool_] = np.asarray((constraints.steps(together, victims[victim]) > 0).any(axis=1))
+    if held.any():
+        held[held] = goal.reached(target.predict(together[held]), victim[held])
+    return np.split(held, np.cumsum([len(rows) for rows in tried])[:-1])
 
 
 def _values(constraints: ConstraintSet, columns: NDArray[np.int64], people: Matrix) -> Matrix:
