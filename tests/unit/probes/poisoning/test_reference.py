@@ -3,10 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.optimize import check_grad, minimize
+from scipy.sparse import csr_matrix
 from scipy.special import expit
 
 from holdfast.datasets.dataset import Dataset
-from holdfast.probes.poisoning._reference import basis, fit, folds, folds_of_copies, labelled, out_of_fold
+from holdfast.probes.poisoning._reference import _turned, basis, fit, folds, folds_of_copies, labelled, out_of_fold
 from holdfast.testing.tables import credit_rows, credit_schema
 
 
@@ -118,3 +119,13 @@ def test_rows_without_a_label_are_left_out():
         9,
     ]
     assert len(labelled(Dataset(X=data.X, y=np.array([np.nan, -3.0, *range(8)])))) == 9
+
+
+def test_more_columns_than_rows_are_turned_without_changing_the_fit():
+    data = credit_rows(1_000, 3)
+    Z = basis(data.X, credit_schema()).toarray()
+    few, hit = np.flatnonzero(np.arange(1_000) % 40 == 0), data.y == 1
+    turned = _turned(csr_matrix(Z[few]))
+    assert turned.shape[1] <= len(few) < Z.shape[1]
+    one, other = fit(Z[few], hit[few]), fit(turned, hit[few])
+    assert other.logit(turned) == pytest.approx(one.logit(Z[few]), abs=1e-3)
