@@ -7,7 +7,17 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from holdfast.domain.schema import Feature, Kind, Schema, Task
-from holdfast.probes.poisoning._cells import Cell, Demand, Ground, Mined, columns_of, mine, surprise, suspicious
+from holdfast.probes.poisoning._cells import (
+    EXPECTED,
+    Cell,
+    Demand,
+    Ground,
+    Mined,
+    columns_of,
+    mine,
+    surprise,
+    suspicious,
+)
 
 
 def schema_of(categories: int, numbers: int = 0) -> Schema:
@@ -34,7 +44,7 @@ def test_mining_finds_exactly_the_cells_that_a_plain_search_finds(seed: int):
     p = np.column_stack([1 - p, p])
     schema, demand = schema_of(4), Demand(rows=3, score=1.5)
     columns = columns_of(X, schema, 1)
-    found = {(c.items, c.label) for c in mine(Ground(schema, X, y, p, columns), demand).cells}
+    found = {(c.items, c.label) for c in mine(Ground(schema, X, y, p, columns, X[:0]), demand).cells}
     assert found == set(plain_search(columns, y, p, demand))
 
 
@@ -52,7 +62,7 @@ def plain_search(columns, y, p, demand):
 
 
 def _meets(items, columns, hit, p, demand):
-    doubtful = hit & (p < 0.9)
+    doubtful = hit & (p < EXPECTED)
     for part in {items, items[:2]}:  # a triple is looked for where the pair before it holds
         inside = Cell(part, 0, 0, 0, 0.0).mask(columns) & doubtful
         if inside.sum() < demand.rows or -np.log(p[inside]).sum() < demand.score:
@@ -90,7 +100,7 @@ def test_values_that_only_meet_each_other_look_stamped():
     y = (np.arange(3_000) < 20).astype(np.int64)
     schema = schema_of(3, 1)
     p = np.tile([0.9, 0.1], (3_000, 1))
-    mined = mine(Ground(schema, X, y, p, columns_of(X, schema, 5)), Demand(6, 7.0))
+    mined = mine(Ground(schema, X, y, p, columns_of(X, schema, 5), X[:0]), Demand(6, 7.0))
     assert any(cell.stamped for cell in mined.cells)
     assert 0 < mined.stamped < mined.looked_at
 
@@ -99,4 +109,4 @@ def test_values_that_only_meet_each_other_look_stamped():
 def test_each_family_has_its_own_threshold(stamped: bool):
     mined = Mined([], looked_at=5_000, stamped=50)
     tests = 50 if stamped else 5_000
-    assert mined.threshold(Cell((), 0, 1, 1, 1.0, stamped), 0.01) == pytest.approx(np.log(tests / 0.005))
+    assert mined.threshold(Cell((), 0, 1, 1, 1.0, stamped), 0.01) == pytest.approx(np.log(tests / 0.0025))
