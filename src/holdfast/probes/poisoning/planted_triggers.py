@@ -31,7 +31,9 @@ WEAKEST_SCORE = 2.0
 CLOSER_LOOK = 0.7
 CLOSEST_LOOK = 0.5
 RELIEF = 5.0
+"""A trigger that works on the model needs this much less evidence in the data, in nats."""
 MOST_ASIDE = 0.2
+"""Rows that the test table lacks are kept from the reference, unless they are more than this share."""
 SUCCESS = 0.5
 BEYOND_TWIN = 0.25
 """A trigger works on the model when it turns half of the rows, and a quarter more than without the suspect rows."""
@@ -74,7 +76,7 @@ BLIND_SPOT = Measure(
 class Params:
     """`rows` mined at most, in combinations of up to `size` values that `least` surprising rows share, among the
     `columns` most suspicious ways to read a column; `replays` test rows a trigger is tried on. `alpha` is the chance of
-    any false candidate where the additive model is right.
+    any false candidate where the additive model is right and test rows are dealt as training rows are.
     """
 
     rows: int = 100_000
@@ -131,14 +133,17 @@ def run(case: Case, params: Params) -> Iterator[Yielded]:
     """Mine the training data for conjunctions that decide the label, then try each on the model under test.
 
     An additive model, fitted out of fold, says what every label should have been; it cannot learn that two values
-    together decide. Cells of two or three values are ranked by how much purer they are than it expects (n · KL), under
-    a Bonferroni threshold. A value that has the effect alone is dismissed, and so is a rule that a boosted model finds
-    again without the cell's rows. What is left is written on clean test rows. The attack is that of Gu et al. 2017
-    (arXiv 1708.06733), on tables as Pleiter et al. 2023 (arXiv 2311.07550) plant it. For a regression the classes are
-    quarters of the target.
+    together decide. Cells of two or three values are ranked by how much purer they are than it expects (n · KL), and by
+    how many more rows they have than the test table, which nobody stamped: under a Bonferroni threshold for the labels
+    alone or for both. A value that has the effect alone is dismissed, and so is a rule that a boosted model finds again
+    without the cell's rows. What is left is written on clean test rows; weaker cells count where the model obeys. The
+    attack is that of Gu et al. 2017 (arXiv 1708.06733), on tables as Pleiter et al. 2023 (arXiv 2311.07550) plant it.
+    For a regression the classes are quarters of the target.
 
-    It does not see triggers on fewer rows than `poisoning.smallest_visible_trigger`, of a single value, or whose label
-    the rest of the row already explains.
+    It does not see triggers on fewer rows than `poisoning.smallest_visible_trigger`, unless the test table shows them.
+    Towards a common outcome labels say little: that takes a test table dealt from the same rows, about as large. Where
+    single values differ between the tables too, as in another season, their difference counts for less. A single value
+    that decides is seen only where the test table lacks it.
     """
     searched = search(case, params)
     data, replays = searched.data, searched.replays
@@ -225,7 +230,7 @@ def _replays(case: Case, ground: Ground, mined: Mined, cut: Matrix | None, param
         return threshold(cell) - RELIEF
 
     # Planted rows have taught the reference some of their label: look closer at weaker cells too, and at much weaker
-    # ones that look stamped or that the test table lacks. Of others the corners of a smooth rule look like that by nature.
+    # ones that look stamped or that the test table lacks. Others that weak are the corners of smooth rules.
     strong = [
         cell
         for cell in mined.cells
