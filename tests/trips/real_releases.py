@@ -189,9 +189,6 @@ def by_batch(table: Table) -> Plan:
     return replace(plain(table), features=table.numbers, by_batch=True)
 
 
-EFFORTS = {"poisoning.planted_triggers": "standard"}
-"""`quick`, except where it looks at fewer columns (20 of those that the tables offer) than the trigger needs."""
-
 PLANTED: dict[Callable[[Table], Plan], dict[str, str]] = {
     memorised: {
         "privacy.membership": "membership-leak",
@@ -277,7 +274,7 @@ class Release:
         spec = find_probe(probe)
         assert self.schema.task in spec.tasks
         assert Need.SCORES not in spec.needs or self.case.target.gives_scores
-        return list(spec.run(self.case, spec.params(EFFORTS.get(probe, "quick"))))
+        return list(spec.run(self.case, spec.params("quick")))
 
     def loud(self, probe: str) -> dict[str, Finding]:
         """The probe's findings above LOW, by slug."""

@@ -202,11 +202,15 @@ def folds_of_copies(X: Matrix, y: Codes, count: int, rng: np.random.Generator) -
     return folds(y[first], count, rng)[group.reshape(-1)]
 
 
-def out_of_fold(Z: Any, y: Codes, classes: int, fold: Codes, *, lapses: bool = False) -> Matrix:
-    """Class probabilities (n, classes) of every row from models that did not see its fold; see `held_out`."""
+def out_of_fold(
+    Z: Any, y: Codes, classes: int, fold: Codes, *, lapses: bool = False, aside: NDArray[np.bool_] | None = None
+) -> Matrix:
+    """Class probabilities (n, classes) of every row from models that saw neither its fold nor the rows `aside`."""
     p = np.zeros((len(y), classes))
     for number in range(int(fold.max(initial=-1)) + 1):
-        p[fold == number] = held_out(Z, y, classes, fold == number, lapses=lapses)
+        here = fold == number
+        held = here if aside is None else here | aside
+        p[here] = held_out(Z, y, classes, held, lapses=lapses)[here[held]]
     return p
 
 
