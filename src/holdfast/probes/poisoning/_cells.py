@@ -20,14 +20,14 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from holdfast.domain.schema import Kind, Schema
+from holdfast.domain.schema import Schema
+from holdfast.probes.poisoning._columns import Column
 
 Matrix = NDArray[np.float64]
 Codes = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 Counts = NDArray[np.float64] | NDArray[np.int64] | NDArray[np.intp]
 
-QUANTILE_BINS = 8
 EXPECTED = 0.95
 """Labels that were expected this surely say nothing of a trigger and are not mined."""
 
@@ -44,41 +44,6 @@ TOGETHER = 0.3
 BY_CHANCE = 0.1
 """Values look stamped when at least this share of the rarest one's rows has the others, which at most this share would
 have by chance."""
-
-
-@dataclass(frozen=True, eq=False)
-class Column:
-    """One way to read a feature: exact values, or quantile bins.
-
-    `marks` are the sorted values (infinite for a missing one), or the edges between bins. `code` int64 (n,) is 0 where
-    the row has no usable value here, and runs below `width`.
-    """
-
-    feature: int
-    exact: bool
-    marks: Matrix
-    code: Codes
-
-    @classmethod
-    def read(cls, feature: int, exact: bool, marks: Matrix, X: Matrix) -> Column:
-        """The column as it reads rows `X` (n, features)."""
-        # A missing value is a value like any other: it can be a trigger.
-        value = np.where(np.isnan(X[:, feature]), np.inf, X[:, feature])
-        if exact:
-            place = np.minimum(np.searchsorted(marks, value), len(marks) - 1)
-            return cls(feature, exact, marks, np.where(marks[place] == value, place + 1, 0))
-        bins = np.searchsorted(marks, value, side="right") + 1
-        return cls(feature, exact, marks, np.where(np.isfinite(value), bins, 0))
-
-    @cached_property
-    def count(self) -> Codes:
-        """Rows that have each code, int64 (width,)."""
-        return np.bincount(self.code, minlength=self.width)
-
-    @property
-    def width(self) -> int:
-        """Codes run below this."""
-        return len(self.marks) + (1 if self.exact else 2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,21 +150,6 @@ class Cell:
     def mask(self, columns: list[Column]) -> Mask:
         """Bool (n,): the rows of the cell."""
         return np.asarray(np.logical_and.reduce([columns[c].code == value for c, value in self.items]))
-
-
-def columns_of(X: Matrix, schema: Schema, least: int) -> list[Column]:
-    """Every feature as exact values that at least `least` rows share, and numbers as quantile bins too."""
-    found = []
-    for j, feature in enumerate(schema.features):
-        value = np.where(np.isnan(X[:, j]), np.inf, X[:, j])
-        distinct, count = np.unique(value, return_counts=True)
-        kept = count >= least
-        if kept.any() and len(distinct) > 1:
-            found.append(Column.read(j, True, distinct[kept], X))
-        if feature.kind is not Kind.CATEGORY and len(distinct) > 2 * QUANTILE_BINS:
-            edges = np.unique(np.quantile(value[np.isfinite(value)], np.arange(1, QUANTILE_BINS) / QUANTILE_BINS))
-            found.append(Column.read(j, False, edges, X))
-    return found
 
 
 def surprise(rows: Counts, hits: Counts, expected: Counts) -> Matrix:

@@ -17,7 +17,8 @@ from holdfast.domain.measure import Direction, Measure
 from holdfast.domain.schema import Schema, Task
 from holdfast.probes._learners import probabilities
 from holdfast.probes.contract import Case, Need, Yielded, probe
-from holdfast.probes.poisoning._cells import CROWDED, Cell, Demand, Ground, Mined, columns_of, mine, suspicious
+from holdfast.probes.poisoning._cells import CROWDED, Cell, Demand, Ground, Mined, mine, suspicious
+from holdfast.probes.poisoning._columns import columns_of
 from holdfast.probes.poisoning._reference import basis, folds, labelled, out_of_fold, too_few
 from holdfast.probes.poisoning._screen import Trigger, clean_twin, confirmed, distinct, expecting, stands
 from holdfast.statistics import clopper_pearson

@@ -13,12 +13,12 @@ from holdfast.probes.poisoning._cells import (
     Demand,
     Ground,
     Mined,
-    columns_of,
     excess,
     mine,
     surprise,
     suspicious,
 )
+from holdfast.probes.poisoning._columns import columns_of
 
 
 def schema_of(categories: int, numbers: int = 0) -> Schema:

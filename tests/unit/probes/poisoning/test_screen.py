@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from holdfast.domain.schema import Feature, Kind, Schema, Task
-from holdfast.probes.poisoning._cells import Cell, Ground, columns_of
+from holdfast.probes.poisoning._cells import Cell, Ground
+from holdfast.probes.poisoning._columns import columns_of
 from holdfast.probes.poisoning._screen import Trigger, confirmed, distinct, stands
 
 ROWS, STAMPED = 900, 40
