@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol, TypeVar, runtime_checkable
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from holdfast.domain.account import Profile, Session
 from holdfast.domain.act import Act, ActRow, Draft, Kept, Page, Snapshot
 from holdfast.domain.evidence import Evidence
+from holdfast.domain.measure import Taken
 from holdfast.domain.schema import Task
 
 T = TypeVar("T")
@@ -144,6 +145,12 @@ class Store(Protocol):
 
     def history(self, kind: type[T], key: str) -> tuple[Kept[T], ...]:
         """Every revision of a record, the first one first."""
+
+    def recent(self, *, system: str = "", about: Collection[str] = (), limit: int = 50) -> tuple[ActRow, ...]:
+        """The latest acts, the newest first: all, or those on records of a system or about certain digests."""
+
+    def trend(self, system: str, measure: str, limit: int = 500) -> tuple[Taken, ...]:
+        """How a measure went over a system's evidence: the latest `limit` values, the oldest first."""
 
     def pending(self, limit: int) -> tuple[Act, ...]:
         """Acts that are not in the ledger yet, in the order in which they were made."""

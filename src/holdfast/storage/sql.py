@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -24,6 +24,7 @@ from sqlalchemy import (
     create_engine,
     delete,
     event,
+    false,
     func,
     insert,
     or_,
@@ -37,6 +38,7 @@ from holdfast.domain.act import Act, ActRow, Draft, HeadRow, Kept, Page, Snapsho
 from holdfast.domain.errors import Absent, Conflict, FixInput, Unavailable
 from holdfast.domain.evidence import Evidence
 from holdfast.domain.kinds import KINDS, NAMES, Facets, facets_of
+from holdfast.domain.measure import Taken
 from holdfast.storage.tables import acts, credentials, measurements, profiles, records, secrets
 
 T = TypeVar("T")
@@ -171,6 +173,27 @@ class SqlStore:
         with self.begin() as connection:
             rows = connection.execute(query).mappings().all()
         return tuple(_kept(kind, row) for row in rows)
+
+    def recent(self, *, system: str = "", about: Collection[str] = (), limit: int = 50) -> tuple[ActRow, ...]:
+        """The latest acts, the newest first: all, or those on records of a system or about certain digests."""
+        query = select(acts).order_by(acts.c.seq.desc()).limit(limit)
+        if system or about:
+            on = and_(records.c.kind == acts.c.kind, records.c.key == acts.c.key)
+            wanted = or_(records.c.system == system if system else false(), records.c.about.in_(about))
+            # Naming all kinds lets the database use the indexes, which begin with the kind.
+            query = query.join(records, on).where(records.c.kind.in_(KINDS), wanted)
+        with self.begin() as connection:
+            rows = connection.execute(query).mappings()
+            return tuple(ActRow(_act_of(row), row["body"], row["ledger_index"]) for row in rows)
+
+    def trend(self, system: str, measure: str, limit: int = 500) -> tuple[Taken, ...]:
+        """How a measure went over a system's evidence: the latest `limit` values, the oldest first."""
+        columns = [measurements.c[field.name] for field in fields(Taken)]
+        here = (measurements.c.system == system, measurements.c.measure == measure)
+        order = (measurements.c.taken_at.desc(), measurements.c.id.desc())
+        with self.begin() as connection:
+            rows = connection.execute(select(*columns).where(*here).order_by(*order).limit(limit)).all()
+        return tuple(Taken(*row) for row in reversed(rows))
 
     def pending(self, limit: int) -> tuple[Act, ...]:
         """Acts that are not in the ledger yet, in the order in which they were made."""
