@@ -186,6 +186,9 @@ class Accounts(Protocol):
     def profiles(self, people: set[str] | None = None) -> dict[str, Profile]:
         """Profiles by pseudonym: of `people`, or of all. Erased people have none."""
 
+    def by_email(self, email: str) -> str | None:
+        """The pseudonym of whoever has this address."""
+
     def erase(self, person: str) -> None:
         """Forget who a pseudonym was, with all that they signed in by."""
 

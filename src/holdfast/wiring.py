@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from holdfast.ledger.export import Exported
     from holdfast.manifest import Manifest
     from holdfast.ports import Signer
+    from holdfast.server.oidc import Provider
     from holdfast.server.platform import Platform
     from holdfast.storage.sql import SqlStore
 
@@ -189,7 +190,14 @@ def open_platform(home: Path, *, database: str, url: str) -> Iterator[Platform]:
         Sequencer(store, ledger) as sequencer,
     ):
         desk = Desk(store, FileBlobs(place.blobs), signer, ledger, now, committed=sequencer.wake)
-        yield Platform(desk, SqlAccounts(store, secret), sequencer, url)
+        yield Platform(desk, SqlAccounts(store, secret), sequencer, url, _provider(url))
+
+
+def _provider(url: str) -> Provider | None:
+    from holdfast.server.oidc import Provider
+
+    settings = read_settings().single_sign_on
+    return Provider(settings, f"{url}/sign-in/oidc/back") if settings else None
 
 
 def export(home: Path, *, database: str, folder: Path, private: bool) -> None:

@@ -15,11 +15,13 @@ from holdfast.server.console import (
     search,
     settings,
     sign_in,
+    single_sign_on,
     systems,
 )
 
 CONSOLE = (
     sign_in.router,
+    single_sign_on.router,
     home.router,
     search.router,
     systems.router,
