@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from holdfast.cli import appetite, check, explain, init, probes, scan, up, verify
+from holdfast.cli import appetite, check, explain, export, init, probes, scan, up, verify
 from holdfast.version import __version__
 
 app = typer.Typer(
@@ -41,6 +41,9 @@ app.command("explain")(explain.explain)
 app.command("verify")(verify.verify)
 app.command("up")(up.up)
 app.command("serve")(up.serve)
+app.command("export")(export.export)
+app.command("backup")(export.backup)
+app.command("restore")(export.restore)
 app.add_typer(appetite.app, name="appetite")
 
 

@@ -15,12 +15,14 @@ from holdfast.server.console import (
     search,
     settings,
     sign_in,
+    single_sign_on,
     system,
     systems,
 )
 
 CONSOLE = (
     sign_in.router,
+    single_sign_on.router,
     home.router,
     search.router,
     systems.router,
