@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from holdfast.cli import appetite, check, explain, init, probes, scan, up, verify
+from holdfast.cli import appetite, check, explain, init, probes, record, scan, up, verify
 from holdfast.version import __version__
 
 app = typer.Typer(
@@ -39,6 +39,7 @@ app.command("scan")(scan.scan)
 app.command("probes")(probes.probes)
 app.command("explain")(explain.explain)
 app.command("verify")(verify.verify)
+app.command("record", context_settings=record.SETTINGS)(record.record)
 app.command("up")(up.up)
 app.command("serve")(up.serve)
 app.add_typer(appetite.app, name="appetite")

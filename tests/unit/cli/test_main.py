@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from holdfast.cli.main import app
 
-COMMANDS = ["init", "check", "scan", "probes", "explain", "verify", "appetite explain"]
+COMMANDS = ["init", "check", "scan", "probes", "explain", "verify", "appetite explain", "record"]
 
 
 def run(*words):
