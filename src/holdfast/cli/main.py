@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from holdfast.cli import appetite, check, explain, init, probes, record, scan, up, verify
+from holdfast.cli import appetite, check, data, explain, init, probes, record, scan, up, verify
 from holdfast.version import __version__
 
 app = typer.Typer(
@@ -43,6 +43,7 @@ app.command("record", context_settings=record.SETTINGS)(record.record)
 app.command("up")(up.up)
 app.command("serve")(up.serve)
 app.add_typer(appetite.app, name="appetite")
+app.add_typer(data.app, name="data")
 
 
 def run() -> None:

@@ -24,8 +24,7 @@ class Admission:
     """What a data gate says of one table, by digest.
 
     `contract` and `baseline` are digests (`baseline` empty where there was none to compare with); `rows` counts the
-    table's rows, `quarantined` those that were set aside. `admitted` is the digest of the rows that are left, empty
-    where none or all are.
+    table's rows, `quarantined` those that were set aside.
     """
 
     name: str
@@ -38,7 +37,6 @@ class Admission:
     rows: int
     quarantined: int
     judged_at: str
-    admitted: str = ""
     format: str = "holdfast-admission/1"
 
 
@@ -47,7 +45,7 @@ class DatasetVersion:
     """One version of a data set: its digest, the contract that it was held to, and the gate's answer.
 
     `source` says from where and on what terms; `parent` is the digest of the version that it follows; `admission` the
-    digest of the sealed admission among the blobs.
+    digest of the sealed admission among the blobs, `sealer` the key that sealed it (hex).
     """
 
     name: str
@@ -57,6 +55,7 @@ class DatasetVersion:
     outcome: Outcome
     source: Source
     admission: str
+    sealer: str
     parent: str = ""
 
 

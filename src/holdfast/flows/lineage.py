@@ -27,7 +27,14 @@ def lineage_of(path: Path, records: SealedRecords) -> tuple[Lineage, list[Path]]
 def admitted_source(admission: Admission) -> Source | None:
     """The source of what a data gate let in: the table itself if it passed, else nothing.
 
-    A quarantined table's word counts for nothing, whoever gave it; the rows that were left are another file, which
+    A quarantined table's word counts for nothing, whoever gave it; the rows that are left are another file, which
     has to pass the gate itself.
     """
     return admission.source if admission.outcome is Outcome.PASS else None
+
+
+def trusted_tables(records: SealedRecords) -> frozenset[str]:
+    """The digests of tables that passed the data gate here and were not refused by it later."""
+    admissions, _refused = records.all(Admission)
+    latest = {a.digest: a for a in sorted(admissions, key=lambda a: a.judged_at)}
+    return frozenset(digest for digest, a in latest.items() if a.outcome is Outcome.PASS)

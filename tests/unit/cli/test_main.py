@@ -11,7 +11,18 @@ from typer.testing import CliRunner
 
 from holdfast.cli.main import app
 
-COMMANDS = ["init", "check", "scan", "probes", "explain", "verify", "appetite explain", "record"]
+COMMANDS = [
+    "init",
+    "check",
+    "scan",
+    "probes",
+    "explain",
+    "verify",
+    "appetite explain",
+    "record",
+    "data admit",
+    "data attest",
+]
 
 
 def run(*words):

@@ -55,3 +55,43 @@ def test_without_a_step_it_says_how(project):
     done = holdfast(project, "record")
     assert done.returncode == 2
     assert "holdfast record -- python train.py" in done.stderr
+
+
+CONTRACT = """\
+name: raw
+version: "1"
+columns: {a: {kind: text}}
+no_baseline_because: The first of its kind.
+"""
+
+
+def test_lineage_ends_at_data_that_was_admitted(project):
+    (project / "contract.yaml").write_text(CONTRACT)
+    holdfast(project, "record", "--", sys.executable, "clean.py")
+    admit = [
+        "data",
+        "admit",
+        "raw.csv",
+        "--as",
+        "raw",
+        "--contract",
+        "contract.yaml",
+        "--from",
+        "CRM",
+        "--licence",
+        "x",
+    ]
+    assert holdfast(project, *admit).returncode == 0
+    shown = holdfast(project, "record", "--show", "clean.csv")
+    assert (shown.returncode, "from CRM (x)" in shown.stdout) == (0, True)
+    (project / "contract.yaml").write_text(CONTRACT.replace("kind: text", "kind: number, low: 5"))
+    refused = holdfast(project, *admit, "--json")
+    assert refused.returncode == 1
+    assert json.loads(refused.stdout)["quarantined"] == 1
+    assert len(list((project / ".holdfast" / "quarantine").glob("*.csv"))) == 1
+
+
+def test_a_file_that_is_no_table_is_attested(project):
+    holdfast(project, "record", "--", sys.executable, "clean.py")
+    assert holdfast(project, "data", "attest", "raw.csv", "--from", "CRM", "--licence", "x").returncode == 0
+    assert holdfast(project, "record", "--show", "clean.csv").returncode == 0
