@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from holdfast.cli import appetite, check, data, explain, init, probes, record, scan, up, verify
+from holdfast.cli import appetite, check, data, explain, init, probes, record, release, release_import, scan, up, verify
 from holdfast.version import __version__
 
 app = typer.Typer(
@@ -44,6 +44,8 @@ app.command("up")(up.up)
 app.command("serve")(up.serve)
 app.add_typer(appetite.app, name="appetite")
 app.add_typer(data.app, name="data")
+app.add_typer(release.app, name="release")
+release.app.command("import")(release_import.import_release)
 
 
 def run() -> None:

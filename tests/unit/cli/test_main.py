@@ -22,6 +22,7 @@ COMMANDS = [
     "record",
     "data admit",
     "data attest",
+    "release import",
 ]
 
 
