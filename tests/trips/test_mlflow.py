@@ -14,14 +14,18 @@ from pathlib import Path
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from holdfast.domain.errors import Absent
+from holdfast.cli.release_import import read_signed
+from holdfast.domain.errors import Absent, FixInput, Tampered
 from holdfast.domain.release import Release
 from holdfast.flows.desk import Caller
 from holdfast.flows.import_release import import_model_version
 from holdfast.flows.people import issue_token
 from holdfast.flows.register import register_system
 from holdfast.releases.mlflow import Registry
+from holdfast.releases.signing import sign_model
 from holdfast.testing.desk import Clock, Office
 from holdfast.testing.desk import office as open_office
 from holdfast.testing.runs import sample_system
@@ -137,3 +141,28 @@ def test_by_command(server, tmp_path):
         command, capture_output=True, text=True, env={**environment, "HOLDFAST_TOKEN": "x"}, check=False
     )
     assert refused.returncode == 2
+
+
+def test_a_version_must_be_signed_where_a_key_is_named(server, tmp_path):
+    """The signature is logged beside the model's files, as its author would do."""
+    pytest.importorskip("model_signing")
+    address, stored = server
+    secret, public = tmp_path / "key.pem", tmp_path / "key.pub.pem"
+    key = ec.generate_private_key(ec.SECP256R1())
+    secret.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    public.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    (files,) = [path.parent for path in stored.rglob("MLmodel")]
+    with Registry(address) as registry:
+        with pytest.raises(FixInput, match=r"model\.sig"):
+            read_signed(registry, "mlflow:models:/credit/1", public)
+        sign_model(files, secret, files / "model.sig")
+        described = (files / "MLmodel").read_text()
+        try:
+            found = read_signed(registry, "mlflow:models:/credit/1", public)
+            assert {m.role for m in found.files} >= {"model", "signature"}
+            (files / "MLmodel").write_text(described + "\n")
+            with pytest.raises(Tampered):
+                read_signed(registry, "mlflow:models:/credit/1", public)
+        finally:
+            (files / "MLmodel").write_text(described)
+            (files / "model.sig").unlink()

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import typer
 
-from holdfast.cli import appetite, check, data, explain, init, probes, record, release, release_import, scan, up, verify
+from holdfast.cli import (
+    appetite,
+    check,
+    data,
+    explain,
+    init,
+    probes,
+    record,
+    release,
+    release_import,
+    release_sign,
+    scan,
+    up,
+    verify,
+)
 from holdfast.version import __version__
 
 app = typer.Typer(
@@ -46,6 +60,8 @@ app.add_typer(appetite.app, name="appetite")
 app.add_typer(data.app, name="data")
 app.add_typer(release.app, name="release")
 release.app.command("import")(release_import.import_release)
+release.app.command("sign")(release_sign.sign)
+release.app.command("verify")(release_sign.verify)
 
 
 def run() -> None:

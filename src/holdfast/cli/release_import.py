@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from holdfast.cli.entrance import JSON_OPTION, Exit, command, print_json
 from holdfast.cli.up import HOME
+
+if TYPE_CHECKING:
+    from holdfast.releases.mlflow import ModelVersion, Registry
 
 
 @command
@@ -17,6 +22,7 @@ def import_release(
     tracking_uri: str = typer.Option(..., envvar="MLFLOW_TRACKING_URI", help="The MLflow server, http(s)."),
     tracking_token: str = typer.Option("", envvar="MLFLOW_TRACKING_TOKEN", help="Its bearer token, if it asks."),
     token: str = typer.Option(..., envvar="HOLDFAST_TOKEN", help="Your Holdfast token: who registers the release."),
+    signed_by: Path | None = typer.Option(None, help="A public key (PEM) that must have signed the version's files."),
     parent: str = typer.Option("", help="The digest of the release that it is meant to replace."),
     home: Path = typer.Option(HOME, help="Where Holdfast keeps everything."),
     database: str = typer.Option("", envvar="HOLDFAST_DATABASE", help="postgresql://… (else SQLite in --home)."),
@@ -35,7 +41,7 @@ def import_release(
     from holdfast.wiring import open_platform
 
     with Registry(tracking_uri, tracking_token) as registry:
-        found = registry.read(uri)
+        found = read_signed(registry, uri, signed_by) if signed_by else registry.read(uri)
     with open_platform(home.expanduser(), database=database, url="") as platform:
         caller = by_token(platform.desk, platform.accounts, token, random_id())
         if caller is None:
@@ -48,3 +54,14 @@ def import_release(
         for material in kept.record.materials:
             typer.echo(f"  {material.role:18} {material.name}  {material.digest[:19]}")
     return Exit.PASS
+
+
+def read_signed(registry: Registry, uri: str, key: Path) -> ModelVersion:
+    """The version, once the signature among its files (``model.sig``) is verified: the library needs them on disk."""
+    from holdfast.releases.signing import SIGNATURE, verify_model
+
+    with tempfile.TemporaryDirectory(prefix="holdfast-") as place:
+        folder = Path(place)
+        found = registry.read(uri, into=folder)
+        verify_model(folder, folder / SIGNATURE, key)
+    return found

@@ -6,12 +6,13 @@ Works with tracking servers that serve artefacts themselves (`mlflow server`, th
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 import httpx
 
@@ -28,6 +29,7 @@ ROLES = {
     "conda.yaml": "dependencies",
     "python_env.yaml": "dependencies",
     "MLmodel": "model description",
+    "model.sig": "signature",
 }
 
 
@@ -67,12 +69,16 @@ class Registry:
     ) -> None:
         self._client.close()
 
-    def read(self, uri: str) -> ModelVersion:
-        """The version that `uri` names (``mlflow:models:/NAME/VERSION`` or ``...@ALIAS``), every file digested."""
+    def read(self, uri: str, *, into: Path | None = None) -> ModelVersion:
+        """The version that `uri` names (``mlflow:models:/NAME/VERSION`` or ``...@ALIAS``), every file digested.
+
+        With `into`, an empty folder, the files are written there as well.
+        """
         found = self._find(uri)
         name, version = str(found["name"]), str(found["version"])
         location = self._get("mlflow/model-versions/get-download-uri", name=name, version=version)["artifact_uri"]
-        files = sorted(self._files(_served_path(str(location))), key=lambda m: (m.role != "model", -m.size, m.name))
+        files = self._files(_served_path(str(location)), into)
+        files.sort(key=lambda m: (m.role != "model", -m.size, m.name))
         if not any(file.role == "model" for file in files):
             raise FixInput("mlflow.empty", f"{name} version {version} has no model file.", "Was it logged completely?")
         return ModelVersion(name, version, tuple(files), self._run(str(found.get("run_id") or "")))
@@ -104,37 +110,39 @@ class Registry:
         }
         return tuple(sorted((key, value) for key, value in said.items() if value))
 
-    def _files(self, root: str) -> list[Material]:
+    def _files(self, root: str, into: Path | None) -> list[Material]:
         paths = []
         for path in self._walk(root, DEEPEST):
             paths.append(path)
             if len(paths) > MOST_FILES:
                 raise FixInput("mlflow.files", f"The version has over {MOST_FILES:,} files.", "Is it a data set?")
-        return [self._material(root, path) for path in paths]
+        return [self._material(root, path, into) for path in paths]
 
     def _walk(self, folder: str, depth: int) -> Iterator[str]:
         """Paths of the files under `folder`, as the server serves them."""
         if depth == 0:
             raise FixInput("mlflow.depth", f"The version's folders are over {DEEPEST} deep.", "Log the model again.")
         for entry in self._get("mlflow-artifacts/artifacts", path=folder).get("files", []):
-            path = f"{folder}/{PurePosixPath(str(entry['path'])).name}"
+            path = f"{folder}/{_single_name(str(entry['path']))}"
             if entry.get("is_dir"):
                 yield from self._walk(path, depth - 1)
             else:
                 yield path
 
-    def _material(self, root: str, path: str) -> Material:
+    def _material(self, root: str, path: str, into: Path | None) -> Material:
         """The file at `path`, digested as it streams by."""
-        digest, size = hashlib.sha256(), 0
+        digest, size, name = hashlib.sha256(), 0, path.removeprefix(f"{root}/")
         try:
-            with self._client.stream("GET", f"mlflow-artifacts/artifacts/{path}") as response:
+            with (
+                _sink(into / name if into else None) as sink,
+                self._client.stream("GET", f"mlflow-artifacts/artifacts/{path}") as response,
+            ):
                 response.raise_for_status()
                 for chunk in response.iter_bytes():
                     digest.update(chunk)
-                    size += len(chunk)
+                    size += sink.write(chunk)
         except httpx.HTTPError as error:
             raise _unavailable(error) from error
-        name = path.removeprefix(f"{root}/")
         return Material(ROLES.get(name, "model"), name, f"sha256:{digest.hexdigest()}", size)
 
     def _get(self, endpoint: str, /, **query: str) -> dict[str, Any]:
@@ -162,6 +170,22 @@ def _served_path(location: str) -> str:
         raise FixInput("mlflow.artifacts", f"The model lies in {kind}, which the MLflow server does not serve.", hint)
     # With a host in it, as in mlflow-artifacts://host/path, the host is that of the server.
     return re.sub(r"^//[^/]*", "", location.removeprefix("mlflow-artifacts:")).strip("/")
+
+
+def _single_name(path: str) -> str:
+    """The last part of a path that a server sent, which must not lead anywhere else."""
+    name = PurePosixPath(path).name
+    if name in ("", ".", "..") or "\0" in name:
+        raise FixInput("mlflow.name", "The MLflow server names a file that is none.", "Log the model again.")
+    return name
+
+
+def _sink(path: Path | None) -> BinaryIO:
+    """A file at `path`; without one, what is written goes nowhere."""
+    if path is None:
+        return open(os.devnull, "wb")  # noqa: PTH123
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("xb")
 
 
 def _unavailable(error: Exception) -> Unavailable:

@@ -23,6 +23,8 @@ COMMANDS = [
     "data admit",
     "data attest",
     "release import",
+    "release sign",
+    "release verify",
 ]
 
 
