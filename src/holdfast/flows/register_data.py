@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TypeVar
 
 from holdfast import canonical
@@ -13,6 +14,7 @@ from holdfast.flows.desk import Caller, Desk, require
 from holdfast.flows.register import NAME, is_trusted
 from holdfast.ledger.envelope import open_sealed
 
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 MOST_PROMPT_BYTES = 1_000_000
 Version = TypeVar("Version", DatasetVersion, PromptVersion)
 
@@ -72,8 +74,10 @@ def _enter(desk: Desk, caller: Caller, verb: Verb, record: Version) -> Kept[Vers
 def _require_sound(desk: Desk, record: DatasetVersion | PromptVersion) -> None:
     """A name and a version that can be cited, and a parent that is a version of the same thing."""
     for what, text in (("name", record.name), ("version", record.version)):
-        if not NAME.fullmatch(text) or ":" in text:
+        if not NAME.fullmatch(text) or ":" in text or not text.isprintable():
             raise FixInput("version.name", f"{text!r} is no {what}.", "At most 100 characters, no slash, no colon.")
+    if record.parent and not DIGEST.fullmatch(record.parent):
+        raise FixInput("version.digest", f"{record.parent!r:.80} is no digest.", "It is sha256: and 64 hex digits.")
     if record.parent and not any(
         kept.record.name == record.name for kept in desk.store.list(type(record), about=record.parent).items
     ):

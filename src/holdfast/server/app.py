@@ -8,7 +8,7 @@ from pathlib import Path
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.staticfiles import StaticFiles
 
-from holdfast.server.api import systems
+from holdfast.server.api import datasets, systems
 from holdfast.server.console import home, sign_in
 from holdfast.server.platform import Platform
 from holdfast.server.problems import handle_problems, problem
@@ -39,7 +39,7 @@ HEADERS = {
 MOST_BYTES = 32 * 1024 * 1024
 """No request is longer; evidence of the widest table that was tried has 6 MB."""
 
-API = (systems.router,)
+API = (systems.router, datasets.router)
 CONSOLE = (sign_in.router, home.router)
 
 
