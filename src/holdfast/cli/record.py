@@ -75,7 +75,7 @@ def _say(made: Provenance, path: Path | None, as_json: bool) -> None:
         return
     count = f"{len(made.data)} data and {len(made.inputs) - len(made.data)} code files in, {len(made.outputs)} out"
     typer.echo(f"holdfast: {count}; sealed in {path}", err=True)
-    for gap in made.gaps:
+    for gap in (*made.gaps, *(f"{name} was declared with --out and is not there." for name in made.missing)):
         typer.echo(f"holdfast: {gap}", err=True)
 
 

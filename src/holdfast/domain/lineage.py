@@ -1,8 +1,8 @@
 """Lineage: from a file's digest back through recorded steps to data that somebody attested, and where that breaks.
 
 A digest is grounded if it was attested as a source, or if a step that succeeded made it, read at least one file of
-data, and every one of them is grounded. So a circle of steps grounds nothing, and neither does a step that read
-nothing that was seen: raw data has to be attested by somebody.
+data, every one of them is grounded, and nothing else is known to have gone in. So a circle of steps grounds nothing,
+and neither does a step that read nothing that was seen: raw data has to be attested by somebody.
 """
 
 from __future__ import annotations
@@ -104,7 +104,8 @@ def _grounded(
 
 
 def _grounds(step: Provenance, grounded: set[str]) -> bool:
-    return step.succeeded and bool(step.data) and all(artifact.digest in grounded for artifact in step.data)
+    is_known = step.succeeded and bool(step.data) and not step.gaps
+    return is_known and all(artifact.digest in grounded for artifact in step.data)
 
 
 def _names(
@@ -138,6 +139,8 @@ def _missing(steps: list[Provenance]) -> str:
         return f"The step that made it ended with exit code {steps[-1].exit_code}."
     if not any(step.data for step in steps):
         return "The step that made it read no data that was seen, and nobody attested where it comes from."
+    if all(step.gaps for step in steps):
+        return f"More went into the step that made it than is known. {steps[-1].gaps[0]}"
     return "What it was made from is not traced back to a source."
 
 
@@ -148,3 +151,4 @@ def _remarks(steps: list[Provenance]) -> Iterable[str]:
         elif step.revision.is_dirty:
             yield f"Step {step.id}: the code differed from its revision {step.revision.commit[:12]}."
         yield from (f"Step {step.id}: {gap}" for gap in step.gaps)
+        yield from (f"Step {step.id}: it was to write {name}, and did not." for name in step.missing)

@@ -48,7 +48,8 @@ class Provenance:
     """One run of one step.
 
     `environment` names what the step ran on (``python``, ``platform``, ``holdfast``), `packages` what was installed
-    for it (``name==version``). `gaps` say in words what could not be seen, so that silence is not taken for knowledge.
+    for it (``name==version``). `gaps` say in words what went in without being known, so that silence is not taken for
+    knowledge; `missing` names outputs that were declared and not there.
     `started_at` and `finished_at` are RFC 3339 UTC times.
     """
 
@@ -64,6 +65,7 @@ class Provenance:
     finished_at: str
     exit_code: int
     gaps: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
     @property
     def data(self) -> tuple[Artifact, ...]:

@@ -8,6 +8,7 @@ import platform
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,10 +23,11 @@ from holdfast.pipelines.revision import read_revision, tracked_files
 from holdfast.pipelines.secrets import hide_secrets
 from holdfast.pipelines.trace import Trace, installed, read_trace, traced
 from holdfast.pipelines.tree import Mark, changed, files_in, mark_of
+from holdfast.pipelines.watch import Watch
 from holdfast.ports import Clock
 from holdfast.version import __version__
 
-SYSTEM_FOLDERS = tuple(map(Path, ("/usr", "/etc", "/lib", "/lib64", "/proc", "/sys", "/dev", "/run", "/opt", "/var")))
+SYSTEM_FOLDERS = tuple(map(Path, ("/usr", "/etc", "/lib", "/lib64", "/proc", "/sys", "/dev", "/run")))
 CODE = (".py", ".pyc", ".pyi", ".so", ".ipynb", ".sh", ".r", ".sql")
 MOST_NAMED = 10
 
@@ -53,6 +55,7 @@ class _Before:
     declared: Mapping[Path, str]
     revision: Revision | None
     tracked: frozenset[Path]
+    moment_ns: int
 
 
 def run_step(step: Step, environment: Mapping[str, str], clock: Clock) -> Provenance:
@@ -67,13 +70,15 @@ def run_step(step: Step, environment: Mapping[str, str], clock: Clock) -> Proven
         declared={path: digest_file(path) for path in _files(step.inputs)},
         revision=read_revision(root),
         tracked=tracked_files(root),
+        moment_ns=time.time_ns(),
     )
     started = timestamp(clock())
-    with tempfile.TemporaryDirectory(prefix="holdfast-") as folder:
+    # The kernel sees every program in the project; the hook sees Python's files outside it, and which Python it is.
+    with tempfile.TemporaryDirectory(prefix="holdfast-") as folder, Watch(_places(before.marks)) as watch:
         code = _run(step, traced(environment, Path(folder)))
         finished, trace = timestamp(clock()), read_trace(Path(folder))
     written, missing = _written(step, before, trace)
-    read, unsure = _read(before, trace, root)
+    read, unsure = _read(before, watch.read | trace.read, root)
     pythons = [installed(python) for python in trace.pythons[:1]]
     return Provenance(
         id=random_id(),
@@ -87,7 +92,8 @@ def run_step(step: Step, environment: Mapping[str, str], clock: Clock) -> Proven
         started_at=started,
         finished_at=finished,
         exit_code=code,
-        gaps=tuple(_gaps(trace, before, root, missing=missing, unsure=unsure)),
+        gaps=tuple(_gaps(trace, watch, before, root, unsure)),
+        missing=tuple(_name(path, root) for path in missing),
     )
 
 
@@ -137,11 +143,16 @@ def _written(step: Step, before: _Before, trace: Trace) -> tuple[tuple[Artifact,
     return tuple(Artifact(_name(path, root), digest_file(path), how) for path, how in sorted(seen.items())), missing
 
 
-def _read(before: _Before, trace: Trace, root: Path) -> tuple[tuple[Artifact, ...], list[Path]]:
-    """Files of the project that were there before and were opened to read; and those that then changed, whose digest
-    before the step nobody knows.
+def _places(marks: Mapping[Path, Mark]) -> set[Path]:
+    """What to watch: the folders of the project's files, and each file that lies elsewhere behind a link."""
+    return {path.resolve() if path.is_symlink() else path.parent for path in marks}
+
+
+def _read(before: _Before, read: set[Path], root: Path) -> tuple[tuple[Artifact, ...], list[Path]]:
+    """Files of the project that were there before and were read; and those that then changed, whose digest before the
+    step nobody knows.
     """
-    opened = sorted((trace.read & before.marks.keys()) - before.declared.keys())
+    opened = sorted(p for p in before.marks if p.resolve() in read and p.resolve() not in before.declared)
     same = [path for path in opened if mark_of(path) == before.marks[path]]
     artifacts = (Artifact(_name(p, root), digest_file(p), Seen.OPENED, _role(p, before.tracked)) for p in same)
     return tuple(artifacts), [path for path in opened if path not in same]
@@ -152,25 +163,26 @@ def _role(path: Path, tracked: frozenset[Path]) -> Role:
     return Role.CODE if path in tracked or path.suffix.lower() in CODE else Role.DATA
 
 
-def _gaps(trace: Trace, before: _Before, root: Path, *, missing: list[Path], unsure: list[Path]) -> Iterator[str]:
-    """What was not seen, in words."""
-    if not trace.pythons:
-        yield "No Python was seen to run, so files are known only where they were declared or changed."
-    if missing:
-        yield f"Declared with --out, but not there afterwards: {_listed(missing, root)}."
+def _gaps(trace: Trace, watch: Watch, before: _Before, root: Path, unsure: list[Path]) -> Iterator[str]:
+    """What went in, or may have gone in, without being known."""
+    if watch.missed:
+        yield f"Reading could not be watched everywhere ({watch.missed}); what is not Python may have read more."
     if unsure:
         yield f"Read, then changed by the step, so the digest of what was read is not known: {_listed(unsure, root)}."
-    outside = sorted(path for path in trace.read - before.declared.keys() if _is_foreign(path, root, trace))
+    linked = {path.resolve() for path in before.marks if path.is_symlink()}
+    outside = sorted(
+        p for p in trace.read - before.declared.keys() - linked if _is_foreign(p, root, trace, before.moment_ns)
+    )
     if outside:
         yield f"Read outside the project and not declared with --in: {_listed(outside, root)}."
 
 
-def _is_foreign(path: Path, root: Path, trace: Trace) -> bool:
-    """Whether a path is neither the project's nor the system's, the interpreter's, or passing."""
-    passing = (Path(tempfile.gettempdir()), *SYSTEM_FOLDERS, *trace.libraries)
-    if path.is_relative_to(root) or path.suffix in CODE or not path.is_file():
+def _is_foreign(path: Path, root: Path, trace: Trace, moment_ns: int) -> bool:
+    """Whether a file that was there before is neither the project's, the system's, the interpreter's nor a setting."""
+    settings = Path.home() / ".config"
+    if path.suffix in CODE or any(map(path.is_relative_to, (root, settings, *SYSTEM_FOLDERS, *trace.libraries))):
         return False
-    return not any(path.is_relative_to(folder) for folder in passing)
+    return path.is_file() and path.stat().st_mtime_ns < moment_ns
 
 
 def _listed(paths: list[Path], root: Path) -> str:

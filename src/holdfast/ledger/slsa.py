@@ -44,7 +44,11 @@ def predicate(record: Provenance) -> Json:
                 "startedOn": record.started_at,
                 "finishedOn": record.finished_at,
             },
-            "byproducts": [_note("exit code", record.exit_code), _note("not seen", list(record.gaps))],
+            "byproducts": [
+                _note("exit code", record.exit_code),
+                _note("not seen", list(record.gaps)),
+                _note("missing", list(record.missing)),
+            ],
         },
     }
 
@@ -54,7 +58,7 @@ def provenance(statement: Json) -> Provenance:
     definition, details = (statement["predicate"][part] for part in ("buildDefinition", "runDetails"))
     inner, metadata = definition["internalParameters"], details["metadata"]
     needed = definition["resolvedDependencies"]
-    code, gaps = (_noted(note) for note in details["byproducts"])
+    code, gaps, missing = (_noted(note) for note in details["byproducts"])
     return Provenance(
         id=metadata["invocationId"],
         command=tuple(definition["externalParameters"]["command"]),
@@ -68,6 +72,7 @@ def provenance(statement: Json) -> Provenance:
         finished_at=metadata["finishedOn"],
         exit_code=int(code),
         gaps=tuple(gaps),
+        missing=tuple(missing),
     )
 
 

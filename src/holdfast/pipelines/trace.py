@@ -1,8 +1,8 @@
 """Which files a command's Python processes opened: an audit hook (PEP 578) that they load through `PYTHONPATH`.
 
-Seen: every `open` and `os.open` of a CPython that reads `PYTHONPATH`. Not seen: files that a C library opens by itself
-(DuckDB, pyarrow's own file systems), other programs, and a Python started with -I or -E. So a trace adds to what is
-declared; it replaces nothing.
+Seen: every `open` and `os.open` of a CPython that reads `PYTHONPATH`, anywhere. Not seen: files that a C library opens
+by itself (DuckDB, Parquet readers), other programs, and a Python started with -I or -E; `watch` sees those, in the
+project.
 """
 
 from __future__ import annotations

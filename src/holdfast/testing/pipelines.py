@@ -24,4 +24,5 @@ def sample_provenance() -> Provenance:
         finished_at="2026-11-24T09:04:00Z",
         exit_code=0,
         gaps=("Read outside the project and not declared with --in: /data/rates.csv.",),
+        missing=("scores.csv",),
     )

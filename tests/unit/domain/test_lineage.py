@@ -15,10 +15,10 @@ from holdfast.testing.pipelines import sample_provenance
 NAMES = "abcdefgh"
 
 
-def step(id, inputs, outputs, code=0, role=Role.DATA):
+def step(id, inputs, outputs, *, code=0, role=Role.DATA, gaps=()):
     read = tuple(Artifact(name, name, Seen.OPENED, role) for name in inputs)
     made = tuple(Artifact(name, name, Seen.CHANGED) for name in outputs)
-    return replace(sample_provenance(), id=str(id), inputs=read, outputs=made, exit_code=code, gaps=())
+    return replace(sample_provenance(), id=str(id), inputs=read, outputs=made, exit_code=code, gaps=gaps)
 
 
 def source(name):
@@ -27,8 +27,9 @@ def source(name):
 
 digests = st.sampled_from(NAMES)
 some = st.lists(digests, max_size=3, unique=True)
-pipelines = st.lists(st.tuples(some, some.filter(bool), st.sampled_from([0, 0, 0, 1])), max_size=8).map(
-    lambda drawn: [step(number, *parts) for number, parts in enumerate(drawn)]
+kinds = st.sampled_from([(0, ()), (0, ()), (0, ()), (1, ()), (0, ("Read elsewhere.",))])
+pipelines = st.lists(st.tuples(some, some.filter(bool), kinds), max_size=8).map(
+    lambda drawn: [step(i, read, made, code=code, gaps=gaps) for i, (read, made, (code, gaps)) in enumerate(drawn)]
 )
 attested = st.sets(digests, max_size=4).map(lambda names: [source(name) for name in sorted(names)])
 
@@ -38,7 +39,10 @@ def grounded_by_definition(root, steps, sources, seen=frozenset()):
     if root in {s.digest for s in sources}:
         return True
     return root not in seen and any(
-        s.succeeded and s.data and all(grounded_by_definition(a.digest, steps, sources, seen | {root}) for a in s.data)
+        s.succeeded
+        and s.data
+        and not s.gaps
+        and all(grounded_by_definition(a.digest, steps, sources, seen | {root}) for a in s.data)
         for s in steps
         if root in {output.digest for output in s.outputs}
     )
@@ -90,6 +94,11 @@ def test_a_circle_grounds_nothing_and_a_failed_step_neither():
     assert not trace("a", [step(1, "a", "b"), step(2, "b", "a")], []).is_complete
     failed = trace("b", [step(1, "a", "b", code=3)], [source("a")])
     assert "exit code 3" in failed.broken[0].because
+
+
+def test_a_step_into_which_more_went_than_is_known_grounds_nothing():
+    lineage = trace("b", [step(1, "a", "b", gaps=("Read elsewhere.",))], [source("a")])
+    assert "Read elsewhere." in lineage.broken[0].because
 
 
 def test_a_step_that_read_no_data_grounds_nothing():
