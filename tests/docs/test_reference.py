@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from holdfast.appetite import AppetiteDocument, LimitSection
+from holdfast.contracts import ColumnSection, ContractDocument
+from holdfast.documents import parse_document
 from holdfast.manifest import Column, DataSection, Manifest, ModelSection, ProbesSection, Query, SystemSection
+from holdfast.questionnaires import QuestionnaireDocument, RuleSection
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -36,6 +39,30 @@ def test_generated_pages_are_current(name):
 )
 def test_every_key_is_documented(page, sections):
     text = (DOCS / "reference" / page).read_text()
+    for section in sections:
+        for key in section.model_fields:
+            assert re.search(rf"\b{key}\b", text), f"{page} does not mention `{key}` of {section.__name__}"
+
+
+def test_examples_of_documents_are_read():
+    def example(page):
+        (text,) = re.findall(r"^```yaml\n(.*?)^```", (DOCS / "how-to" / page).read_text(), re.DOTALL | re.MULTILINE)
+        return text
+
+    assert parse_document(example("admit-data.md"), ContractDocument, "contract.yaml").record().target == "approved"
+    rules = parse_document(example("classify-a-system.md"), QuestionnaireDocument, "rules.yaml").record().rules
+    assert [rule.clause for rule in rules] == ["Policy 4, Policy 4.1", "Policy 4, Policy 4.2"]
+
+
+@pytest.mark.parametrize(
+    ("page", "sections"),
+    [
+        ("admit-data.md", [ContractDocument, ColumnSection]),
+        ("classify-a-system.md", [QuestionnaireDocument, RuleSection]),
+    ],
+)
+def test_every_key_of_a_document_is_explained(page, sections):
+    text = (DOCS / "how-to" / page).read_text()
     for section in sections:
         for key in section.model_fields:
             assert re.search(rf"\b{key}\b", text), f"{page} does not mention `{key}` of {section.__name__}"

@@ -95,3 +95,23 @@ def test_a_file_that_is_no_table_is_attested(project):
     holdfast(project, "record", "--", sys.executable, "clean.py")
     assert holdfast(project, "data", "attest", "raw.csv", "--from", "CRM", "--licence", "x").returncode == 0
     assert holdfast(project, "record", "--show", "clean.csv").returncode == 0
+
+
+WAITS = """\
+import signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(9))
+open("half.txt", "w").write("half")
+print("up", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_termination_goes_on_to_the_step_and_what_it_left_is_recorded(project):
+    (project / "waits.py").write_text(WAITS)
+    command = [sys.executable, "-c", "from holdfast.cli.main import run; run()", "record", sys.executable, "waits.py"]
+    with subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "up\n"
+        process.terminate()
+        assert process.wait(30) == 9
+    shown = holdfast(project, "record", "--show", "half.txt")
+    assert "exit code 9" in shown.stdout
