@@ -9,6 +9,7 @@ from holdfast.cli import (
     check,
     data,
     explain,
+    export,
     init,
     probes,
     record,
@@ -56,6 +57,9 @@ app.command("verify")(verify.verify)
 app.command("record", context_settings=record.SETTINGS)(record.record)
 app.command("up")(up.up)
 app.command("serve")(up.serve)
+app.command("export")(export.export)
+app.command("backup")(export.backup)
+app.command("restore")(export.restore)
 app.add_typer(appetite.app, name="appetite")
 app.add_typer(data.app, name="data")
 app.add_typer(release.app, name="release")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from holdfast.cli.entrance import JSON_OPTION, Exit, command, print_json
-from holdfast.cli.up import HOME
+from holdfast.cli.up import DATABASE_OPTION, HOME_OPTION
 
 if TYPE_CHECKING:
     from holdfast.releases.mlflow import ModelVersion, Registry
@@ -24,8 +24,8 @@ def import_release(
     token: str = typer.Option(..., envvar="HOLDFAST_TOKEN", help="Your Holdfast token: who registers the release."),
     signed_by: Path | None = typer.Option(None, help="A public key (PEM) that must have signed the version's files."),
     parent: str = typer.Option("", help="The digest of the release that it is meant to replace."),
-    home: Path = typer.Option(HOME, help="Where Holdfast keeps everything."),
-    database: str = typer.Option("", envvar="HOLDFAST_DATABASE", help="postgresql://… (else SQLite in --home)."),
+    home: Path = HOME_OPTION,
+    database: str = DATABASE_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> Exit:
     """Register a model version of an MLflow registry as a release, by the digests of its files and its run.

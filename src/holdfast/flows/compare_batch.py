@@ -71,6 +71,7 @@ def compare(batch: pd.DataFrame, baseline: pd.DataFrame, contract: Contract, tal
         return
     pair = _paired(batch.iloc[rows], baseline, contract, rows)
     _copies(pair, contract, tally, seed)
+    pair = _without(pair, tally.failing)  # a row that is repeated looks like a trigger, and is set aside already
     if pair.batch.y is not None and pair.baseline.y is not None and len(pair.schema.classes) > 1:
         _labels(pair, contract, tally)
         _contradictions(pair, tally, seed)
@@ -93,6 +94,11 @@ def _paired(batch: pd.DataFrame, baseline: pd.DataFrame, contract: Contract, row
         classes=classes if has_classes else (),
     )
     return Pair(schema, to_dataset(batch, schema, digest=""), to_dataset(baseline, schema, digest=""), rows)
+
+
+def _without(pair: Pair, failing: NDArray[np.bool_]) -> Pair:
+    left = np.flatnonzero(~failing[pair.rows])
+    return replace(pair, batch=pair.batch.take(left), rows=pair.rows[left])
 
 
 def _comparable(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:

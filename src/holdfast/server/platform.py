@@ -7,16 +7,20 @@ from dataclasses import dataclass
 from holdfast.flows.desk import Desk
 from holdfast.flows.sequence import Sequencer
 from holdfast.ports import Accounts
+from holdfast.server.oidc import Provider
 
 
 @dataclass(frozen=True)
 class Platform:
-    """One running control plane. `url` is where people reach it, without a slash at the end."""
+    """One running control plane. `url` is where people reach it, without a slash at the end; `provider` is who vouches
+    for them, where an organisation has one.
+    """
 
     desk: Desk
     accounts: Accounts
     sequencer: Sequencer
     url: str
+    provider: Provider | None = None
 
     @property
     def is_encrypted(self) -> bool:
