@@ -72,6 +72,8 @@ def compare(batch: pd.DataFrame, baseline: pd.DataFrame, contract: Contract, tal
     pair = _paired(batch.iloc[rows], baseline, contract, rows)
     _copies(pair, contract, tally, seed)
     pair = _without(pair, tally.failing)  # a row that is repeated looks like a trigger, and is set aside already
+    if len(pair.batch) < LEAST_ROWS:
+        return
     if pair.batch.y is not None and pair.baseline.y is not None and len(pair.schema.classes) > 1:
         _labels(pair, contract, tally)
         _contradictions(pair, tally, seed)

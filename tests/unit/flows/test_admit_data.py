@@ -86,6 +86,12 @@ def test_copies_beyond_chance_are_set_aside_but_for_the_first(gate):
     assert answer.admission.quarantined == 100
 
 
+def test_a_table_of_one_row_again_and_again(gate):
+    answer = gate(credit_rows(500, 6, noise=0.3).take(np.zeros(500, dtype=np.int64)))
+    assert checks(answer) == {("near-duplicates", Outcome.BREACH)}
+    assert answer.admission.quarantined == 499
+
+
 def test_without_a_trusted_baseline_nobody_can_tell(gate):
     data = credit_rows(500, 1, noise=0.3)
     assert gate(data, baseline=None).admission.outcome is Outcome.INCONCLUSIVE
