@@ -4,7 +4,22 @@ from __future__ import annotations
 
 import typer
 
-from holdfast.cli import appetite, check, explain, export, init, probes, scan, up, verify
+from holdfast.cli import (
+    appetite,
+    check,
+    data,
+    explain,
+    export,
+    init,
+    probes,
+    record,
+    release,
+    release_import,
+    release_sign,
+    scan,
+    up,
+    verify,
+)
 from holdfast.version import __version__
 
 app = typer.Typer(
@@ -39,12 +54,18 @@ app.command("scan")(scan.scan)
 app.command("probes")(probes.probes)
 app.command("explain")(explain.explain)
 app.command("verify")(verify.verify)
+app.command("record", context_settings=record.SETTINGS)(record.record)
 app.command("up")(up.up)
 app.command("serve")(up.serve)
 app.command("export")(export.export)
 app.command("backup")(export.backup)
 app.command("restore")(export.restore)
 app.add_typer(appetite.app, name="appetite")
+app.add_typer(data.app, name="data")
+app.add_typer(release.app, name="release")
+release.app.command("import")(release_import.import_release)
+release.app.command("sign")(release_sign.sign)
+release.app.command("verify")(release_sign.verify)
 
 
 def run() -> None:

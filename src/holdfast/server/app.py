@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
 from fastapi.staticfiles import StaticFiles
 
 from holdfast import charts
-from holdfast.server.api import systems
+from holdfast.server.api import datasets, systems
 from holdfast.server.console.routers import CONSOLE
 from holdfast.server.platform import Platform
 from holdfast.server.problems import handle_problems, problem
@@ -40,7 +40,7 @@ HEADERS = {
 MOST_BYTES = 32 * 1024 * 1024
 """No request is longer; evidence of the widest table that was tried has 6 MB."""
 
-API = (systems.router,)
+API = (systems.router, datasets.router)
 
 
 def create_app(platform: Platform) -> FastAPI:

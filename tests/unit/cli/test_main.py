@@ -11,7 +11,21 @@ from typer.testing import CliRunner
 
 from holdfast.cli.main import app
 
-COMMANDS = ["init", "check", "scan", "probes", "explain", "verify", "appetite explain"]
+COMMANDS = [
+    "init",
+    "check",
+    "scan",
+    "probes",
+    "explain",
+    "verify",
+    "appetite explain",
+    "record",
+    "data admit",
+    "data attest",
+    "release import",
+    "release sign",
+    "release verify",
+]
 
 
 def run(*words):
