@@ -47,7 +47,9 @@ def test_a_missing_key_names_where_it_belongs():
 
 def test_a_wrong_value_names_line_and_what_was_found():
     message, hint = message_of(GOOD.replace("  name: credit", "  name: credit\n  tier: huge"))
-    assert message.startswith("holdfast.yaml line 4: `system.tier`: Input should be 'minimal', 'limited' or 'high'")
+    assert message.startswith(
+        "holdfast.yaml line 4: `system.tier`: Input should be 'minimal', 'limited', 'high' or 'prohibited'"
+    )
     assert "huge" in hint
 
 
