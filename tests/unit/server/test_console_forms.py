@@ -371,6 +371,13 @@ def test_a_password_is_changed_by_who_knows_it(server):
     assert client.get("/settings").status_code == 303
 
 
+def test_who_has_no_password_here_is_asked_for_none(server):
+    page = server.program("viewer").get("/settings").text
+    assert "your organisation says who you are" in page
+    assert "New password" not in page
+    assert "New password" in server.browser("viewer").get("/settings").text
+
+
 def test_a_second_factor_is_set_up(server):
     client = server.browser("owner")
     csrf = form_token(client.get("/settings").text)

@@ -37,6 +37,7 @@ def _show(visit: Visit, form: Form, status: int = 200, **more: Any) -> Response:
         form=form,
         me=me,
         profile=visit.platform.accounts.profiles({me.id}).get(me.id),
+        has_password=visit.platform.accounts.can_sign_in(me.id),
         has_totp=visit.platform.accounts.has_totp(me.id),
         permissions=sorted(visit.caller.permissions),
         tokens=desk.store.list(Token, about=me.id, limit=100).items,
