@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.domain.account import Profile, Session
-from holdfast.domain.act import Act, Draft, Kept, Page, Snapshot
+from holdfast.domain.act import Act, Draft, Kept, Page, Snapshot, Trail
 from holdfast.domain.evidence import Evidence
 from holdfast.domain.schema import Task
 
@@ -65,6 +65,9 @@ class Ledger(Protocol):
 
     def append(self, entries: Sequence[bytes]) -> Sequence[int]:
         """Durably append; the index of each entry, in order. Acknowledged means it survives kill -9 and power loss."""
+
+    def checkpoint(self) -> bytes:
+        """The signed note over everything that is committed."""
 
     def head(self) -> tuple[int, str]:
         """Size and base64 Merkle root of everything that is committed."""
@@ -144,6 +147,12 @@ class Store(Protocol):
 
     def history(self, kind: type[T], key: str) -> tuple[Kept[T], ...]:
         """Every revision of a record, the first one first."""
+
+    def made_by(self, id: str) -> tuple[Act, ...]:
+        """The acts that the request `id` made; none where it made none, or was never seen."""
+
+    def acts(self, *, kind: str = "", key: str = "", actor: str = "", after: str = "", limit: int = 50) -> Trail:
+        """What was done, the latest first, a page at a time."""
 
     def pending(self, limit: int) -> tuple[Act, ...]:
         """Acts that are not in the ledger yet, in the order in which they were made."""

@@ -96,6 +96,22 @@ class Page(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """An act in the audit trail, and its place in the ledger once it has one."""
+
+    act: Act
+    index: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """Some of the acts that were asked for, the latest first; `after` is where the next page starts."""
+
+    items: tuple[Entry, ...]
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ActRow:
     """An act as its row says, the record that it made (canonical JSON), and its place in the ledger if it has one."""
 

@@ -14,7 +14,7 @@ from holdfast.domain.act import Draft, Kept, Verb
 from holdfast.domain.approval import Approval, Waiver
 from holdfast.domain.errors import FixInput, Forbidden
 from holdfast.domain.evidence import Evidence
-from holdfast.domain.gate import Committee, Decision, Dossier, Gate, Request, Waived, decide
+from holdfast.domain.gate import Admission, Committee, Decision, Dossier, Gate, Request, Waived, decide
 from holdfast.domain.kinds import Filed
 from holdfast.domain.release import Release
 from holdfast.domain.system import System
@@ -129,17 +129,6 @@ def _waivers(desk: Desk, about: str) -> Iterator[Waived]:
     for kept in desk.store.list(Waiver, about=about, limit=MOST).items:
         digest = canonical.digest(kept.record)
         yield Waived(kept.record, digest, _approvals(desk, digest))
-
-
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """Whether a digest may run in an environment now, and why (not)."""
-
-    admitted: bool
-    digest: str
-    environment: str
-    reason: str
-    request: str = ""
 
 
 def admit(desk: Desk, digest: str, environment: str) -> Admission:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from holdfast.domain.classification import Questionnaire
 from holdfast.flows.desk import Desk
 from holdfast.flows.sequence import Sequencer
 from holdfast.ports import Accounts
@@ -11,12 +13,15 @@ from holdfast.ports import Accounts
 
 @dataclass(frozen=True)
 class Platform:
-    """One running control plane. `url` is where people reach it, without a slash at the end."""
+    """One running control plane. `url` is where people reach it, without a slash at the end; `questionnaires` are
+    those by which systems are classified, by their regime.
+    """
 
     desk: Desk
     accounts: Accounts
     sequencer: Sequencer
     url: str
+    questionnaires: Mapping[str, Questionnaire] = field(default_factory=dict)
 
     @property
     def is_encrypted(self) -> bool:

@@ -7,8 +7,18 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from holdfast.domain.errors import Absent, Conflict, FixInput, Forbidden, HoldfastError, Tampered, Unavailable
+from holdfast.domain.errors import (
+    Absent,
+    Conflict,
+    FixInput,
+    Forbidden,
+    HoldfastError,
+    RefusedArtifact,
+    Tampered,
+    Unavailable,
+)
 from holdfast.server.callers import SignInFirst
+from holdfast.server.limits import TooMany
 
 STATUS: dict[type[HoldfastError], int] = {
     SignInFirst: 401,
@@ -18,6 +28,8 @@ STATUS: dict[type[HoldfastError], int] = {
     FixInput: 422,
     Tampered: 409,
     Unavailable: 503,
+    RefusedArtifact: 422,
+    TooMany: 429,
 }
 
 
@@ -32,8 +44,19 @@ def problem(status: int, code: str, message: str, hint: str) -> JSONResponse:
     return JSONResponse(content, status, media_type="application/problem+json")
 
 
+def too_many(error: TooMany) -> Response:
+    """The document that says how long to wait."""
+    answer = problem(429, error.code, error.message, error.hint)
+    answer.headers["Retry-After"] = str(error.seconds)
+    return answer
+
+
 def handle_problems(app: FastAPI) -> None:
     """Translate every error once, here."""
+
+    @app.exception_handler(TooMany)
+    def _too_many(_request: Request, error: TooMany) -> Response:
+        return too_many(error)
 
     @app.exception_handler(HoldfastError)
     def _known(request: Request, error: HoldfastError) -> Response:
@@ -43,14 +66,16 @@ def handle_problems(app: FastAPI) -> None:
     def _invalid(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        return _answer(
-            request, 422, "request.invalid", f"{where}: {first['msg']}.", "Mend the request and send it again."
-        )
+        why = first.get("ctx", {}).get("error", "") if first["type"] == "json_invalid" else ""
+        said = f"{where}: {first['msg']}{f' ({why})' if why else ''}."
+        return _answer(request, 422, "request.invalid", said, "Mend the request and send it again.")
 
     @app.exception_handler(HTTPException)
     def _http(request: Request, error: HTTPException) -> Response:
-        hint = "Check the address." if error.status_code == 404 else "See /api/docs."
-        return _answer(request, error.status_code, "http.error", f"{error.detail}.", hint)
+        hint = "Check the address." if error.status_code == 404 else "See /api/openapi.json."
+        answer = _answer(request, error.status_code, "http.error", f"{error.detail}.", hint)
+        answer.headers.update(error.headers or {})
+        return answer
 
 
 def _answer(request: Request, status: int, code: str, message: str, hint: str) -> Response:

@@ -1,0 +1,37 @@
+"""Audit: the rows of the database held against the ledger, and the ledger against its own signed root."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from itertools import islice
+
+from holdfast.domain.access import Permission
+from holdfast.domain.errors import Tampered
+from holdfast.flows.desk import Caller, Desk, require
+from holdfast.ledger.acts import Reconciled, reconcile
+from holdfast.ledger.merkle import WIDTH, Frontier, leaf_hash
+
+
+def verify_ledger(desk: Desk, caller: Caller) -> Reconciled:
+    """What held; Tampered at the first difference. Reads everything, so it takes as long as there is much.
+
+    The platform examines itself here, which shows a change behind its back and not its own dishonesty: for that,
+    `holdfast verify` recomputes a copy of the ledger elsewhere, against a checkpoint that somebody kept.
+    """
+    require(caller, Permission.VERIFY_LEDGER)
+    size, root = desk.ledger.head()
+    frontier = Frontier()
+    entries = _hashed(desk.ledger.read(0, size), frontier)
+    with desk.store.snapshot() as rows:
+        found = reconcile(entries, rows.acts, rows.heads, now=desk.now)
+    if base64.b64encode(frontier.root()).decode() != root:
+        raise Tampered("ledger.root", "The ledger's entries do not hash to its root.", "Restore it from a backup.")
+    return found
+
+
+def _hashed(entries: Iterator[bytes], frontier: Frontier) -> Iterator[bytes]:
+    """The entries as they pass, each added to `frontier`."""
+    while batch := list(islice(entries, WIDTH)):
+        frontier.extend([leaf_hash(entry) for entry in batch])
+        yield from batch

@@ -1,0 +1,122 @@
+"""What every route of the API has: the permission that it asks for, strict JSON, and once for each idempotency key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Coroutine
+from typing import Any, get_args, get_origin, get_type_hints
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+
+from holdfast import canonical
+from holdfast.domain.access import Permission
+from holdfast.domain.act import Act, Kept
+from holdfast.domain.kinds import KINDS
+from holdfast.flows.desk import require
+from holdfast.ports import Store
+from holdfast.server.callers import SAFE, Asking, Here
+from holdfast.server.limits import PERSON
+
+SAFE_INTEGER = 2**53 - 1
+
+
+class Repeated(Exception):
+    """This request was made before, and made these acts."""
+
+    def __init__(self, acts: tuple[Act, ...]) -> None:
+        super().__init__()
+        self.acts = acts
+
+
+def needs(permission: Permission | None) -> dict[str, Any]:
+    """A route's permission, enforced before anything else of it and shown in OpenAPI as ``x-permission``.
+
+    None asks only that somebody is signed in: the trip says who may, which depends on whose the thing is.
+    """
+
+    def check(request: Request, platform: Here, caller: Asking) -> None:
+        request.app.state.limits.take(f"person {caller.person.id}", PERSON)
+        if permission is not None:
+            require(caller, permission)
+        if request.method not in SAFE and "idempotency-key" in request.headers:
+            acts = platform.desk.store.made_by(f"{caller.person.id}:{caller.request}")
+            if acts:
+                raise Repeated(acts)
+
+    return {"dependencies": [Depends(check)], "openapi_extra": {"x-permission": permission or "signed-in"}}
+
+
+class Route(APIRoute):
+    """A route that answers a repeated request with what the first one made."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's handler, with strict JSON in front and repetition behind it."""
+        handle = super().get_route_handler()
+
+        async def answer(request: Request) -> Response:
+            try:
+                return await handle(StrictRequest(request.scope, request.receive))
+            except Repeated as repeated:
+                kind = get_type_hints(self.endpoint)["return"]
+                found = remade(request.app.state.platform.desk.store, kind, repeated.acts)
+                return JSONResponse(canonical.plain(found), self.status_code or 200)
+
+        return answer
+
+
+def remade(store: Store, kind: Any, acts: tuple[Act, ...]) -> Any:
+    """The answer of type `kind` that the request of these acts was given: a record as they left it.
+
+    A secret that stood beside the record is not shown again.
+    """
+    if get_origin(kind) is not Kept:
+        field, inner = next((name, hint) for name, hint in get_type_hints(kind).items() if get_origin(hint) is Kept)
+        return kind(**{field: remade(store, inner, acts)})
+    (record,) = get_args(kind)
+    act = next(act for act in acts if KINDS[act.kind].type is record)
+    return next(kept for kept in store.history(record, act.key) if kept.act == act.id)
+
+
+class StrictRequest(Request):
+    """A request whose JSON every reader understands alike (RFC 7493): numbers that doubles hold, text without NUL."""
+
+    async def json(self) -> Any:
+        """The body; a JSONDecodeError where it is not such JSON."""
+        body = await self.body()
+        try:
+            found = json.loads(body, parse_constant=_refuse, parse_int=_integer, parse_float=_number)
+        except (UnicodeDecodeError, RecursionError) as error:
+            raise json.JSONDecodeError("not JSON that can be kept", "", 0) from error
+        if b"\\u0000" in body.lower() and _has_nul(found):
+            raise json.JSONDecodeError("a NUL in a text", "", 0)
+        return found
+
+
+def _refuse(text: str) -> Any:
+    raise json.JSONDecodeError(f"{text} is no number that JSON has", "", 0)
+
+
+def _integer(text: str) -> int:
+    if len(text) > 17 or abs(int(text)) > SAFE_INTEGER:
+        _refuse(text[:40])
+    return int(text)
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    return number if abs(number) != float("inf") else _refuse(text[:40])
+
+
+def _has_nul(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(_has_nul(item) for pair in value.items() for item in pair)
+    if isinstance(value, list):
+        return any(map(_has_nul, value))
+    return isinstance(value, str) and "\0" in value
+
+
+def routes(prefix: str, tag: str) -> APIRouter:
+    """A router whose routes are all `Route`."""
+    return APIRouter(prefix=prefix, tags=[tag], route_class=Route)
