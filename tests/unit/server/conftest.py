@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from fastapi.testclient import TestClient
+from tests.unit.flows.journey import REGIME
 
 from holdfast.domain.account import Profile
 from holdfast.flows.people import issue_token
@@ -61,10 +62,8 @@ def server(tmp_path):
     with open_office(tmp_path) as office:
         office.founded()
         desk = office.desk
-        yield Server(
-            office,
-            Platform(desk, SqlAccounts(desk.store, b"secret"), Sequencer(desk.store, desk.ledger), "http://h.test"),
-        )
+        accounts, sequencer = SqlAccounts(desk.store, b"secret"), Sequencer(desk.store, desk.ledger)
+        yield Server(office, Platform(desk, accounts, sequencer, "http://h.test", {REGIME.regime: REGIME}))
 
 
 @pytest.fixture
