@@ -133,13 +133,14 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Whether a digest may run in an environment now, and why (not)."""
+    """Whether a digest may run in an environment now, and why (not). A digest that nobody knows is Inconclusive."""
 
     admitted: bool
     digest: str
     environment: str
     reason: str
     request: str = ""
+    outcome: Outcome = Outcome.INCONCLUSIVE
 
 
 def decide(dossier: Dossier, now: datetime) -> Decision:

@@ -137,13 +137,16 @@ def admit(desk: Desk, digest: str, environment: str) -> Admission:
     releases = (exact,) if exact else desk.store.list(Release, about=digest, limit=MOST).items
     if not releases:
         return Admission(False, digest, environment, "No release is made of this digest.")
-    reason = "Nobody asked to let this release into this environment."
+    shut = Admission(False, digest, environment, "Nobody asked to let this release into this environment.")
     for kept in (request for release in releases for request in _requests(desk, release.key, environment)):
         decision = look(desk, kept.key).decision
         if decision.outcome is Outcome.PASS:
-            return Admission(True, digest, environment, "Approved, and nothing has changed since.", kept.key)
-        reason = decision.reasons[0].sentence
-    return Admission(False, digest, environment, reason)
+            why = "Approved, and nothing has changed since."
+            return Admission(True, digest, environment, why, kept.key, Outcome.PASS)
+        if not shut.request:  # the newest request says why
+            why = decision.reasons[0].sentence
+            shut = Admission(False, digest, environment, why, kept.key, decision.outcome)
+    return shut
 
 
 def _requests(desk: Desk, release: str, environment: str) -> Iterator[Kept[Request]]:

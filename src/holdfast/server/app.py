@@ -8,6 +8,7 @@ from pathlib import Path
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.staticfiles import StaticFiles
 
+from holdfast.domain.errors import TooMany
 from holdfast.server import health
 from holdfast.server.api import (
     admission,
@@ -26,7 +27,7 @@ from holdfast.server.api import (
     tokens,
 )
 from holdfast.server.console import home, sign_in
-from holdfast.server.limits import Limits, TooMany
+from holdfast.server.limits import Limits
 from holdfast.server.openapi import PROBLEMS, describe, operation_id
 from holdfast.server.platform import Platform
 from holdfast.server.problems import handle_problems, problem, too_many

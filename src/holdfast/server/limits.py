@@ -13,15 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from holdfast.domain.errors import HoldfastError
-
-
-class TooMany(HoldfastError):
-    """Too many requests: wait `seconds`, then go on."""
-
-    def __init__(self, seconds: int) -> None:
-        super().__init__("limit.reached", "That was too much at once.", f"Wait {seconds} seconds, then go on.")
-        self.seconds = seconds
+from holdfast.domain.errors import TooMany
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +49,9 @@ class Limits:
             if len(self._buckets) > MOST_BUCKETS:
                 self._buckets.popitem(last=False)
         if tokens < 1:
-            raise TooMany(math.ceil((1 - tokens) / rate.per_second))
+            seconds = math.ceil((1 - tokens) / rate.per_second)
+            hint = f"Wait {seconds} seconds, then go on."
+            raise TooMany("limit.reached", "That was too much at once.", hint, seconds)
 
     def admit(self, address: str, method: str, path: str) -> None:
         """Count a request from an address before anything is done for it."""

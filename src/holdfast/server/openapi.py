@@ -24,13 +24,17 @@ PROBLEM = {
     "type": "object",
     "title": "Problem",
     "description": "An RFC 9457 problem document.",
-    "required": ["type", "title", "status", "code", "hint"],
+    "required": ["type", "title", "status", "code", "hint", "kind"],
     "properties": {
         "type": {"type": "string", "description": "urn:holdfast: and the code."},
         "title": {"type": "string", "description": "What happened."},
         "status": {"type": "integer"},
         "code": {"type": "string", "description": "Stable, for programs."},
         "hint": {"type": "string", "description": "What to do next."},
+        "kind": {
+            "type": "string",
+            "description": "The error's name in the Python client, by what one can do about it.",
+        },
     },
 }
 PROBLEMS: dict[int | str, dict[str, Any]] = {

@@ -14,11 +14,11 @@ from holdfast.domain.errors import (
     Forbidden,
     HoldfastError,
     RefusedArtifact,
+    SignInFirst,
     Tampered,
+    TooMany,
     Unavailable,
 )
-from holdfast.server.callers import SignInFirst
-from holdfast.server.limits import TooMany
 
 STATUS: dict[type[HoldfastError], int] = {
     SignInFirst: 401,
@@ -32,21 +32,24 @@ STATUS: dict[type[HoldfastError], int] = {
     TooMany: 429,
 }
 
+HINTS = {404: ("Check the address.", "Absent")}
+
 
 def status_of(error: HoldfastError) -> int:
     """The HTTP status of an error; 500 for one that nobody foresaw."""
     return next((status for kind, status in STATUS.items() if isinstance(error, kind)), 500)
 
 
-def problem(status: int, code: str, message: str, hint: str) -> JSONResponse:
-    """An RFC 9457 document. `code` is stable, `hint` says what to do next."""
-    content = {"type": f"urn:holdfast:{code}", "title": message, "status": status, "code": code, "hint": hint}
+def problem(status: int, code: str, message: str, hint: str, kind: str = "FixInput") -> JSONResponse:
+    """An RFC 9457 document. `code` is stable, `hint` says what to do next, `kind` is the error's name in Python."""
+    said = {"title": message, "status": status, "code": code, "hint": hint, "kind": kind}
+    content = {"type": f"urn:holdfast:{code}", **said}
     return JSONResponse(content, status, media_type="application/problem+json")
 
 
 def too_many(error: TooMany) -> Response:
     """The document that says how long to wait."""
-    answer = problem(429, error.code, error.message, error.hint)
+    answer = problem(429, error.code, error.message, error.hint, "TooMany")
     answer.headers["Retry-After"] = str(error.seconds)
     return answer
 
@@ -60,7 +63,7 @@ def handle_problems(app: FastAPI) -> None:
 
     @app.exception_handler(HoldfastError)
     def _known(request: Request, error: HoldfastError) -> Response:
-        return _answer(request, status_of(error), error.code, error.message, error.hint)
+        return _answer(request, status_of(error), error.code, error.message, error.hint, type(error).__name__)
 
     @app.exception_handler(RequestValidationError)
     def _invalid(request: Request, error: RequestValidationError) -> Response:
@@ -72,15 +75,15 @@ def handle_problems(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def _http(request: Request, error: HTTPException) -> Response:
-        hint = "Check the address." if error.status_code == 404 else "See /api/openapi.json."
-        answer = _answer(request, error.status_code, "http.error", f"{error.detail}.", hint)
+        hint, kind = HINTS.get(error.status_code, ("See /api/openapi.json.", "FixInput"))
+        answer = _answer(request, error.status_code, "http.error", f"{error.detail}.", hint, kind)
         answer.headers.update(error.headers or {})
         return answer
 
 
-def _answer(request: Request, status: int, code: str, message: str, hint: str) -> Response:
+def _answer(request: Request, status: int, code: str, message: str, hint: str, kind: str = "FixInput") -> Response:
     if request.url.path.startswith("/api/"):
-        return problem(status, code, message, hint)
+        return problem(status, code, message, hint, kind)
     from holdfast.server.console.pages import error_page
 
     return error_page(request, status, code, message, hint)
