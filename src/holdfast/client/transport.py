@@ -12,7 +12,7 @@ import httpx
 
 from holdfast import canonical
 from holdfast.domain import errors
-from holdfast.domain.errors import HoldfastError, TooMany, Unavailable
+from holdfast.domain.errors import FixInput, HoldfastError, TooMany, Unavailable
 
 T = TypeVar("T")
 V_co = TypeVar("V_co", covariant=True)
@@ -60,13 +60,13 @@ class Transport:
             page = list(**filters | {"after": page.after})
             yield from page.items
 
-    def _get(self, kind: type[T], path: str, **query: Any) -> T:
+    def _get(self, kind: type[T], path: str, /, **query: Any) -> T:
         return _record(kind, self._send("GET", path, query=query))
 
     def _raw(self, path: str) -> bytes:
         return self._send("GET", path).content
 
-    def _make(self, kind: type[T], path: str, *, method: str = "POST", **body: Any) -> T:
+    def _make(self, kind: type[T], path: str, /, *, method: str = "POST", **body: Any) -> T:
         return self._send_record(kind, path, body, method=method)
 
     def _send_record(self, kind: type[T], path: str, record: object, *, method: str = "POST") -> T:
@@ -77,20 +77,21 @@ class Transport:
         headers = self._headers | ({"idempotency-key": secrets.token_hex(16)} if method in ("POST", "PUT") else {})
         for left in reversed(range(TRIES)):
             try:
-                address = f"{self._url}/api/v1{path}"
-                answer = self._http.request(method, address, params=query, json=body, headers=headers)
+                answer = self._http.request(
+                    method, f"{self._url}/api/v1{path}", params=query, json=body, headers=headers
+                )
+            except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeEncodeError) as error:
+                hint = "The address starts https:// and the token is plain text."
+                raise FixInput("client.url", f"{self._url!r} cannot be asked: {error}.", hint) from error
             except httpx.TransportError as error:
                 if left:
                     continue
                 hint = "Check the address, and that the control plane runs. Nothing was done twice."
                 raise Unavailable("client.unreachable", f"{self._url} did not answer ({error}).", hint) from error
-            except (httpx.InvalidURL, UnicodeEncodeError) as error:
-                hint = "It starts https://, and a token is plain text."
-                raise errors.FixInput("client.url", f"{self._url!r} cannot be asked: {error}.", hint) from error
-            if answer.is_success:
-                return answer
-            raise error_of(answer)
-        raise AssertionError("unreachable")
+            if not answer.is_success:
+                raise error_of(answer)
+            return answer
+        raise AssertionError("the last try returns or raises")
 
 
 def _record(kind: type[T], answer: httpx.Response) -> T:
