@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from holdfast.cli import appetite, check, explain, init, probes, scan, up, verify
+from holdfast.cli import appetite, check, explain, gate, init, people, probes, release, scan, system, up, verify
 from holdfast.version import __version__
 
 app = typer.Typer(
@@ -41,7 +41,14 @@ app.command("explain")(explain.explain)
 app.command("verify")(verify.verify)
 app.command("up")(up.up)
 app.command("serve")(up.serve)
+app.command("approve")(gate.approve)
+app.command("refuse")(gate.refuse)
 app.add_typer(appetite.app, name="appetite")
+app.add_typer(system.app, name="system")
+app.add_typer(release.app, name="release")
+app.add_typer(gate.app, name="gate")
+app.add_typer(people.app, name="people")
+app.add_typer(people.tokens, name="token")
 
 
 def run() -> None:
