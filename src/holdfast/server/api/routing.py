@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -20,6 +21,7 @@ from holdfast.server.callers import SAFE, Asking, Here
 from holdfast.server.limits import PERSON
 
 SAFE_INTEGER = 2**53 - 1
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Repeated(Exception):
@@ -86,11 +88,11 @@ class StrictRequest(Request):
         """The body; a JSONDecodeError where it is not such JSON."""
         body = await self.body()
         try:
-            found = json.loads(body, parse_constant=_refuse, parse_int=_integer, parse_float=_number)
+            found = json.loads(body.decode(), parse_constant=_refuse, parse_int=_integer, parse_float=_number)
         except (UnicodeDecodeError, RecursionError) as error:
             raise json.JSONDecodeError("not JSON that can be kept", "", 0) from error
-        if b"\\u0000" in body.lower() and _has_nul(found):
-            raise json.JSONDecodeError("a NUL in a text", "", 0)
+        if b"\\u" in body and not _is_text(found):
+            raise json.JSONDecodeError("a character that is none", "", 0)
         return found
 
 
@@ -109,12 +111,13 @@ def _number(text: str) -> float:
     return number if abs(number) != float("inf") else _refuse(text[:40])
 
 
-def _has_nul(value: Any) -> bool:
+def _is_text(value: Any) -> bool:
+    """Whether every text in it has a UTF-8 form without NUL, which databases do not keep."""
     if isinstance(value, dict):
-        return any(_has_nul(item) for pair in value.items() for item in pair)
+        return all(_is_text(item) for pair in value.items() for item in pair)
     if isinstance(value, list):
-        return any(map(_has_nul, value))
-    return isinstance(value, str) and "\0" in value
+        return all(map(_is_text, value))
+    return not isinstance(value, str) or ("\0" not in value and not SURROGATE.search(value))
 
 
 def routes(prefix: str, tag: str) -> APIRouter:
