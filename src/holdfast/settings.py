@@ -17,6 +17,7 @@ class Settings:
     `home` keeps runs, cache, key and ledger (default: `.holdfast` beside the manifest). `workers` probes run side by
     side, as far as `memory_mb` allows. `backend` is a joblib backend (``loky``, ``dask``, ``ray``), `scheduler` its
     address. `plugins` names the distributions whose probes may load. `probe_seconds` ends a probe that hangs.
+    `questionnaires` is a folder of the organisation's own classification questionnaires.
     """
 
     home: Path | None = None
@@ -26,6 +27,7 @@ class Settings:
     scheduler: str = ""
     plugins: tuple[str, ...] = ()
     probe_seconds: int = 3600
+    questionnaires: Path | None = None
 
     def home_for(self, folder: Path) -> Path:
         """Where the state of a project in `folder` lives."""
@@ -35,7 +37,7 @@ class Settings:
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Settings from ``HOLDFAST_*`` variables; FixInput names the one that cannot be read."""
     env = os.environ if environment is None else environment
-    home = env.get("HOLDFAST_HOME")
+    home, questionnaires = env.get("HOLDFAST_HOME"), env.get("HOLDFAST_QUESTIONNAIRES")
     return Settings(
         home=Path(home) if home else None,
         workers=_number(env, "HOLDFAST_WORKERS", _cores()),
@@ -44,6 +46,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         scheduler=env.get("HOLDFAST_SCHEDULER", ""),
         plugins=tuple(name for name in env.get("HOLDFAST_PLUGINS", "").split(",") if name),
         probe_seconds=_number(env, "HOLDFAST_PROBE_SECONDS", 3600),
+        questionnaires=Path(questionnaires) if questionnaires else None,
     )
 
 

@@ -22,7 +22,8 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class TierRule:
-    """All of `yes` answered with yes and all of `no` with no put a system in `tier`, by `clause`.
+    """All of `yes` answered with yes, one of `any` if it names some, and all of `no` with no: a system in `tier`, by
+    `clause`.
 
     `says` is the outcome in one sentence; `checked` is whether the clause was read in the regulation's own text.
     """
@@ -32,6 +33,7 @@ class TierRule:
     clause: str
     says: str
     yes: tuple[str, ...] = ()
+    any: tuple[str, ...] = ()
     no: tuple[str, ...] = ()
     applies_from: str = ""
     checked: bool = False
@@ -51,7 +53,7 @@ class Questionnaire:
     def __post_init__(self) -> None:
         asked = {question.id for question in self.questions}
         for rule in self.rules:
-            unknown = sorted({*rule.yes, *rule.no} - asked)
+            unknown = sorted({*rule.yes, *rule.any, *rule.no} - asked)
             if unknown:
                 raise ValueError(f"the rule {rule.id} rests on {unknown[0]!r}, which nobody asks")
 
@@ -117,4 +119,5 @@ def classify(
 
 
 def _is_met(rule: TierRule, given: dict[str, bool]) -> bool:
-    return all(given.get(id) is True for id in rule.yes) and all(given.get(id) is False for id in rule.no)
+    one_is = not rule.any or any(given.get(id) is True for id in rule.any)
+    return one_is and all(given.get(id) is True for id in rule.yes) and all(given.get(id) is False for id in rule.no)
