@@ -156,12 +156,14 @@ def open_platform(home: Path, *, database: str, url: str) -> Iterator[Platform]:
     from holdfast.flows.desk import Desk
     from holdfast.flows.sequence import Sequencer
     from holdfast.ledger.log import Log
+    from holdfast.questionnaires import read_questionnaires
     from holdfast.server.platform import Platform
     from holdfast.storage.accounts import SqlAccounts
     from holdfast.storage.blobs import FileBlobs
     from holdfast.storage.schema import upgrade
     from holdfast.storage.sql import SqlStore, open_engine
 
+    questionnaires = read_questionnaires(read_settings().questionnaires)
     signer, secret = open_key(home)
     engine = open_engine(database or f"sqlite:///{home / 'holdfast.db'}")
     try:
@@ -169,6 +171,6 @@ def open_platform(home: Path, *, database: str, url: str) -> Iterator[Platform]:
         store = SqlStore(engine)
         with Log(home / "ledger", signer, ORIGIN) as ledger, Sequencer(store, ledger) as sequencer:
             desk = Desk(store, FileBlobs(home / "blobs"), signer, ledger, now, committed=sequencer.wake)
-            yield Platform(desk, SqlAccounts(store, secret), sequencer, url)
+            yield Platform(desk, SqlAccounts(store, secret), sequencer, url, questionnaires)
     finally:
         engine.dispose()

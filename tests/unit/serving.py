@@ -29,9 +29,8 @@ def serving(app) -> Iterator[str]:
         thread.join()
 
 
-def secret_of(server, who: str) -> str:
+def secret_of(office, platform, who: str) -> str:
     """A token for all that somebody may."""
-    caller = server.office.caller(who)
-    until = server.office.clock.now + timedelta(days=1)
-    platform, allowed = server.platform, tuple(caller.permissions)
+    caller = office.caller(who)
+    until, allowed = office.clock.now + timedelta(days=1), tuple(caller.permissions)
     return issue_token(platform.desk, platform.accounts, caller, name="test", allowed=allowed, until=until)[1]

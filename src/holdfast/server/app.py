@@ -10,22 +10,7 @@ from fastapi.staticfiles import StaticFiles
 
 from holdfast.domain.errors import TooMany
 from holdfast.server import health
-from holdfast.server.api import (
-    admission,
-    approvals,
-    classifications,
-    comments,
-    deployments,
-    evidence,
-    ledger,
-    people,
-    proposals,
-    releases,
-    requests,
-    sealers,
-    systems,
-    tokens,
-)
+from holdfast.server.api.routers import API
 from holdfast.server.console import home, sign_in
 from holdfast.server.limits import Limits
 from holdfast.server.openapi import PROBLEMS, describe, operation_id
@@ -58,22 +43,6 @@ HEADERS = {
 MOST_BYTES = 32 * 1024 * 1024
 """No request is longer; evidence of the widest table that was tried has 6 MB."""
 
-API = (
-    systems.router,
-    classifications.router,
-    releases.router,
-    evidence.router,
-    requests.router,
-    approvals.router,
-    deployments.router,
-    proposals.router,
-    people.router,
-    tokens.router,
-    sealers.router,
-    comments.router,
-    ledger.router,
-    admission.router,
-)
 CONSOLE = (sign_in.router, home.router)
 
 

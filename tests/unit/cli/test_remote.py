@@ -26,7 +26,8 @@ class Terminal:
         self.url, self.server = url, house
 
     def run(self, who, *words):
-        environment = {"HOLDFAST_URL": self.url, "HOLDFAST_TOKEN": secret_of(self.server, who) if who else ""}
+        secret = secret_of(self.server.office, self.server.platform, who) if who else ""
+        environment = {"HOLDFAST_URL": self.url, "HOLDFAST_TOKEN": secret}
         return CliRunner().invoke(app, list(words), env=environment)
 
     def type(self, who, *words):

@@ -13,7 +13,7 @@ def clients(server):  # noqa: F811
     made = []
 
     def client(who):
-        made.append(Client(url, secret_of(server, who)))
+        made.append(Client(url, secret_of(server.office, server.platform, who)))
         return made[-1]
 
     with serving(server.app) as url:

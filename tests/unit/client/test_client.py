@@ -125,7 +125,9 @@ def test_what_got_no_answer_is_sent_again_and_done_once(server):
             return httpx.Response(answer.status_code, headers=dict(answer.headers), content=answer.content)
 
     inner, broken = TestClient(server.app), Broken()
-    client = Client("http://h.test", secret_of(server, "owner"), http=httpx.Client(transport=broken))
+    client = Client(
+        "http://h.test", secret_of(server.office, server.platform, "owner"), http=httpx.Client(transport=broken)
+    )
     assert client.register_system(SYSTEM).revision == 1
     assert broken.requests == 2
     assert len(server.platform.desk.store.acts(kind="system").items) == 1

@@ -1,0 +1,35 @@
+"""All of the API."""
+
+from holdfast.server.api import (
+    admission,
+    approvals,
+    classifications,
+    comments,
+    deployments,
+    evidence,
+    ledger,
+    people,
+    proposals,
+    releases,
+    requests,
+    sealers,
+    systems,
+    tokens,
+)
+
+API = (
+    systems.router,
+    classifications.router,
+    releases.router,
+    evidence.router,
+    requests.router,
+    approvals.router,
+    deployments.router,
+    proposals.router,
+    people.router,
+    tokens.router,
+    sealers.router,
+    comments.router,
+    ledger.router,
+    admission.router,
+)
