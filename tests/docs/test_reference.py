@@ -43,6 +43,8 @@ def test_every_key_is_documented(page, sections):
 
 def test_every_setting_is_documented():
     read = set(re.findall(r"HOLDFAST_[A-Z_]+", (ROOT / "src/holdfast/settings.py").read_text())) - {"HOLDFAST_"}
+    options = "".join(path.read_text() for path in (ROOT / "src/holdfast/cli").glob("*.py"))
+    read |= set(re.findall(r'envvar="(HOLDFAST_[A-Z_]+)"', options))
     documented = set(re.findall(r"HOLDFAST_[A-Z_]+", (DOCS / "reference/settings.md").read_text()))
     assert read == documented
 

@@ -8,12 +8,14 @@ from collections.abc import Callable, Coroutine
 from typing import Any, get_args, get_origin, get_type_hints
 
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
 from holdfast import canonical
 from holdfast.domain.access import Permission
 from holdfast.domain.act import Act, Kept
+from holdfast.domain.errors import HoldfastError
 from holdfast.domain.kinds import KINDS
 from holdfast.flows.desk import require
 from holdfast.ports import Store
@@ -24,12 +26,8 @@ SAFE_INTEGER = 2**53 - 1
 SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-class Repeated(Exception):
-    """This request was made before, and made these acts."""
-
-    def __init__(self, acts: tuple[Act, ...]) -> None:
-        super().__init__()
-        self.acts = acts
+class Repeated(HoldfastError):
+    """This request was made before, and made acts."""
 
 
 def needs(permission: Permission | None) -> dict[str, Any]:
@@ -43,9 +41,9 @@ def needs(permission: Permission | None) -> dict[str, Any]:
         if permission is not None:
             require(caller, permission)
         if request.method not in SAFE and "idempotency-key" in request.headers:
-            acts = platform.desk.store.made_by(f"{caller.person.id}:{caller.request}")
-            if acts:
-                raise Repeated(acts)
+            request.state.asked = f"{caller.person.id}:{caller.request}"
+            if platform.desk.store.made_by(request.state.asked):
+                raise Repeated("request.repeated", "This was done already.")
 
     return {"dependencies": [Depends(check)], "openapi_extra": {"x-permission": permission or "signed-in"}}
 
@@ -60,12 +58,21 @@ class Route(APIRoute):
         async def answer(request: Request) -> Response:
             try:
                 return await handle(StrictRequest(request.scope, request.receive))
-            except Repeated as repeated:
-                kind = get_type_hints(self.endpoint)["return"]
-                found = remade(request.app.state.platform.desk.store, kind, repeated.acts)
+            except HoldfastError:
+                # Of two that are sent at once, the one that loses fails in some way or other; it was done all the same.
+                found = await run_in_threadpool(self._made, request)
+                if found is None:
+                    raise
                 return JSONResponse(canonical.plain(found), self.status_code or 200)
 
         return answer
+
+    def _made(self, request: Request) -> Any:
+        """What the same request made before or meanwhile; None where it made nothing."""
+        asked = getattr(request.state, "asked", None)
+        store: Store = request.app.state.platform.desk.store
+        acts = store.made_by(asked) if asked else ()
+        return remade(store, get_type_hints(self.endpoint)["return"], acts) if acts else None
 
 
 def remade(store: Store, kind: Any, acts: tuple[Act, ...]) -> Any:
