@@ -113,6 +113,19 @@ class Blobs(Protocol):
         """The bytes under `digest`; Absent where there are none, Tampered where they are not what the digest says."""
 
 
+class Places(Protocol):
+    """Small notes on how far something went, by key."""
+
+    def get(self, key: str) -> bytes | None:
+        """The note under `key`; None where there is none."""
+
+    def put(self, key: str, note: bytes) -> None:
+        """Keep a note, all or nothing."""
+
+    def lock(self) -> AbstractContextManager[bool]:
+        """Whether the caller is the one who may write, until the block or the process ends."""
+
+
 class Store(Protocol):
     """Acts and the records that they made, in a database."""
 

@@ -153,6 +153,7 @@ def open_platform(home: Path, *, database: str, url: str) -> Iterator[Platform]:
 
     The schema is brought up to date first; the sequencer runs while the block lasts.
     """
+    from holdfast.flows.courier import Courier
     from holdfast.flows.desk import Desk
     from holdfast.flows.sequence import Sequencer
     from holdfast.ledger.log import Log
@@ -160,6 +161,7 @@ def open_platform(home: Path, *, database: str, url: str) -> Iterator[Platform]:
     from holdfast.server.platform import Platform
     from holdfast.storage.accounts import SqlAccounts
     from holdfast.storage.blobs import FileBlobs
+    from holdfast.storage.places import FilePlaces
     from holdfast.storage.schema import upgrade
     from holdfast.storage.sql import SqlStore, open_engine
 
@@ -169,8 +171,13 @@ def open_platform(home: Path, *, database: str, url: str) -> Iterator[Platform]:
     try:
         upgrade(engine)
         store = SqlStore(engine)
-        with Log(home / "ledger", signer, ORIGIN) as ledger, Sequencer(store, ledger) as sequencer:
+        places = FilePlaces(home / "webhooks")
+        with (
+            Log(home / "ledger", signer, ORIGIN) as ledger,
+            Sequencer(store, ledger) as sequencer,
+            Courier(store, ledger, places, secret, now) as courier,
+        ):
             desk = Desk(store, FileBlobs(home / "blobs"), signer, ledger, now, committed=sequencer.wake)
-            yield Platform(desk, SqlAccounts(store, secret), sequencer, url, questionnaires)
+            yield Platform(desk, SqlAccounts(store, secret), sequencer, url, questionnaires, courier)
     finally:
         engine.dispose()

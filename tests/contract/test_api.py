@@ -20,12 +20,14 @@ from tests.unit.server.calls import operations, world
 
 from holdfast.domain.act import Draft, Verb
 from holdfast.domain.person import Person, Role
+from holdfast.flows.courier import Courier
 from holdfast.flows.people import issue_token
 from holdfast.flows.sequence import Sequencer
 from holdfast.server.app import create_app
 from holdfast.server.limits import Limits
 from holdfast.server.platform import Platform
 from holdfast.storage.accounts import SqlAccounts
+from holdfast.storage.places import FilePlaces
 from holdfast.testing.desk import office as open_office
 
 EXAMPLES = 20
@@ -40,11 +42,12 @@ CHECKS = (
 class Everybody:
     """A control plane, and the token of somebody who is everything at once, so that nothing stops at the door."""
 
-    def __init__(self, office):
+    def __init__(self, office, folder):
         self.office = office
         desk = office.desk
         accounts, sequencer = SqlAccounts(desk.store, b"secret"), Sequencer(desk.store, desk.ledger)
-        self.platform = Platform(desk, accounts, sequencer, "http://h.test", {"regime": REGIME})
+        courier = Courier(desk.store, desk.ledger, FilePlaces(folder), b"secret", office.clock)
+        self.platform = Platform(desk, accounts, sequencer, "http://h.test", {"regime": REGIME}, courier)
         ticks = count(step=1000.0)
         self.app = create_app(self.platform, Limits(lambda: next(ticks)))
         self.calls = world(self)
@@ -58,8 +61,9 @@ class Everybody:
 
 @pytest.fixture(scope="module")
 def everybody(tmp_path_factory):
-    with open_office(tmp_path_factory.mktemp("api")) as office:
-        yield Everybody(office.founded())
+    folder = tmp_path_factory.mktemp("api")
+    with open_office(folder) as office:
+        yield Everybody(office.founded(), folder / "webhooks")
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,12 @@ from typing import Any
 
 from holdfast.client.transport import Transport, segment
 from holdfast.domain.access import Permission
-from holdfast.domain.act import Kept, Page, Trail
+from holdfast.domain.act import Kept, Page, Trail, Verb
 from holdfast.domain.appetite import Appetite
 from holdfast.domain.gate import Committee
 from holdfast.domain.person import Comment, Person, Proposal, Role, Sealer, Token
 from holdfast.domain.view import Invitation, Issued, Known, People
+from holdfast.domain.webhook import Subscribed, Webhook
 from holdfast.ledger.acts import Reconciled
 
 
@@ -113,6 +114,18 @@ class Administration(Transport):
     def write_comment(self, about: str, text: str) -> Kept[Comment]:
         """Say something about a record, named by its kind and key (``release sha256:…``)."""
         return self._make(Kept[Comment], "/comments", about=about, text=text)
+
+    def list_webhooks(self, **filters: Any) -> Page[Webhook]:
+        """Who is told; `state` is active or ended."""
+        return self._get(Page[Webhook], "/webhooks", **filters)
+
+    def subscribe(self, name: str, url: str, verbs: tuple[Verb, ...] = ()) -> Subscribed:
+        """Tell an address of acts from now on. The secret is shown now and never again."""
+        return self._make(Subscribed, "/webhooks", name=name, url=url, verbs=verbs)
+
+    def end_webhook(self, key: str) -> Kept[Webhook]:
+        """Tell an address nothing more."""
+        return self._make(Kept[Webhook], f"/webhooks/{segment(key)}/end")
 
     def list_acts(self, **filters: Any) -> Trail:
         """What was done, the latest first; filters are kind, key, actor, after and limit."""

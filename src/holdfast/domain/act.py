@@ -42,6 +42,8 @@ class Verb(StrEnum):
     REVOKE_TOKEN = "token.revoke"  # noqa: S105 - a verb, not a password
     TRUST_SEALER = "sealer.trust"
     REVOKE_SEALER = "sealer.revoke"
+    SUBSCRIBE = "webhook.subscribe"
+    UNSUBSCRIBE = "webhook.end"
 
 
 @dataclass(frozen=True, slots=True)

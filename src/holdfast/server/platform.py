@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from holdfast.domain.classification import Questionnaire
+from holdfast.flows.courier import Courier
 from holdfast.flows.desk import Desk
 from holdfast.flows.sequence import Sequencer
 from holdfast.ports import Accounts
@@ -14,7 +15,7 @@ from holdfast.ports import Accounts
 @dataclass(frozen=True)
 class Platform:
     """One running control plane. `url` is where people reach it, without a slash at the end; `questionnaires` are
-    those by which systems are classified, by their regime.
+    those by which systems are classified, by their regime; `courier` tells webhooks, None where nobody does.
     """
 
     desk: Desk
@@ -22,6 +23,7 @@ class Platform:
     sequencer: Sequencer
     url: str
     questionnaires: Mapping[str, Questionnaire] = field(default_factory=dict)
+    courier: Courier | None = None
 
     @property
     def is_encrypted(self) -> bool:

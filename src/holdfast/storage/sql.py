@@ -224,7 +224,7 @@ class SqlStore:
             with self._advisory_lock() as is_mine:
                 yield is_mine
         else:
-            with _file_lock(Path(str(self.engine.url.database) + ".sequencer")) as mine:
+            with file_lock(Path(str(self.engine.url.database) + ".sequencer")) as mine:
                 yield lambda: mine
 
     @contextmanager
@@ -375,7 +375,8 @@ def _kept(kind: type[T], row: RowMapping) -> Kept[T]:
 
 
 @contextmanager
-def _file_lock(path: Path) -> Iterator[bool]:
+def file_lock(path: Path) -> Iterator[bool]:
+    """Whether the lock on `path` is the caller's, until the block or the process ends."""
     import fcntl
 
     with path.open("a") as file:

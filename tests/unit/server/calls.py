@@ -20,6 +20,7 @@ from holdfast.flows.comment import write_comment
 from holdfast.flows.desk import APPETITE, COMMITTEE
 from holdfast.flows.propose import propose
 from holdfast.flows.sequence import sequence
+from holdfast.flows.webhooks import subscribe
 from holdfast.ledger.envelope import keyid
 
 API = "/api/v1"
@@ -68,6 +69,7 @@ def world(server) -> dict[str, Call]:
     appetite = desk.store.get(Appetite, APPETITE).record
     committee = desk.store.get(Committee, COMMITTEE).record
     proposal = propose(desk, caller("owner"), appetite, reason="again").key
+    webhook = subscribe(desk, caller("admin"), "audit", "https://audit.example/").key
     sequence(desk.store, desk.ledger)
     envelope, sealer = office.sealed(office.evidence("pass", salt="other"))
     ends = timestamp(until)
@@ -144,6 +146,9 @@ def world(server) -> dict[str, Call]:
         "revoke_sealer": Call({"id": keyid(bytes.fromhex(sealer))}),
         "list_comments": Call({}),
         "write_comment": Call({}, {"about": f"system {SYSTEM.name}", "text": "look"}),
+        "list_webhooks": Call({}),
+        "subscribe": Call({}, {"name": "chat", "url": "https://chat.example/in", "verbs": ["deployment.start"]}),
+        "end_webhook": Call({"key": webhook}),
         "list_acts": Call({}, query={"kind": "system"}),
         "show_checkpoint": Call({}),
         "show_vkey": Call({}),

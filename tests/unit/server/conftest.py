@@ -10,11 +10,13 @@ from fastapi.testclient import TestClient
 from tests.unit.flows.journey import REGIME
 
 from holdfast.domain.account import Profile
+from holdfast.flows.courier import Courier
 from holdfast.flows.people import issue_token
 from holdfast.flows.sequence import Sequencer
 from holdfast.server.app import create_app
 from holdfast.server.platform import Platform
 from holdfast.storage.accounts import SqlAccounts
+from holdfast.storage.places import FilePlaces
 from holdfast.testing.desk import PEOPLE
 from holdfast.testing.desk import office as open_office
 
@@ -63,7 +65,8 @@ def server(tmp_path):
         office.founded()
         desk = office.desk
         accounts, sequencer = SqlAccounts(desk.store, b"secret"), Sequencer(desk.store, desk.ledger)
-        yield Server(office, Platform(desk, accounts, sequencer, "http://h.test", {REGIME.regime: REGIME}))
+        courier = Courier(desk.store, desk.ledger, FilePlaces(tmp_path / "webhooks"), b"secret", office.clock)
+        yield Server(office, Platform(desk, accounts, sequencer, "http://h.test", {REGIME.regime: REGIME}, courier))
 
 
 @pytest.fixture

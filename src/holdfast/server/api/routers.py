@@ -15,6 +15,7 @@ from holdfast.server.api import (
     sealers,
     systems,
     tokens,
+    webhooks,
 )
 
 API = (
@@ -32,4 +33,5 @@ API = (
     comments.router,
     ledger.router,
     admission.router,
+    webhooks.router,
 )
