@@ -45,7 +45,7 @@ def value(hint, item):
 
 def test_every_operation_has_a_method(server):
     methods = {name for name, _ in inspect.getmembers(Client, inspect.isfunction) if not name.startswith("_")}
-    assert methods - {"close", "every"} == operations(server.app).keys() - NOT_FOR_PEOPLE
+    assert methods - {"close", "every"} == operations().keys() - NOT_FOR_PEOPLE
 
 
 def test_every_operation_can_be_called(server, clients):
@@ -53,10 +53,10 @@ def test_every_operation_can_be_called(server, clients):
     appetite = calls["propose_appetite"].json["appetite"]
     dropped = clients("owner").propose_appetite(canonical.rebuild(Appetite, appetite), reason="to be dropped")
     calls["drop_proposal"] = Call({"key": dropped.key})
-    who = {**changing(server.app), **READERS}
+    who = {**changing(), **READERS}
     by = {name: clients(name) for name in {*who.values(), "viewer"}}
     last = ("withdraw_request", "revoke_sealer", "propose_deactivation", "revoke_approval", "end_webhook")
-    order = sorted(operations(server.app).keys() - NOT_FOR_PEOPLE, key=lambda id: (id in last, id))
+    order = sorted(operations().keys() - NOT_FOR_PEOPLE, key=lambda id: (id in last, id))
     for id in order:
         method = getattr(by[who.get(id, "viewer")], id)
         if id in NEED_MORE | {"show_deployment"}:

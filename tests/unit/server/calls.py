@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 from tests.unit.flows.journey import SYSTEM, asked, filed, registered
@@ -22,6 +23,7 @@ from holdfast.flows.propose import propose
 from holdfast.flows.sequence import sequence
 from holdfast.flows.webhooks import subscribe
 from holdfast.ledger.envelope import keyid
+from holdfast.server.app import create_app
 
 API = "/api/v1"
 
@@ -35,18 +37,19 @@ class Call:
     query: dict[str, Any] | None = None
 
 
-def operations(app) -> dict[str, tuple[str, str, str]]:
+@cache
+def operations() -> dict[str, tuple[str, str, str]]:
     """(method, path, permission) by operation id, from the document that programs read."""
     return {
         operation["operationId"]: (method.upper(), path, operation.get("x-permission", ""))
-        for path, methods in app.openapi()["paths"].items()
+        for path, methods in create_app(None).openapi()["paths"].items()
         for method, operation in methods.items()
     }
 
 
-def send(client, app, id: str, call: Call, **more):
+def send(client, id: str, call: Call, **more):
     """Make a call by its operation id."""
-    method, path, _ = operations(app)[id]
+    method, path, _ = operations()[id]
     return client.request(method, path.format(**call.at), json=call.json, params=call.query, **more)
 
 

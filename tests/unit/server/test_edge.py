@@ -134,12 +134,12 @@ def test_a_person_is_erased_only_once_inactive(server):
     calls = world(server)
     admin = server.program("admin")
     server.platform.accounts.add(Profile("spare", "S", "s@x"))
-    refused = send(admin, server.app, "erase_profile", calls["erase_profile"])
+    refused = send(admin, "erase_profile", calls["erase_profile"])
     assert refused.json()["code"] == "person.active"
-    assert send(admin, server.app, "propose_deactivation", calls["propose_deactivation"]).status_code == 201
+    assert send(admin, "propose_deactivation", calls["propose_deactivation"]).status_code == 201
     listed = {k["person"]["key"]: k["profile"] for k in admin.get("/api/v1/people").json()["items"]}
     assert listed["spare"]["name"] == "S"
-    assert send(admin, server.app, "erase_profile", calls["erase_profile"]).status_code == 200
+    assert send(admin, "erase_profile", calls["erase_profile"]).status_code == 200
     listed = {k["person"]["key"]: k["profile"] for k in admin.get("/api/v1/people").json()["items"]}
     assert listed["spare"] is None
 
@@ -157,13 +157,13 @@ def test_an_appetite_that_no_calendar_can_hold_is_refused(server):
     calls = world(server)
     call = calls["propose_appetite"]
     call.json["appetite"]["evidence_days"] = 10**9
-    answer = send(server.program("owner"), server.app, "propose_appetite", call)
+    answer = send(server.program("owner"), "propose_appetite", call)
     assert (answer.status_code, "3660" in answer.json()["title"]) == (422, True)
 
 
 def test_a_comment_is_about_something_that_exists(server):
     calls, owner = world(server), server.program("owner")
-    assert send(owner, server.app, "write_comment", calls["write_comment"]).status_code == 201
+    assert send(owner, "write_comment", calls["write_comment"]).status_code == 201
     unknown = owner.post("/api/v1/comments", json={"about": "release none", "text": "t"})
     assert unknown.status_code == 404
     assert owner.post("/api/v1/comments", json={"about": "king x", "text": "t"}).json()["code"] == "comment.about"

@@ -13,7 +13,7 @@ OPEN_READS = {"show_me", "list_tokens"}
 
 
 def test_every_route_declares_a_permission_and_has_a_call_here(server):
-    found = operations(server.app)
+    found = operations()
     declared = {permission for _, _, permission in found.values()}
     assert declared <= {*Permission, SIGNED_IN}
     assert set(Permission) - declared == {Permission.ENACT_APPETITE}, "a permission that no route asks for"
@@ -23,8 +23,8 @@ def test_every_route_declares_a_permission_and_has_a_call_here(server):
 
 def test_what_depends_on_whose_it_is_changes_something(server):
     """A route that declares no permission leaves the decision to its trip; a read has no such excuse."""
-    loose = {id for id, (method, _, permission) in operations(server.app).items() if permission == SIGNED_IN}
-    reads = {id for id in loose if operations(server.app)[id][0] == "GET"}
+    loose = {id for id, (method, _, permission) in operations().items() if permission == SIGNED_IN}
+    reads = {id for id in loose if operations()[id][0] == "GET"}
     assert reads == OPEN_READS
 
 
@@ -34,9 +34,9 @@ def test_every_role_may_what_the_table_says_and_nothing_else(server):
     wrong = []
     for who, roles in PEOPLE.items():
         client = server.program(who)
-        for id, (_, _, permission) in operations(server.app).items():
+        for id, (_, _, permission) in operations().items():
             granted = permission == SIGNED_IN or bool(GRANTS[Permission(permission)] & set(roles))
-            answer = send(client, server.app, id, calls[id])
+            answer = send(client, id, calls[id])
             forbidden = answer.status_code == 403 and answer.json()["code"] == "access.forbidden"
             own = permission == SIGNED_IN and forbidden
             if not own and (forbidden == granted or _is_no_call(answer)):
@@ -46,7 +46,7 @@ def test_every_role_may_what_the_table_says_and_nothing_else(server):
 
 def test_without_a_token_every_route_is_shut(server):
     client = server.stranger()
-    for id, (method, path, _) in operations(server.app).items():
+    for id, (method, path, _) in operations().items():
         filled = path.replace("{", "").replace("}", "").replace("index", "0")
         answer = client.request(method, filled, json={})
         assert (answer.status_code, answer.json()["code"]) == (401, "access.nobody"), id
@@ -66,8 +66,8 @@ def test_a_token_narrows_what_its_person_may(server):
     client = server.stranger()
     client.headers["authorization"] = f"Bearer {secret}"
     calls = world(server)
-    assert send(client, server.app, "list_systems", calls["list_systems"]).status_code == 200
-    assert send(client, server.app, "register_system", calls["register_system"]).status_code == 403
+    assert send(client, "list_systems", calls["list_systems"]).status_code == 200
+    assert send(client, "register_system", calls["register_system"]).status_code == 403
 
 
 def _is_no_call(answer) -> bool:
