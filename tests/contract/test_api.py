@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import ExitStack
 from datetime import timedelta
 from itertools import count
 
@@ -15,6 +16,7 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+from tests.postgresql import database
 from tests.unit.flows.journey import REGIME
 from tests.unit.server.calls import operations, world
 
@@ -28,9 +30,11 @@ from holdfast.server.limits import Limits
 from holdfast.server.platform import Platform
 from holdfast.storage.accounts import SqlAccounts
 from holdfast.storage.places import FilePlaces
+from holdfast.storage.schema import upgrade
+from holdfast.storage.sql import SqlStore, open_engine
 from holdfast.testing.desk import office as open_office
 
-EXAMPLES = 20
+EXAMPLES = 15
 CHECKS = (
     schemathesis.checks.not_a_server_error,
     content_type_conformance,
@@ -59,10 +63,18 @@ class Everybody:
         _, self.secret = issue_token(desk, accounts, caller, name="t", allowed=allowed, until=until)
 
 
-@pytest.fixture(scope="module")
-def everybody(tmp_path_factory):
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def everybody(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("api")
-    with open_office(folder) as office:
+    with ExitStack() as stack:
+        store = None
+        if request.param == "postgresql":
+            url = stack.enter_context(database(request.getfixturevalue("postgresql_server")))
+            engine = open_engine(url)
+            stack.callback(engine.dispose)
+            upgrade(engine)
+            store = SqlStore(engine)
+        office = stack.enter_context(open_office(folder, store))
         yield Everybody(office.founded(), folder / "webhooks")
 
 
