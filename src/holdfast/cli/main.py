@@ -4,7 +4,22 @@ from __future__ import annotations
 
 import typer
 
-from holdfast.cli import appetite, check, explain, gate, init, people, probes, release, scan, system, up, verify
+from holdfast.cli import (
+    appetite,
+    check,
+    deployment,
+    explain,
+    gate,
+    init,
+    people,
+    probes,
+    release,
+    scan,
+    sealer,
+    system,
+    up,
+    verify,
+)
 from holdfast.version import __version__
 
 app = typer.Typer(
@@ -47,6 +62,9 @@ app.add_typer(appetite.app, name="appetite")
 app.add_typer(system.app, name="system")
 app.add_typer(release.app, name="release")
 app.add_typer(gate.app, name="gate")
+app.add_typer(deployment.app, name="deployment")
+app.add_typer(deployment.waivers, name="waiver")
+app.add_typer(sealer.app, name="sealer")
 app.add_typer(people.app, name="people")
 app.add_typer(people.tokens, name="token")
 

@@ -16,6 +16,7 @@ from holdfast.cli.main import app
 from holdfast.domain.system import System
 from holdfast.flows.register import register_system
 from holdfast.flows.seal import seal_run
+from holdfast.ledger.note import Key
 from holdfast.testing.runs import sample_run
 
 
@@ -95,6 +96,44 @@ def test_a_breach_keeps_the_gate_shut(terminal):
     assert terminal.type("viewer", "gate", "show", key)[0] == 1
     breached = terminal.run("viewer", "gate", "show", key).stdout
     assert "breach: " in breached
+
+
+def test_a_waiver_is_asked_answered_and_listed(terminal):
+    office = terminal.server.office
+    registered(office)
+    filing = filed(office, "breach")
+    measure = filing.verdict.record.breaches[0].limit.measure
+    key = asked(office, filing.verdict.record.release).request.key
+    office.clock.now = datetime.now(UTC)
+    words = ("waiver", "ask", key, measure, "--reason", "mended in May", "--controls", "looked at by hand")
+    code, waiver = terminal.type("owner", *words)
+    assert (code, waiver["record"]["measure"]) == (0, measure)
+    answered = ("approve", key, "--waiver", waiver["key"], "--as", "legal", "--reason", "seen")
+    assert terminal.type("legal", *answered)[0] == 0
+    assert measure in terminal.run("viewer", "waiver", "list").stdout
+
+
+def test_what_passed_goes_live_and_out_again(terminal):
+    office = terminal.server.office
+    registered(office)
+    key = asked(office, filed(office).verdict.record.release).request.key
+    code, said = terminal.type("owner", "deployment", "start", key)
+    assert (code, said["error"]["code"]) == (2, "deploy.shut")
+    answered_by_all(office, key)
+    code, started = terminal.type("owner", "deployment", "start", key)
+    assert (code, started["record"]["environment"]) == (0, "production")
+    assert started["key"] in terminal.run("viewer", "deployment", "list").stdout
+    assert terminal.type("owner", "deployment", "end", started["key"], "--reason", "old")[0] == 0
+    assert terminal.type("viewer", "deployment", "list", "--state", "ended")[1]["items"][0]["key"] == started["key"]
+
+
+def test_a_sealer_is_trusted_by_its_vkey_and_revoked(terminal, tmp_path):
+    vkey = tmp_path / "ledger.vkey"
+    vkey.write_text(Key("ci", bytes(range(32))).vkey + "\n")
+    code, kept = terminal.type("it", "sealer", "trust", str(vkey), "--name", "CI")
+    assert (code, kept["record"]["key"]) == (0, bytes(range(32)).hex())
+    assert terminal.type("it", "sealer", "revoke", kept["key"])[1]["record"]["is_trusted"] is False
+    assert "CI" in terminal.run("viewer", "sealer", "list").stdout
 
 
 def test_an_appetite_needs_two_people(terminal, tmp_path):
