@@ -8,6 +8,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
+from holdfast.server.limits import ADDRESS, PERSON
+
 MEDIA_TYPE = "application/problem+json"
 ERRORS = {
     400: "The body is not JSON.",
@@ -48,13 +50,14 @@ IDEMPOTENCY = {
     "schema": {"type": "string", "maxLength": 200},
     "description": "The same key with the same request does it once; a repetition is answered with what it made.",
 }
-ABOUT = """The control plane's API: everything that its console does. A control plane serves this description, with fields and
-types, at `/api/openapi.json`.
+ABOUT = f"""The control plane's API: everything that its console does. A control plane serves this description, with
+fields and types, at `/api/openapi.json`.
 
 Send `Authorization: Bearer TOKEN`. Lists come in pages: pass `after` of one as `after` of the next. Errors are RFC 9457
-problem documents: `code` is stable, `hint` says what to do, `kind` is the error's name in the Python client. A request with
-an `Idempotency-Key` is done once; sent again, it is answered with what it made, without secrets. Each process lets through 50
-requests a second for a person, 100 for an address, and more at once; beyond that it answers 429 with `Retry-After`.
+problem documents: `code` is stable, `hint` says what to do, `kind` is the error's name in the Python client. A request
+with an `Idempotency-Key` is done once; sent again, it is answered with what it made, without secrets. Each process lets
+through {PERSON.per_second:g} requests a second for a person and {ADDRESS.per_second:g} for an address, and more at
+once; beyond that it answers 429 with `Retry-After`.
 
 `x-permission` is what a caller must be allowed to do, which follows from their roles and from what their token allows;
 `signed-in` leaves it to whose the thing is."""
