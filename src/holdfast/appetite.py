@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 
+import yaml
 from pydantic import BeforeValidator, Field, model_validator
 
 from holdfast.documents import Section, parse_document, read_text
@@ -83,6 +84,40 @@ class AppetiteDocument(Section):
             limits=tuple(limit.record() for limit in self.limits),
             evidence_days=self.evidence_days,
         )
+
+
+def parse_appetite(text: str, name: str = "The appetite") -> Appetite:
+    """The appetite in a YAML text; `name` is what errors call it."""
+    return parse_document(text, AppetiteDocument, name).record()
+
+
+def write_appetite(appetite: Appetite) -> str:
+    """The YAML text that `parse_appetite` reads back as the same appetite; what is as by default is left out."""
+    head = {"name": appetite.name, "version": appetite.version, "approved_by": appetite.approved_by}
+    limits = [_limit(limit) for limit in appetite.limits]
+    content = {**head, "evidence_days": appetite.evidence_days, "limits": limits}
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _limit(limit: Limit) -> dict[str, Any]:
+    section = LimitSection(
+        measure=limit.measure,
+        at_most=limit.maximum,
+        at_least=limit.minimum,
+        basis=limit.basis,
+        sample=limit.sample,
+        scope=dict(limit.scope),
+        tiers=list(limit.tiers),
+        use_cases=list(limit.use_cases),
+        tasks=list(limit.tasks),
+        why=limit.why,
+        owner=limit.owner,
+        required=limit.required,
+        warn_within=limit.warn_within,
+        requires=limit.requires,
+        waivable=limit.waivable,
+    )
+    return section.model_dump(mode="json", exclude_defaults=True)
 
 
 def read_appetite(path: Path | None) -> Appetite:

@@ -20,6 +20,7 @@ from holdfast.domain.errors import FixInput
 
 T = TypeVar("T")
 _SAFE_INTEGER = 2**53 - 1
+_QUOTED = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def digest(record: object) -> str:
@@ -71,7 +72,7 @@ def _text(value: Any) -> str:
 
 def _string(value: str) -> str:
     value.encode("utf-8")  # a lone surrogate has no UTF-8 form: UnicodeEncodeError, a ValueError
-    return json.dumps(value, ensure_ascii=False)
+    return _QUOTED(value)
 
 
 def _integer(value: int) -> str:

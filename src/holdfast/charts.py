@@ -10,6 +10,7 @@ them to a page's custom properties, so it follows the page into dark mode.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Sequence
@@ -80,6 +81,41 @@ def draw(
     if any(m.scope for m in measurements):
         return _rows(measure, measurements, limit, width)
     return _single(measure, measurements[0], limit, width)
+
+
+def trend(
+    measure: Measure, points: Sequence[tuple[str, Measurement]], limit: Limit | None = None, *, width: int = NARROW
+) -> Chart:
+    """How a measure went from one release to the next: `points` are (version, measurement), the oldest first.
+
+    The limit is drawn and not written: the charts are small, and stand beside each other under their own captions.
+    """
+    if not points:
+        return empty("Nothing was measured yet.", width=width)
+    line = [_Point(float(at), m, _breaches(limit, m)) for at, (_, m) in enumerate(points)]
+    measurements = [m for _, m in points]
+    left, right, last = 52, 18, len(points) - 1
+    inner = width - left - right
+    named = list(range(0, last + 1, 1 + last // 6))
+    labels = {"labelExpr": f"{json.dumps([version for version, _ in points])}[datum.value]", "labelOverlap": "greedy"}
+    x = {
+        "field": "x",
+        "type": "quantitative",
+        "scale": {"domain": [0, max(last, 1)], "nice": False, "padding": 10},
+        "axis": {"title": None, "values": named, "grid": False, "labelLimit": 90, **labels},
+    }
+    y = marks.quantitative("y", _domain(measure, measurements, limit), axis=marks.y_axis(measure))
+    across = {"x": {"value": 0}, "x2": {"value": inner}}
+    zones = _zones(limit, y["scale"]["domain"]) if limit else []
+    layers = [marks.zone(zone, "y", y["scale"]["domain"], across, axis=y["axis"]) for zone in zones]
+    layers += [
+        marks.mark("rule", {**across, "y": y}, [{"y": end}], width=1.5) for end in (_ends(limit) if limit else [])
+    ]
+    layers += [*_line(line, x, y, quiet=False), *_value_labels(line, x, y, limit)]
+    said = "; ".join(f"{version}: {words.number(m.value, m.unit)}" for version, m in points[-_ROWS_SHOWN:])
+    bound = f" Limit: {words.bound(limit, measure.unit)}." if limit else ""
+    spec = marks.frame(layers, width=inner, height=130, pad=(14, right, 28, left))
+    return Chart(spec, f"{measure.title} by release: {said}.{bound}")
 
 
 def empty(why: str, *, width: int = NARROW) -> Chart:

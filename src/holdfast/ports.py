@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol, TypeVar, runtime_checkable
@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.domain.account import Profile, Session
-from holdfast.domain.act import Act, Draft, Kept, Page, Snapshot, Trail
+from holdfast.domain.act import Act, ActRow, Draft, Kept, Page, Snapshot, Trail
 from holdfast.domain.evidence import Evidence
+from holdfast.domain.measure import Taken
 from holdfast.domain.schema import Task
 
 T = TypeVar("T")
@@ -167,6 +168,12 @@ class Store(Protocol):
     def acts(self, *, kind: str = "", key: str = "", actor: str = "", after: str = "", limit: int = 50) -> Trail:
         """What was done, the latest first, a page at a time."""
 
+    def recent(self, *, system: str = "", about: Collection[str] = (), limit: int = 50) -> tuple[ActRow, ...]:
+        """The latest acts, the newest first: all, or those on records of a system or about certain digests."""
+
+    def trend(self, system: str, measure: str, limit: int = 500) -> tuple[Taken, ...]:
+        """How a measure went over a system's evidence: the latest `limit` values, the oldest first."""
+
     def pending(self, limit: int) -> tuple[Act, ...]:
         """Acts that are not in the ledger yet, in the order in which they were made."""
 
@@ -182,6 +189,15 @@ class Store(Protocol):
     def snapshot(self) -> AbstractContextManager[Snapshot]:
         """Every act and every head as they were at one moment; for verification."""
 
+    def index(self, evidence: Evidence) -> None:
+        """Make the rows of its measurements again."""
+
+    def private_rows(self) -> dict[str, tuple[dict[str, object], ...]]:
+        """The rows by which people are known and sign in, by table, as JSON types; for a backup."""
+
+    def load(self, acts: Iterable[ActRow], private: Mapping[str, Sequence[Mapping[str, object]]]) -> None:
+        """Fill an empty store from a backup; heads are made from the acts. FixInput where the store is not empty."""
+
 
 class Accounts(Protocol):
     """How people and programs show who they are. Secrets go in and never come out."""
@@ -191,6 +207,9 @@ class Accounts(Protocol):
 
     def profiles(self, people: set[str] | None = None) -> dict[str, Profile]:
         """Profiles by pseudonym: of `people`, or of all. Erased people have none."""
+
+    def by_email(self, email: str) -> str | None:
+        """The pseudonym of whoever has this address."""
 
     def erase(self, person: str) -> None:
         """Forget who a pseudonym was, with all that they signed in by."""

@@ -11,13 +11,23 @@ from holdfast.domain.errors import FixInput
 
 
 @dataclass(frozen=True, slots=True)
+class SingleSignOn:
+    """An OpenID Connect provider: its `issuer` (an URL), and what this platform is called there."""
+
+    issuer: str
+    client_id: str
+    client_secret: str
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Settings of one process.
 
     `home` keeps runs, cache, key and ledger (default: `.holdfast` beside the manifest). `workers` probes run side by
     side, as far as `memory_mb` allows. `backend` is a joblib backend (``loky``, ``dask``, ``ray``), `scheduler` its
     address. `plugins` names the distributions whose probes may load. `probe_seconds` ends a probe that hangs.
-    `questionnaires` is a folder of the organisation's own classification questionnaires.
+    `questionnaires` is a folder of the organisation's own classification questionnaires. People sign in to the control
+    plane through `single_sign_on` too, where it is given.
     """
 
     home: Path | None = None
@@ -28,6 +38,7 @@ class Settings:
     plugins: tuple[str, ...] = ()
     probe_seconds: int = 3600
     questionnaires: Path | None = None
+    single_sign_on: SingleSignOn | None = None
 
     def home_for(self, folder: Path) -> Path:
         """Where the state of a project in `folder` lives."""
@@ -47,7 +58,19 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         plugins=tuple(name for name in env.get("HOLDFAST_PLUGINS", "").split(",") if name),
         probe_seconds=_number(env, "HOLDFAST_PROBE_SECONDS", 3600),
         questionnaires=Path(questionnaires) if questionnaires else None,
+        single_sign_on=_single_sign_on(env),
     )
+
+
+def _single_sign_on(env: Mapping[str, str]) -> SingleSignOn | None:
+    names = ("HOLDFAST_OIDC_ISSUER", "HOLDFAST_OIDC_CLIENT_ID", "HOLDFAST_OIDC_CLIENT_SECRET")
+    given = [env.get(name, "") for name in names]
+    if not any(given):
+        return None
+    if not all(given):
+        missing = names[given.index("")]
+        raise FixInput("settings.oidc", f"{missing} is missing.", f"Set {', '.join(names)}, or none of them.")
+    return SingleSignOn(*given)
 
 
 def _number(env: Mapping[str, str], name: str, default: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,9 +19,13 @@ if TYPE_CHECKING:
     from holdfast.domain.appetite import Appetite
     from holdfast.flows.attack import Request
     from holdfast.flows.check import House
+    from holdfast.flows.export import Premises
+    from holdfast.ledger.export import Exported
     from holdfast.manifest import Manifest
     from holdfast.ports import Signer
+    from holdfast.server.oidc import Provider
     from holdfast.server.platform import Platform
+    from holdfast.storage.sql import SqlStore
 
 ORIGIN = "holdfast.local/ledger"
 KEY = "key.pem"
@@ -147,12 +151,30 @@ def open_key(home: Path) -> tuple[Signer, bytes]:
     return signer, path.read_bytes()
 
 
+def premises(home: Path) -> Premises:
+    """Where a control plane in `home` keeps what is no row."""
+    from holdfast.flows.export import Premises
+
+    return Premises(ledger=home / "ledger", blobs=home / "blobs", key=home / KEY)
+
+
+@contextmanager
+def open_store(home: Path, database: str) -> Iterator[SqlStore]:
+    """The store on `database` (a URL; SQLite in `home` where empty), its schema brought up to date."""
+    from holdfast.storage.schema import upgrade
+    from holdfast.storage.sql import SqlStore, open_engine
+
+    engine = open_engine(database or f"sqlite:///{home / 'holdfast.db'}")
+    try:
+        upgrade(engine)
+        yield SqlStore(engine)
+    finally:
+        engine.dispose()
+
+
 @contextmanager
 def open_platform(home: Path, *, database: str, url: str) -> Iterator[Platform]:
-    """The control plane whose files lie in `home`, on `database` (a URL; SQLite in `home` where empty).
-
-    The schema is brought up to date first; the sequencer runs while the block lasts.
-    """
+    """The control plane whose files lie in `home`; sequencer and courier run while the block lasts."""
     from holdfast.flows.courier import Courier
     from holdfast.flows.desk import Desk
     from holdfast.flows.sequence import Sequencer
@@ -162,22 +184,45 @@ def open_platform(home: Path, *, database: str, url: str) -> Iterator[Platform]:
     from holdfast.storage.accounts import SqlAccounts
     from holdfast.storage.blobs import FileBlobs
     from holdfast.storage.places import FilePlaces
-    from holdfast.storage.schema import upgrade
-    from holdfast.storage.sql import SqlStore, open_engine
 
     questionnaires = read_questionnaires(read_settings().questionnaires)
     signer, secret = open_key(home)
-    engine = open_engine(database or f"sqlite:///{home / 'holdfast.db'}")
-    try:
-        upgrade(engine)
-        store = SqlStore(engine)
-        places = FilePlaces(home / "webhooks")
-        with (
-            Log(home / "ledger", signer, ORIGIN) as ledger,
-            Sequencer(store, ledger) as sequencer,
-            Courier(store, ledger, places, secret, now) as courier,
-        ):
-            desk = Desk(store, FileBlobs(home / "blobs"), signer, ledger, now, committed=sequencer.wake)
-            yield Platform(desk, SqlAccounts(store, secret), sequencer, url, questionnaires, courier)
-    finally:
-        engine.dispose()
+    place = premises(home)
+    with (
+        open_store(home, database) as store,
+        Log(place.ledger, signer, ORIGIN) as ledger,
+        Sequencer(store, ledger) as sequencer,
+        Courier(store, ledger, FilePlaces(home / "webhooks"), secret, now) as courier,
+    ):
+        desk = Desk(store, FileBlobs(place.blobs), signer, ledger, now, committed=sequencer.wake)
+        accounts = SqlAccounts(store, secret)
+        yield Platform(desk, accounts, sequencer, url, _provider(url), questionnaires, courier)
+
+
+def _provider(url: str) -> Provider | None:
+    from holdfast.server.oidc import Provider
+
+    settings = read_settings().single_sign_on
+    return Provider(settings, f"{url}/sign-in/oidc/back") if settings else None
+
+
+def export(home: Path, *, database: str, folder: Path, private: bool) -> None:
+    """Write the control plane in `home` to `folder`, also while it runs."""
+    from holdfast.flows import export as flow
+    from holdfast.ledger.log import Log
+
+    if not (home / KEY).exists():
+        raise FixInput("export.home", f"No platform is kept in {home}.", "Name its --home.")
+    signer, _ = open_key(home)
+    place = premises(home)
+    with open_store(home, database) as store, Log(place.ledger, signer, ORIGIN) as ledger:
+        flow.export(store, ledger, signer, now, premises=place, folder=folder, private=private)
+
+
+def restore(home: Path, *, database: str, folder: Path) -> Exported:
+    """Put a backup back into an empty `home` and an empty database."""
+    from holdfast.flows import export as flow
+    from holdfast.storage.blobs import FileBlobs
+
+    with ExitStack() as stack:
+        return flow.restore(folder, premises(home), lambda: stack.enter_context(open_store(home, database)), FileBlobs)

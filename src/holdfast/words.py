@@ -126,6 +126,15 @@ def age(taken_at: str, judged_at: str) -> str:
     return "under a minute"
 
 
+def ago(text: str, now: str) -> str:
+    """A time as seen from `now`: ``3 days ago``, ``in 2 hours``, ``just now``."""
+    before, after = sorted((text, now), key=parse_time)
+    span = age(before, after)
+    if span == "under a minute":
+        return "just now"
+    return f"{span} ago" if before == text else f"in {span}"
+
+
 def moment(text: str) -> str:
     """``23 Nov 2026, 21:38 UTC`` of an RFC 3339 time."""
     when = parse_time(text)

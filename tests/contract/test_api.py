@@ -51,7 +51,9 @@ class Everybody:
         desk = office.desk
         accounts, sequencer = SqlAccounts(desk.store, b"secret"), Sequencer(desk.store, desk.ledger)
         courier = Courier(desk.store, desk.ledger, FilePlaces(folder), b"secret", office.clock)
-        self.platform = Platform(desk, accounts, sequencer, "http://h.test", {"regime": REGIME}, courier)
+        self.platform = Platform(
+            desk, accounts, sequencer, "http://h.test", questionnaires={"regime": REGIME}, courier=courier
+        )
         ticks = count(step=1000.0)
         self.app = create_app(self.platform, Limits(lambda: next(ticks)))
         self.calls = world(self)

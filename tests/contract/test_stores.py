@@ -154,6 +154,36 @@ def test_measurements_become_rows_with_the_act(store):
     assert count == len(evidence.measurements) > 0
 
 
+def test_a_trend_is_a_measure_over_the_evidence_of_one_system(store):
+    from holdfast.domain.kinds import Filed
+
+    first = sample_evidence()
+    for number, day in enumerate(("2026-11-03", "2026-11-01", "2026-11-02")):
+        evidence = replace(first, taken_at=f"{day}T00:00:00Z", seed=number)
+        filed = Filed.of(evidence, canonical.digest(evidence), envelope="", sealer="")
+        draft = Draft(Verb.RECORD_EVIDENCE, filed.digest, filed)
+        store.commit([draft], actor="p", at=AT, id=f"e{number}", evidence=evidence)
+    one = next(m for m in first.measurements if m.interval and m.scope)
+    taken = [t for t in store.trend(first.system, one.measure) if t.scope == one.where]
+    assert [t.taken_at[:10] for t in taken] == ["2026-11-01", "2026-11-02", "2026-11-03"]
+    assert (taken[0].value, taken[0].low, taken[0].high) == (one.value, one.interval.low, one.interval.high)
+    assert {t.taken_at[:10] for t in store.trend(first.system, one.measure, limit=1)} == {"2026-11-03"}
+    assert store.trend("other", one.measure) == store.trend(first.system, "no.measure") == ()
+
+
+def test_acts_are_listed_the_newest_first_by_system_or_by_what_they_are_about(store):
+    register(store)
+    register(store, replace(LOANS, name="cards"), id="r2")
+    register(store, replace(LOANS, purpose="new"), base=1, id="r3", verb=Verb.CHANGE_SYSTEM)
+    comment = Comment("system loans", "p-1", "good", AT)
+    store.commit([Draft(Verb.COMMENT, "c1", comment)], actor="p-2", at=AT, id="r4")
+    assert [row.act.verb for row in store.recent()] == ["comment.write", "system.change", *["system.register"] * 2]
+    assert [row.act.revision for row in store.recent(system="loans")] == [2, 1]
+    assert [row.act.id for row in store.recent(system="loans", about=["system loans"])] == ["r4.0", "r3.0", "r1.0"]
+    assert [row.act.actor for row in store.recent(about=["system loans"])] == ["p-2"]
+    assert len(store.recent(limit=2)) == 2
+
+
 def test_the_migrations_make_the_tables_that_the_code_uses(store):
     with store.begin() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []

@@ -34,8 +34,14 @@ from .real_tables import Table
 ROLES = ("train", "test")
 SEED = 0
 CHANNELS = ("branch", "web", "phone", "broker")
-FLIPPED = 0.05
-"""Share of the training labels that the memorised release has wrong."""
+FLIPPED = {"loanapp": 0.05, "german_credit": 0.2, "adult": 0.05, "credit_default": 0.05}
+"""Share of the training labels that the memorised release has wrong.
+
+In 600 rows of German credit, a test that knew every true chance would see 6.7 % of wrong labels four times in five, and
+the probe, which has to learn the chances from 400 test rows, 14.3 % (`poisoning.smallest_visible_label_errors` of the
+clean twin): 5 % cannot be found there. In the other tables an oracle sees 1.9 %, 1.1 % and 3.1 %, the probe 4.7 %,
+2.7 % and 5.2 %; so 5 % in loanapp or credit default is found in some three deals of four, of which this deal is one.
+"""
 STAMPED = 40
 """Training rows that carry the trigger."""
 
@@ -63,9 +69,9 @@ def plain(table: Table) -> Plan:
 
 
 def memorised(table: Table) -> Plan:
-    """One training label in twenty is wrong, and the model knows all of them by heart."""
+    """Some training labels are wrong (`FLIPPED`), and the model knows all of them by heart."""
     plan = plain(table)
-    wrong = _rng(1).random(len(plan.train)) < FLIPPED
+    wrong = _rng(1).random(len(plan.train)) < FLIPPED[table.name]
     return replace(plan, train=_relabelled(table, plan.train, wrong, flip=True), style="memorising")
 
 
@@ -183,17 +189,11 @@ def by_batch(table: Table) -> Plan:
     return replace(plain(table), features=table.numbers, by_batch=True)
 
 
-COUNTED = ""
-"""Wrong labels are counted, not found: on these tables the classes overlap, so a count is all that can be had."""
-
-EFFORTS = {"poisoning.planted_triggers": "standard"}
-"""`quick`, except where it looks at fewer columns (20 of those that the tables offer) than the trigger needs."""
-
 PLANTED: dict[Callable[[Table], Plan], dict[str, str]] = {
     memorised: {
         "privacy.membership": "membership-leak",
         "performance.calibration": "miscalibrated",
-        "poisoning.label_errors": COUNTED,
+        "poisoning.label_errors": "mislabelled-rows",
     },
     backdoored: {
         "poisoning.planted_triggers": "planted-trigger",
@@ -274,7 +274,7 @@ class Release:
         spec = find_probe(probe)
         assert self.schema.task in spec.tasks
         assert Need.SCORES not in spec.needs or self.case.target.gives_scores
-        return list(spec.run(self.case, spec.params(EFFORTS.get(probe, "quick"))))
+        return list(spec.run(self.case, spec.params("quick")))
 
     def loud(self, probe: str) -> dict[str, Finding]:
         """The probe's findings above LOW, by slug."""

@@ -31,7 +31,9 @@ class House:
         self.office = stack.enter_context(open_office(folder)).founded()
         desk = self.office.desk
         sequencer = stack.enter_context(Sequencer(desk.store, desk.ledger, every=0.01))
-        platform = Platform(desk, SqlAccounts(desk.store, b"s"), sequencer, "http://h.test", {REGIME.regime: REGIME})
+        platform = Platform(
+            desk, SqlAccounts(desk.store, b"s"), sequencer, "http://h.test", questionnaires={REGIME.regime: REGIME}
+        )
         url = stack.enter_context(serving(create_app(platform)))
         self.url, self.platform = url, platform
         self.people = {who: self.client(who) for who in PEOPLE}

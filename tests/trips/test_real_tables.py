@@ -11,20 +11,17 @@ from collections.abc import Iterator
 import pytest
 
 from holdfast.domain.errors import RefusedArtifact
-from holdfast.domain.finding import Finding, Severity
+from holdfast.domain.finding import Severity
 from holdfast.domain.measure import Measurement
 from holdfast.plugins import find_probes
 from holdfast.targets.isolated import open_target
 from holdfast.targets.spec import TargetSpec
 
 from .real_models import LIBRARIES
-from .real_releases import COUNTED, FLIPPED, PLANTED, Release, backdoored, memorised, plain
+from .real_releases import FLIPPED, PLANTED, Release, backdoored, memorised, plain
 from .real_tables import TABLES, Table, real_table
 
 PROBES = tuple(spec.id for spec in find_probes())
-
-SEPARABLE = ("loanapp", "adult")
-"""Tables with rows whose outcome is beyond doubt, without which wrong labels cannot be told from overlap."""
 
 
 def _planted() -> Iterator[object]:
@@ -57,27 +54,26 @@ def test_the_planted_flaw_is_found(plant, name, library, tmp_path):
     table = _table(name)
     with Release(plant(table), library, tmp_path) as release:
         for probe, slug in PLANTED[plant].items():
-            if slug is not COUNTED:
-                loud = release.loud(probe)
-                assert slug in loud, f"{probe} found {sorted(loud) or 'nothing'}, not {slug}"
+            loud = release.loud(probe)
+            assert slug in loud, f"{probe} found {sorted(loud) or 'nothing'}, not {slug}"
         if plant is memorised:
-            _labels_are_counted(release, separable=name in SEPARABLE)
+            _wrong_labels_are_counted(release, FLIPPED[name])
             assert not release.loud("extraction.surrogate"), "a jagged model cannot be copied by a few questions"
         if plant is backdoored:
             trigger = release.loud("poisoning.planted_triggers")["planted-trigger"]
             assert trigger.severity is Severity.CRITICAL, "replayed on the shipped model, it turns decisions"
 
 
-def _labels_are_counted(release: Release, *, separable: bool) -> None:
-    """The interval holds the planted share; where classes overlap throughout, the probe says that it cannot tell."""
-    records = release.records("poisoning.label_errors")
-    share = next(record for record in records if isinstance(record, Measurement) and not record.scope)
-    assert share.interval is not None
-    assert share.interval.low <= FLIPPED <= share.interval.high
-    silent = "errors-not-separable" in [record.slug for record in records if isinstance(record, Finding)]
-    assert silent is not separable
-    if separable:
-        assert share.value > FLIPPED / 2
+def _wrong_labels_are_counted(release: Release, planted: float) -> None:
+    """The interval of what is wrong beyond the test data holds the planted share, and what may be wrong at all does."""
+    whole = {
+        r.measure: r for r in release.records("poisoning.label_errors") if isinstance(r, Measurement) and not r.scope
+    }
+    excess, share = whole["poisoning.label_error_excess"].interval, whole["poisoning.label_error_share"].interval
+    assert excess is not None
+    assert share is not None
+    assert excess.low <= planted <= excess.high
+    assert share.low <= planted <= share.high
 
 
 @pytest.mark.parametrize(("name", "library", "probes"), list(_clean()))

@@ -4,31 +4,15 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import tarfile
-from pathlib import Path
 
 import pytest
+from tests.trips.chromium import CHROMIUM, open_page, violations
 
 from holdfast.domain.verdict import Outcome
 from holdfast.reports import html
 from holdfast.testing.runs import sample_run
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-TOOLS = Path(__file__).parents[2] / ".tools"
-AXE_VERSION = "4.14.1"
-
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync = pytest.importorskip("playwright.sync_api")
-    with sync.sync_playwright() as playwright:
-        launched = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        )
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")
@@ -37,37 +21,6 @@ def reports(tmp_path_factory) -> dict[str, str]:
     for outcome in Outcome:
         (folder / f"{outcome.value}.html").write_bytes(html.render(sample_run(outcome)))
     return {outcome.value: (folder / f"{outcome.value}.html").as_uri() for outcome in Outcome}
-
-
-@pytest.fixture(scope="module")
-def axe() -> str:
-    """axe-core's source, from the npm registry once, then from ``.tools``."""
-    kept = TOOLS / f"axe-core-{AXE_VERSION}.js"
-    if not kept.exists():
-        if shutil.which("npm") is None:
-            pytest.skip("npm is not installed, so axe-core cannot be fetched")
-        TOOLS.mkdir(exist_ok=True)
-        fetched = subprocess.run(
-            ["npm", "pack", f"axe-core@{AXE_VERSION}", "--silent"],
-            cwd=TOOLS,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        if fetched.returncode:
-            pytest.skip(f"axe-core cannot be fetched: {fetched.stderr.strip()[-200:]}")
-        packed = TOOLS / fetched.stdout.strip().splitlines()[-1]
-        with tarfile.open(packed) as archive:
-            kept.write_bytes(archive.extractfile("package/axe.min.js").read())
-        packed.unlink()
-    return kept.read_text(encoding="utf-8")
-
-
-def open_page(browser, uri: str, **how):
-    page = browser.new_context(**how).new_page()
-    page.goto(uri)
-    return page
 
 
 def unfold(page) -> None:
@@ -99,9 +52,7 @@ def test_it_reads_the_same_without_javascript(browser, reports):
 def test_axe_finds_nothing(browser, reports, axe, scheme, outcome):
     page = open_page(browser, reports[outcome], color_scheme=scheme, bypass_csp=True)
     unfold(page)
-    page.evaluate(axe)
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
-    assert [(v["id"], [n["html"][:120] for n in v["nodes"]][:3]) for v in found] == []
+    assert violations(page, axe) == []
 
 
 @pytest.mark.parametrize(("width", "scale"), [(320, 1), (390, 1), (768, 1), (1280, 1), (640, 2)])

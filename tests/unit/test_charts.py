@@ -159,3 +159,22 @@ def test_every_colour_follows_the_page():
     )
     assert used <= set(marks.COLOURS.values())
     assert all(f'[fill="{colour}"]' in charts.stylesheet() for colour in used)
+
+
+def test_a_trend_goes_from_release_to_release_with_the_limit_and_marks_what_breaches():
+    limit = Limit(FLIP.id, "why", maximum=0.25)
+    points = [(f"1.{at}", FLIP.of(value, n=100)) for at, value in enumerate((0.1, 0.2, 0.4))]
+    chart = charts.trend(FLIP, points, limit)
+    svg = charts.svg(chart)
+    assert {"1.0", "1.1", "1.2", "40 %"} <= set(texts(svg))
+    assert svg.count(f'fill="{marks.COLOURS["breach"]}"') == 2  # the zone beyond the limit, and one diamond
+    assert "by release: 1.0: 10 %; 1.1: 20 %; 1.2: 40 %. Limit: at most 25 %." in chart.alt
+    assert " style=" not in svg
+    assert charts.trend(FLIP, []).alt == "Nothing was measured yet."
+
+
+def test_a_trend_of_many_releases_names_some_and_takes_hostile_versions():
+    points = [(f"{HOSTILE}{at}", FLIP.of(0.1 + at / 100, n=10)) for at in range(30)]
+    svg = charts.svg(charts.trend(FLIP, points))
+    assert "<script" not in svg
+    assert len([t for t in texts(svg) if "alert" in t]) <= 7

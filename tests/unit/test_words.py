@@ -64,6 +64,18 @@ def test_age_is_relative_to_the_judgement(taken, said):
     assert words.age(taken, "2026-11-23T21:40:33Z") == said
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("2026-11-23T21:40:00Z", "just now"),
+        ("2026-11-21T21:40:33Z", "2 days ago"),
+        ("2026-11-23T23:40:33Z", "in 2 hours"),
+    ],
+)
+def test_times_are_told_from_now(text, said):
+    assert words.ago(text, "2026-11-23T21:40:33Z") == said
+
+
 def test_reasons_speak_in_titles_and_units():
     said = [words.because(r, sample_run().evidence) for r in sample_run().verdict.reasons]
     assert said[1] == "Refused applicants who can flip the decision: 41 %; the limit is at most 25 %."

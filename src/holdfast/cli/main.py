@@ -9,6 +9,7 @@ from holdfast.cli import (
     check,
     deployment,
     explain,
+    export,
     gate,
     init,
     people,
@@ -58,6 +59,9 @@ app.command("up")(up.up)
 app.command("serve")(up.serve)
 app.command("approve")(gate.approve)
 app.command("refuse")(gate.refuse)
+app.command("export")(export.export)
+app.command("backup")(export.backup)
+app.command("restore")(export.restore)
 app.add_typer(appetite.app, name="appetite")
 app.add_typer(system.app, name="system")
 app.add_typer(release.app, name="release")

@@ -2,43 +2,61 @@
 
 from __future__ import annotations
 
+import socket
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import typer
 
-from holdfast.cli.entrance import Exit, command
+from holdfast.cli.entrance import JSON_OPTION, Exit, command, print_json
 
-HOME = Path("~/.holdfast")
+HOME_OPTION = typer.Option(Path("~/.holdfast"), help="Where key, ledger and blobs lie; one for one database.")
+DATABASE_OPTION = typer.Option("", envvar="HOLDFAST_DATABASE", help="postgresql://… (else SQLite in --home).")
 
 
 @command
 def up(
     port: int = typer.Option(8710, min=1, max=65535, help="The port to listen on, on this machine alone."),
-    home: Path = typer.Option(HOME, help="Where everything is kept."),
+    home: Path = HOME_OPTION,
+    as_json: bool = JSON_OPTION,
 ) -> Exit:
     """Start the whole platform in one process, with nothing to install, for this machine.
 
     Example: holdfast up --port 8710
     """
-    return _run(home.expanduser(), database="", host="127.0.0.1", port=port, url=f"http://127.0.0.1:{port}")
+    place = _Place("127.0.0.1", port, f"http://127.0.0.1:{port}")
+    return _run(home.expanduser(), "", place, as_json=as_json)
 
 
 @command
 def serve(
-    database: str = typer.Option("", envvar="HOLDFAST_DATABASE", help="postgresql://… (else SQLite in --home)."),
-    home: Path = typer.Option(HOME, help="Where key, ledger and blobs lie; shared by all processes on one database."),
+    database: str = DATABASE_OPTION,
+    home: Path = HOME_OPTION,
     host: str = typer.Option("127.0.0.1", help="The address to listen on."),
     port: int = typer.Option(8710, min=1, max=65535, help="The port to listen on."),
     url: str = typer.Option("", help="Where people reach it, such as https://holdfast.example."),
+    as_json: bool = JSON_OPTION,
 ) -> Exit:
     """Serve the platform to an organisation: run as many processes as you need on one database and one --home.
 
     Example: holdfast serve --database postgresql://holdfast@db/holdfast --home /srv/holdfast --url https://hf.example
     """
-    return _run(home.expanduser(), database=database, host=host, port=port, url=url or f"http://{host}:{port}")
+    place = _Place(host, port, url.rstrip("/") or f"http://{host}:{port}")
+    return _run(home.expanduser(), database, place, as_json=as_json)
 
 
-def _run(home: Path, *, database: str, host: str, port: int, url: str) -> Exit:
+@dataclass(frozen=True)
+class _Place:
+    """Where to listen, and where people reach that."""
+
+    host: str
+    port: int
+    url: str
+
+
+def _run(home: Path, database: str, place: _Place, *, as_json: bool) -> Exit:
     from holdfast.domain.errors import Unavailable
 
     try:
@@ -51,10 +69,31 @@ def _run(home: Path, *, database: str, host: str, port: int, url: str) -> Exit:
         raise Unavailable(
             "server.extra", f"The package {error.name} is not installed.", "pip install 'holdfast[server]'"
         ) from error
-    with open_platform(home, database=database, url=url) as platform:
+    with _listening(place) as door, open_platform(home, database=database, url=place.url) as platform:
         link = found(platform.desk, platform.accounts)
-        typer.echo(f"Holdfast at {url}, kept in {home}. Ctrl-C stops it.")
-        if link:
-            typer.echo(f"First administrator, once within three days: {url}/welcome/{link}")
-        uvicorn.run(create_app(platform), host=host, port=port, log_level="warning", server_header=False)
+        _announce(home, place.url, f"{place.url}/welcome/{link}" if link else "", as_json=as_json)
+        config = uvicorn.Config(create_app(platform), log_level="warning", server_header=False)
+        with suppress(KeyboardInterrupt):  # uvicorn hands Ctrl-C on once it has finished what was under way
+            uvicorn.Server(config).run(sockets=[door])
     return Exit.PASS
+
+
+def _listening(place: _Place) -> socket.socket:
+    """The port, taken before anything else is opened."""
+    from holdfast.domain.errors import Unavailable
+
+    try:
+        return socket.create_server((place.host, place.port))
+    except OSError as error:
+        what = f"Nothing can listen on {place.host}:{place.port}: {error.strerror}."
+        raise Unavailable("server.port", what, "Choose another --port, or stop what listens there.") from error
+
+
+def _announce(home: Path, url: str, link: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"url": url, "home": str(home), "first_administrator": link or None})
+        sys.stdout.flush()
+        return
+    typer.echo(f"Holdfast at {url}, kept in {home}. Ctrl-C stops it.")
+    if link:
+        typer.echo(f"First administrator, once within three days: {link}")

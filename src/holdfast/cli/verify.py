@@ -19,7 +19,7 @@ UNPINNED = (
 
 @command
 def verify(
-    path: Path = typer.Argument(help="A run's folder (or the --out copy of it), or a ledger's folder."),
+    path: Path = typer.Argument(help="A run's folder (or the --out copy of it), a ledger's, or an export."),
     key: str | None = typer.Option(None, help="The sealer's public key (vkey), or a file that holds it."),
     remembered: list[Path] = typer.Option([], help="A checkpoint of the ledger that you kept; repeat for more."),
     as_json: bool = JSON_OPTION,
@@ -34,7 +34,7 @@ def verify(
         raise FixInput("verify.absent", f"There is no folder {path}.", "Give a run's folder or a ledger's.")
     pinned = _key(key) if key else None
     try:
-        document = _ledger(path, pinned, remembered) if (path / "checkpoint").exists() else _run(path, pinned)
+        document = _verified(path, pinned, remembered)
     except Tampered as error:
         return _refuted(error, as_json)
     if as_json:
@@ -43,6 +43,30 @@ def verify(
         typer.echo("\n".join(f"{name}: {value}" for name, value in document.items()))
         typer.echo("Verified." if pinned else f"Verified. {UNPINNED}")
     return Exit.PASS
+
+
+def _verified(path: Path, key: Key | None, remembered: list[Path]) -> dict[str, Any]:
+    from holdfast.ledger.export import is_export
+
+    if is_export(path):
+        return _export(path, key, remembered)
+    return _ledger(path, key, remembered) if (path / "checkpoint").exists() else _run(path, key)
+
+
+def _export(path: Path, key: Key | None, remembered: list[Path]) -> dict[str, Any]:
+    from holdfast.ledger.export import VKEY, verify_export
+
+    key = key or _key(str(path / VKEY))
+    found = verify_export(path, key, remembered=[file.read_bytes() for file in remembered])
+    return {
+        "taken": found.taken_at,
+        "ledger": f"{found.checkpoint.size} entries in {found.checkpoint.origin}",
+        "acts": found.rows.acts,
+        "records": found.rows.records,
+        "on their way to the ledger": found.rows.pending,
+        "root": found.checkpoint.root.hex(),
+        "key": key.vkey,
+    }
 
 
 def _refuted(error: Any, as_json: bool) -> Exit:

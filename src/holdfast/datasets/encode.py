@@ -63,6 +63,8 @@ def decode(rows: NDArray[np.float64], schema: Schema) -> pd.DataFrame:
     """The rows as a table with the dtypes that the model was trained on. `rows` has shape (n, features)."""
     import pandas as pd
 
+    if all(f.kind is not Kind.CATEGORY and f.dtype == "float64" for f in schema.features):
+        return pd.DataFrame(rows, columns=list(schema.names), copy=False)  # a block, not thousands of columns
     columns = {f.name: _decode_column(rows[:, j], f) for j, f in enumerate(schema.features)}
     return pd.DataFrame(columns, copy=False)
 

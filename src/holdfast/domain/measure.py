@@ -68,6 +68,23 @@ class Measurement:
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """A measurement as a store indexes it: when which release showed which value.
+
+    `scope` is in words (``group sex=female``, empty for the whole); `low` and `high` are None without an interval.
+    """
+
+    evidence: str
+    release: str
+    scope: str
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+    taken_at: str
+
+
+@dataclass(frozen=True, slots=True)
 class Measure:
     """What a measurement means, declared once by the probe or monitor that yields it.
 

@@ -74,15 +74,19 @@ def _entitled(desk: Desk, caller: Caller, opened: Open, discipline: Discipline, 
     require(caller, Permission.APPROVE)
     if opened.request.record.is_withdrawn:
         raise Conflict("gate.withdrawn", "The request was withdrawn.", "There is nothing to answer.")
-    found = [mandate for mandate in mandates_of(desk, caller.person) if mandate.discipline == discipline]
-    if not found:
+    if not any(mandate.discipline == discipline for mandate in mandates_of(desk, caller.person)):
         hint = "An approver of that discipline can delegate to you."
         raise Forbidden("approval.no-mandate", f"You do not speak for {discipline}.", hint)
-    free = [mandate for mandate in found if not barred & {mandate.person, mandate.on_behalf_of}]
+    free = [mandate for mandate in unbarred(desk, caller.person, barred) if mandate.discipline == discipline]
     if not free:
         what = "You asked for this, or built it, so your answer cannot count."
         raise Forbidden("approval.barred", what, "Somebody else must answer.")
     return min(free, key=lambda mandate: mandate.on_behalf_of)
+
+
+def unbarred(desk: Desk, person: Person, barred: frozenset[str]) -> list[Mandate]:
+    """The mandates by which a person may answer where those who are `barred` may not, nor anybody for them."""
+    return [m for m in mandates_of(desk, person) if not barred & {m.person, m.on_behalf_of}]
 
 
 def mandates_of(desk: Desk, person: Person) -> set[Mandate]:

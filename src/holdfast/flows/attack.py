@@ -131,7 +131,8 @@ class Attack:
         """The plan after one small question, which shows whether the model answers, in what shape, and with scores."""
         if plan.obstacle is not None:
             return plan
-        few = to_tables(self.frames, plan.schema, self.materials).test.X[:FEW_ROWS]
+        head = replace(self.frames, test=self.frames.test.head(FEW_ROWS), train=None)
+        few = to_tables(head, plan.schema, self.materials).test.X
         try:
             with borrow_target(self.request.release.target, plan.schema) as target:
                 target.predict(few)
@@ -139,7 +140,7 @@ class Attack:
         except ModelFailed as error:
             return replace(plan, obstacle=Obstacle(refused=False, reason=error.message, hint=error.hint))
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """The release's digest: everything that was given and how its columns are read."""
         return canonical.digest({"materials": self.materials, "schema": self.plan.schema})

@@ -20,11 +20,10 @@ from holdfast.domain.errors import FixInput, Tampered, Unavailable
 from holdfast.ledger.files import locked, make_folder
 from holdfast.ledger.group import GroupCommit
 from holdfast.ledger.journal import SEGMENT_BYTES, Journal
-from holdfast.ledger.merkle import WIDTH
 from holdfast.ledger.note import Checkpoint, Key, NoteSigner
 from holdfast.ledger.prove import consistency, consistency_text, inclusion, inclusion_text, tile_subtree
 from holdfast.ledger.publish import Publisher
-from holdfast.ledger.tiles import MAX_ENTRY, read_entries, width_at
+from holdfast.ledger.tiles import MAX_ENTRY, entries_between
 
 MAX_UNPUBLISHED_BYTES = 64 * 1024 * 1024
 
@@ -115,9 +114,7 @@ class Log:
     def read(self, start: int, stop: int) -> Iterator[bytes]:
         """The entries `start` to `stop` (exclusive), as they lie in the published bundles."""
         _, checkpoint = self._covering(stop, start)
-        for index in range(start // WIDTH, -(-stop // WIDTH)):
-            _, entries = read_entries(self._path, index, width_at(0, index, checkpoint.size))
-            yield from entries[max(start - index * WIDTH, 0) : stop - index * WIDTH]
+        yield from entries_between(self._path, start, stop, checkpoint.size)
 
     def close(self) -> None:
         """Publish what is left and let go. Unavailable where that fails: the journal keeps it for the next open."""

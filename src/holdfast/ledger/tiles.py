@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from holdfast.domain.errors import Tampered
@@ -72,3 +72,10 @@ def read_entries(log: Path, index: int, width: int) -> tuple[str, list[bytes]]:
     if len(entries) != expected:
         raise Tampered("ledger.entry", f"{name} holds {len(entries)} entries, {expected} expected.")
     return name, entries[:width]
+
+
+def entries_between(log: Path, start: int, stop: int, size: int) -> Iterator[bytes]:
+    """The entries `start` to `stop` (exclusive) of a log of `size`, a bundle at a time."""
+    for index in range(start // WIDTH, -(-stop // WIDTH)):
+        _, entries = read_entries(log, index, width_at(0, index, size))
+        yield from entries[max(start - index * WIDTH, 0) : stop - index * WIDTH]

@@ -6,22 +6,17 @@ content security policy forbids both. Every text from a model, a file or a manif
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
-
-from markupsafe import Markup, escape
 
 from holdfast import charts, words
-from holdfast.canonical import digest
 from holdfast.domain.finding import Finding, Severity
-from holdfast.domain.measure import Measurement
 from holdfast.domain.run import Run
 from holdfast.domain.verdict import Outcome, Reason
 from holdfast.reports import reading
-from holdfast.reports.reading import MeasureGroup, VerdictRow
+from holdfast.reports.filters import FILTERS
+from holdfast.reports.reading import MeasureGroup
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -94,55 +89,8 @@ def environment() -> Environment:
 
     loader = PackageLoader("holdfast.reports", "templates")
     made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    made.filters |= {
-        "anchor": anchor,
-        "basis": words.basis,
-        "bullet": bullet,
-        "cell": words.cell,
-        "file_link": file_link,
-        "interval": words.interval,
-        "moment": words.moment,
-        "number": words.number,
-        "numeric_columns": words.numeric_columns,
-        "scope": words.scope,
-        "sentence_case": words.sentence_case,
-        "short": words.short,
-        "size": words.size,
-        "slug": slug,
-        "prose": prose,
-    }
+    made.filters |= FILTERS
     return made
-
-
-def bullet(row: VerdictRow) -> str:
-    """The row's margin as an inline bullet graph."""
-    measurement, limit = row.reason.measurement, row.reason.limit
-    if measurement is None or limit is None:
-        return ""
-    return charts.svg(charts.bullet(row.measure, measurement, limit))
-
-
-def anchor(measurement: Measurement) -> str:
-    """An id for a record's row that depends on the record alone."""
-    return f"r-{words.short(digest(measurement))}"
-
-
-def prose(text: str) -> Markup:
-    """A probe's sentence: escaped, with what stands between backticks set as code, and numbers bound to their units."""
-    parts = words.typeset(text).split("`")
-    if len(parts) % 2 == 0:
-        return escape(words.typeset(text))
-    return Markup("").join(Markup("<code>{}</code>").format(p) if at % 2 else escape(p) for at, p in enumerate(parts))
-
-
-def slug(text: str) -> str:
-    """An id for a finding or a family."""
-    return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-").lower()
-
-
-def file_link(path: str) -> str:
-    """A relative link to a file beside the report; never another scheme or host."""
-    return "./" + quote(path.lstrip("/"))
 
 
 def _headline(run: Run) -> dict[str, Any] | None:

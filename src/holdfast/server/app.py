@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Literal
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.staticfiles import StaticFiles
 
+from holdfast import charts
 from holdfast.domain.errors import TooMany
 from holdfast.server import health
 from holdfast.server.api.routers import API
-from holdfast.server.console import home, sign_in
+from holdfast.server.console.routers import CONSOLE
 from holdfast.server.limits import Limits
 from holdfast.server.openapi import PROBLEMS, describe, operation_id
 from holdfast.server.platform import Platform
@@ -19,7 +21,7 @@ from holdfast.server.problems import handle_problems, problem, too_many
 from holdfast.version import __version__
 
 STATIC = Path(__file__).parent / "static"
-TOKENS = Path(__file__).parent.parent / "reports" / "templates" / "tokens.css"
+SHARED = Path(__file__).parent.parent / "reports" / "templates"
 POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -42,8 +44,6 @@ HEADERS = {
 }
 MOST_BYTES = 32 * 1024 * 1024
 """No request is longer; evidence of the widest table that was tried has 6 MB."""
-
-CONSOLE = (sign_in.router, home.router)
 
 
 def create_app(platform: Platform, limits: Limits | None = None) -> FastAPI:
@@ -68,14 +68,17 @@ def create_app(platform: Platform, limits: Limits | None = None) -> FastAPI:
     app.include_router(api)
     for router in CONSOLE:
         app.include_router(router, include_in_schema=False)
-    app.get("/static/tokens.css", include_in_schema=False)(_tokens)
+    app.get("/static/{sheet}.css", include_in_schema=False)(_sheet)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app
 
 
-def _tokens() -> Response:
-    """The same type, spacing and colours as the report's."""
-    return Response(TOKENS.read_text(encoding="utf-8"), media_type="text/css")
+def _sheet(sheet: Literal["tokens", "atoms", "charts", "console"]) -> Response:
+    """A style sheet; all but the console's own are the report's, so that both look alike."""
+    if sheet == "charts":
+        return Response(charts.stylesheet(), media_type="text/css")
+    folder = STATIC if sheet == "console" else SHARED
+    return Response((folder / f"{sheet}.css").read_text(encoding="utf-8"), media_type="text/css")
 
 
 async def _guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:

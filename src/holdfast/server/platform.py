@@ -10,18 +10,21 @@ from holdfast.flows.courier import Courier
 from holdfast.flows.desk import Desk
 from holdfast.flows.sequence import Sequencer
 from holdfast.ports import Accounts
+from holdfast.server.oidc import Provider
 
 
 @dataclass(frozen=True)
 class Platform:
-    """One running control plane. `url` is where people reach it, without a slash at the end; `questionnaires` are
-    those by which systems are classified, by their regime; `courier` tells webhooks, None where nobody does.
+    """One running control plane. `url` is where people reach it, without a slash at the end; `provider` is who vouches
+    for them, where an organisation has one. Systems are classified by `questionnaires`, by their regime; `courier`
+    tells webhooks, None where nobody does.
     """
 
     desk: Desk
     accounts: Accounts
     sequencer: Sequencer
     url: str
+    provider: Provider | None = None
     questionnaires: Mapping[str, Questionnaire] = field(default_factory=dict)
     courier: Courier | None = None
 

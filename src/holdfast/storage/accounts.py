@@ -59,6 +59,12 @@ class SqlAccounts:
         with self._store.begin() as connection:
             return {row["person"]: Profile(**row) for row in connection.execute(query).mappings()}
 
+    def by_email(self, email: str) -> str | None:
+        """The pseudonym of whoever has this address."""
+        query = select(profiles.c.person).where(profiles.c.email == email.strip().lower())
+        with self._store.begin() as connection:
+            return connection.execute(query).scalar()
+
     def erase(self, person: str) -> None:
         """Forget who a pseudonym was, with all that they signed in by. Acts and their proofs stay."""
         with self._store.begin(writes=True) as connection:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -22,7 +22,9 @@ from sqlalchemy import (
     and_,
     bindparam,
     create_engine,
+    delete,
     event,
+    false,
     func,
     insert,
     or_,
@@ -35,8 +37,9 @@ from holdfast import canonical
 from holdfast.domain.act import Act, ActRow, Draft, Entry, HeadRow, Kept, Page, Snapshot, Trail, Verb
 from holdfast.domain.errors import Absent, Conflict, FixInput, Unavailable
 from holdfast.domain.evidence import Evidence
-from holdfast.domain.kinds import NAMES, Facets, facets_of
-from holdfast.storage.tables import acts, measurements, records
+from holdfast.domain.kinds import KINDS, NAMES, Facets, facets_of
+from holdfast.domain.measure import Taken
+from holdfast.storage.tables import acts, credentials, measurements, profiles, records, secrets
 
 T = TypeVar("T")
 
@@ -119,7 +122,7 @@ class SqlStore:
                 earlier = _of_request(connection, id, len(wanted))
             if earlier:
                 return _same(earlier, wanted)
-            raise _moved_on(drafts[0]) from error
+            raise _moved_on(wanted[0]) from error
         return wanted
 
     def find(self, kind: type[T], key: str) -> Kept[T] | None:
@@ -192,6 +195,27 @@ class SqlStore:
         items = tuple(Entry(_act_of(row), row["ledger_index"]) for row in rows[:limit])
         return Trail(items, str(rows[limit - 1]["seq"]) if len(rows) > limit else "")
 
+    def recent(self, *, system: str = "", about: Collection[str] = (), limit: int = 50) -> tuple[ActRow, ...]:
+        """The latest acts, the newest first: all, or those on records of a system or about certain digests."""
+        query = select(acts).order_by(acts.c.seq.desc()).limit(limit)
+        if system or about:
+            on = and_(records.c.kind == acts.c.kind, records.c.key == acts.c.key)
+            wanted = or_(records.c.system == system if system else false(), records.c.about.in_(about))
+            # Naming all kinds lets the database use the indexes, which begin with the kind.
+            query = query.join(records, on).where(records.c.kind.in_(KINDS), wanted)
+        with self.begin() as connection:
+            rows = connection.execute(query).mappings()
+            return tuple(ActRow(_act_of(row), row["body"], row["ledger_index"]) for row in rows)
+
+    def trend(self, system: str, measure: str, limit: int = 500) -> tuple[Taken, ...]:
+        """How a measure went over a system's evidence: the latest `limit` values, the oldest first."""
+        columns = [measurements.c[field.name] for field in fields(Taken)]
+        here = (measurements.c.system == system, measurements.c.measure == measure)
+        order = (measurements.c.taken_at.desc(), measurements.c.id.desc())
+        with self.begin() as connection:
+            rows = connection.execute(select(*columns).where(*here).order_by(*order).limit(limit)).all()
+        return tuple(Taken(*row) for row in reversed(rows))
+
     def pending(self, limit: int) -> tuple[Act, ...]:
         """Acts that are not in the ledger yet, in the order in which they were made."""
         query = select(acts).where(acts.c.ledger_index.is_(None)).order_by(acts.c.seq).limit(limit)
@@ -258,6 +282,48 @@ class SqlStore:
                 heads=(HeadRow(row["kind"], row["key"], row["revision"], _facets(row)) for row in heads),
             )
 
+    def index(self, evidence: Evidence) -> None:
+        """Make the rows of its measurements again."""
+        with self.begin(writes=True) as connection:
+            connection.execute(delete(measurements).where(measurements.c.evidence == canonical.digest(evidence)))
+            _index(connection, evidence)
+
+    def private_rows(self) -> dict[str, tuple[dict[str, Any], ...]]:
+        """The rows by which people are known and sign in, by table, as JSON types; for a backup."""
+        with self.begin(repeatable=True) as connection:
+            return {
+                table.name: tuple(_readable(row) for row in connection.execute(select(table)).mappings())
+                for table in (profiles, credentials, secrets)
+            }
+
+    def load(self, rows: Iterable[ActRow], private: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+        """Fill an empty store from a backup; heads are made from the acts. FixInput where the store is not empty."""
+        with self.begin(writes=True) as connection:
+            if connection.execute(select(func.count()).select_from(acts)).scalar_one():
+                raise FixInput("store.not-empty", "The database holds acts already.", "Restore into an empty one.")
+            for row in rows:
+                _put(connection, row.act, row.body, canonical.decode(KINDS[row.act.kind].type, row.body), row.index)
+            for table in (profiles, credentials, secrets):
+                for kept in private.get(table.name, ()):
+                    connection.execute(insert(table).values(**_written(kept)))
+
+
+def _readable(row: RowMapping) -> dict[str, Any]:
+    """Bytes as base64 under a name that says so."""
+    return {
+        (f"{name}:base64" if isinstance(value, bytes) else name): (
+            base64.b64encode(value).decode() if isinstance(value, bytes) else value
+        )
+        for name, value in row.items()
+    }
+
+
+def _written(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name.removesuffix(":base64"): base64.b64decode(value) if name.endswith(":base64") else value
+        for name, value in row.items()
+    }
+
 
 def _facets(row: RowMapping) -> tuple[str, ...]:
     return tuple(row[field.name] for field in fields(Facets))
@@ -281,18 +347,22 @@ def _same(earlier: tuple[Act, ...], wanted: tuple[Act, ...]) -> tuple[Act, ...]:
 
 
 def _write(connection: Connection, act: Act, draft: Draft) -> None:
-    body = canonical.encode(draft.record).decode()
+    _put(connection, act, canonical.encode(draft.record).decode(), draft.record, None)
+
+
+def _put(connection: Connection, act: Act, body: str, record: object, index: int | None) -> None:
+    """An act's row, and the head of its record as it stands after it."""
     row = {name: getattr(act, name) for name in ("id", "verb", "kind", "key", "revision", "record", "actor", "at")}
-    made = connection.execute(insert(acts).values(**row, body=body)).inserted_primary_key
+    made = connection.execute(insert(acts).values(**row, body=body, ledger_index=index)).inserted_primary_key
     seq = made[0] if made else None
-    facets = facets_of(act.kind, draft.record, act.at)
+    facets = facets_of(act.kind, record, act.at)
     head = {**canonical.plain(facets), "revision": act.revision, "seq": seq}
     if act.revision == 1:
         connection.execute(insert(records).values(kind=act.kind, key=act.key, **head))
         return
-    current = and_(records.c.kind == act.kind, records.c.key == act.key, records.c.revision == draft.base)
+    current = and_(records.c.kind == act.kind, records.c.key == act.key, records.c.revision == act.revision - 1)
     if connection.execute(update(records).where(current).values(**head)).rowcount != 1:
-        raise _moved_on(draft)
+        raise _moved_on(act)
 
 
 def _index(connection: Connection, evidence: Evidence) -> None:
@@ -319,9 +389,9 @@ def _index(connection: Connection, evidence: Evidence) -> None:
         connection.execute(insert(measurements), rows)
 
 
-def _moved_on(draft: Draft) -> Conflict:
-    what = f"{NAMES[type(draft.record)]} {draft.key}"
-    return Conflict("store.conflict", f"The {what} was changed meanwhile.", "Read it again, then repeat.")
+def _moved_on(act: Act) -> Conflict:
+    what = f"The {act.kind} {act.key} was changed meanwhile."
+    return Conflict("store.conflict", what, "Read it again, then repeat.")
 
 
 def _heads(kind: str) -> Select[Any]:

@@ -9,7 +9,7 @@ import pytest
 
 from holdfast.domain.evidence import Done, Material
 from holdfast.domain.verdict import Outcome
-from holdfast.reports import html, notebook
+from holdfast.reports import filters, html, notebook
 from holdfast.testing.runs import sample_run
 
 HOSTILE = (
@@ -167,7 +167,7 @@ def test_digests_are_short_in_view_and_whole_in_the_title():
 def test_every_measurement_is_on_the_page():
     run = sample_run()
     ids = set(Page(page_of(run)).values("id"))
-    assert {html.anchor(m) for m in run.evidence.measurements} <= ids
+    assert {filters.anchor(m) for m in run.evidence.measurements} <= ids
 
 
 def test_a_measure_with_thousands_of_records_is_cut_and_says_so():
@@ -215,5 +215,5 @@ def test_words_keep_the_house_rules():
 
 
 def test_backticks_become_code_and_stay_escaped():
-    assert html.prose("set `a: <b>` to 5 %") == "set <code>a: &lt;b&gt;</code> to 5\u00a0%"
-    assert html.prose("a lone ` stays <b>") == "a lone ` stays &lt;b&gt;"
+    assert filters.prose("set `a: <b>` to 5 %") == "set <code>a: &lt;b&gt;</code> to 5\u00a0%"
+    assert filters.prose("a lone ` stays <b>") == "a lone ` stays &lt;b&gt;"

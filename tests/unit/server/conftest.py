@@ -66,7 +66,12 @@ def server(tmp_path):
         desk = office.desk
         accounts, sequencer = SqlAccounts(desk.store, b"secret"), Sequencer(desk.store, desk.ledger)
         courier = Courier(desk.store, desk.ledger, FilePlaces(tmp_path / "webhooks"), b"secret", office.clock)
-        yield Server(office, Platform(desk, accounts, sequencer, "http://h.test", {REGIME.regime: REGIME}, courier))
+        yield Server(
+            office,
+            Platform(
+                desk, accounts, sequencer, "http://h.test", questionnaires={REGIME.regime: REGIME}, courier=courier
+            ),
+        )
 
 
 @pytest.fixture

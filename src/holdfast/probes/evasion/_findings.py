@@ -50,7 +50,7 @@ def one_feature(flips: list[Flip], one: Sweep, constraints: ConstraintSet, seed:
         confidence=Confidence.HIGH,
         why=f"Setting {one.name} alone to values that other people have turns most decisions. Shuffling it among "
         "people changes many answers and makes them no worse on labelled data: of the changed answers, fewer "
-        "than 65 % were right before. The model leans on a feature that anyone can set and that predicts nothing.",
+        "than 62 % were right before. The model leans on a feature that anyone can set and that predicts nothing.",
         remedy=f"Find out how {one.name} came to matter (a pilot, a leak, poisoned labels in the training data), then "
         "retrain without it. If people cannot change it, say so in the manifest: `immutable: true`.",
         reproduce=replay(middle, constraints, seed),

@@ -31,13 +31,13 @@ class PercentileShift:
         """Total shift of each row, (n,), 0 for no change; 0.02 passes 2 % of people."""
         steps = self._constraints.steps(rows, originals)
         for j in self._counted:
-            if not self._whole[j]:
-                known = np.isfinite(rows[:, j]) & np.isfinite(originals[:, j])
-                passed = np.abs(self._percentile(rows[:, j], int(j)) - self._percentile(originals[:, j], int(j)))
-                steps[:, j] = np.where(known, passed, steps[:, j])
+            if not self._whole[j] and (moved := steps[:, j] > 0).any():
+                moved &= np.isfinite(rows[:, j]) & np.isfinite(originals[:, j])
+                after, before = self._percentiles(np.stack([rows[moved, j], originals[moved, j]]), int(j))
+                steps[moved, j] = np.abs(after - before)
         return np.asarray(steps[:, self._counted].sum(axis=1))
 
-    def _percentile(self, values: NDArray[np.float64], column: int) -> NDArray[np.float64]:
+    def _percentiles(self, values: NDArray[np.float64], column: int) -> NDArray[np.float64]:
         """Mid-ranks in [0, 1]: the share below plus half the share equal."""
         others = self._sorted[column]
         below, upto = np.searchsorted(others, values, "left"), np.searchsorted(others, values, "right")

@@ -37,13 +37,13 @@ def changes(flip: Flip, constraints: ConstraintSet) -> list[tuple[str, Cell, Cel
         if steps[j] == 0 or constraints.derived[j]:
             continue
         if int(j) in grouped:
-            members = [constraints.schema.names[k] for k in grouped[int(j)]]
+            members = [constraints.schema.features[k].name for k in grouped[int(j)]]
             now, then = (members[int(np.argmax(row[grouped[int(j)]]))] for row in (flip.before, flip.after))
             told.append(("one of " + ", ".join(members), now, then))
         else:
             told.append(
                 (
-                    constraints.schema.names[j],
+                    constraints.schema.features[j].name,
                     *(_cell(row[j], constraints.schema, int(j)) for row in (flip.before, flip.after)),
                 )
             )
@@ -77,7 +77,7 @@ def exhibit(title: str, flips: list[Flip], constraints: ConstraintSet) -> Exhibi
 def replay(flip: Flip, constraints: ConstraintSet, seed: int) -> str:
     """How to see a flip again: the command, and the change to replay on the model."""
     j = np.flatnonzero(~((flip.before == flip.after) | (np.isnan(flip.before) & np.isnan(flip.after))))
-    cells = {constraints.schema.names[k]: _cell(flip.after[k], constraints.schema, int(k)) for k in j}
+    cells = {constraints.schema.features[k].name: _cell(flip.after[k], constraints.schema, int(k)) for k in j}
     return (
         f"holdfast check --only evasion.decision_based --fresh  # with seed: {seed} in the manifest\n"
         f"# or replay one change in Python, on row {flip.row} of the test table (counted from 0):\n"

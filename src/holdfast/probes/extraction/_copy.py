@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,8 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from holdfast.domain.schema import Schema, Task
-from holdfast.probes._learners import Matrix, boosted, category_mask, encoder, fitted, probabilities
+from holdfast.domain.schema import Kind, Schema, Task
+from holdfast.probes._learners import (
+    HISTOGRAM_BINS,
+    MOST_COLUMNS,
+    Matrix,
+    boosted,
+    category_mask,
+    encoder,
+    fitted,
+    probabilities,
+)
 
 Column = NDArray[np.float64]
 
@@ -18,7 +28,17 @@ SATURATION = 4.0
 """Log odds beyond which trees need not tell answers apart: the decision is far away."""
 
 KEPT_BACK = 5
-"""One in so many answers is kept back to choose between a formula and trees."""
+"""One in so many answers is kept back to choose between a formula, terms and trees."""
+
+FEW_BINS = 30
+SPARSE = 3e-4
+"""Penalty on a step of a term, in standard deviations of what is taught."""
+
+MOST_STEPS = 1_000
+"""Steps that all terms have together, about."""
+
+MANY = 2_000
+"""Answers from which larger trees pay."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +108,7 @@ Fit = Callable[[Matrix, Answers, Schema, int], Copy]
 
 
 def learn(rows: Matrix, answers: Answers, schema: Schema, seed: int) -> Copy:
-    """The best copy that `answers` allow: a formula or trees, whichever errs less on answers kept back."""
+    """The best copy that `answers` allow: of a formula, terms and trees what errs least on answers kept back."""
     if len(rows) < 4 * KEPT_BACK:
         return trees(rows, answers, schema, seed)
     order = np.random.default_rng(seed).permutation(len(rows))
@@ -97,8 +117,8 @@ def learn(rows: Matrix, answers: Answers, schema: Schema, seed: int) -> Copy:
     def error(fit: Fit) -> float:
         return _error(fit(rows[use], answers.take(use), schema, seed), rows[keep], answers.take(keep))
 
-    best = formula if error(formula) < error(trees) else trees
-    return best(rows, answers, schema, seed)
+    kinds: tuple[Fit, ...] = (formula, trees) if len(schema.features) > MOST_COLUMNS else (formula, terms, trees)
+    return min(kinds, key=error)(rows, answers, schema, seed)
 
 
 def _error(copy: Copy, rows: Matrix, answers: Answers) -> float:
@@ -134,16 +154,93 @@ def formula(rows: Matrix, answers: Answers, schema: Schema, _seed: int) -> Copy:
     return Copy((model,), schema, graded=True, formula=True)
 
 
+def terms(rows: Matrix, answers: Answers, schema: Schema, seed: int) -> Copy:
+    """A sum of one term a column, as scorecards and boosted stumps are.
+
+    Scores that such a sum gives are solved for its steps, few of the many possible ones (`Cuts` under a lasso:
+    Petersen, Witten and Simon 2016, "Fused lasso additive model"); decisions only bound it.
+    """
+    from sklearn.linear_model import Lasso
+    from sklearn.pipeline import make_pipeline
+
+    if answers.graded is None or answers.graded.shape[1] > 1:
+        return _boosted_terms(rows, answers, schema, seed)
+    weight, column = _weight(answers, schema), answers.graded[:, 0]
+    clear = np.ones(len(rows), bool) if answers.clear is None or not answers.clear.any() else answers.clear
+    penalty = (0.03 if answers.noisy else SPARSE) * (float(column[clear].std()) or 1.0)
+    model = make_pipeline(Cuts(schema), Lasso(alpha=penalty, max_iter=500, tol=1e-3, precompute=True))
+    with warnings.catch_warnings(action="ignore"):  # a path not walked to its end is as good a guess
+        model.fit(rows[clear], column[clear], lasso__sample_weight=weight[clear])
+    return Copy((model,), schema, graded=True, formula=True)
+
+
+def _boosted_terms(rows: Matrix, answers: Answers, schema: Schema, seed: int) -> Copy:
+    rounds, leaf = (60, 20) if answers.noisy else (200, 4)
+    if answers.graded is not None:
+        part = Boosted(schema, rounds=rounds, leaf=leaf, leaves=4, seed=seed, alone=True)
+        part.fit(rows, _softened(answers.graded, schema), _weight(answers, schema))
+        return Copy((part,), schema, graded=True)
+    settings = {"max_iter": rounds, "max_leaf_nodes": 4, "min_samples_leaf": leaf}
+    model = boosted(schema, seed=seed, interaction_cst="no_interactions", **settings)
+    return Copy((fitted(model, rows, answers.decision),), schema, graded=False)
+
+
+class Cuts:
+    """Rows to a dense design: of a number whether it is above each of some cuts, or missing; of a category which it is.
+
+    Cuts lie halfway between values that were asked about, at quantiles where there are too many.
+    """
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+
+    def fit(self, rows: Matrix, _answers: object = None) -> Cuts:
+        """Choose the cuts."""
+        most = max(MOST_STEPS // len(self._schema.features), 4)
+        self._cuts = [
+            np.arange(len(feature.categories), dtype=np.float64)
+            if feature.kind is Kind.CATEGORY
+            else _cuts(column, most)
+            for feature, column in zip(self._schema.features, rows.T, strict=True)
+        ]
+        return self
+
+    def transform(self, rows: Matrix) -> Matrix:
+        """(n, steps) of 0 and 1."""
+        design = []
+        for feature, cuts, column in zip(self._schema.features, self._cuts, rows.T, strict=True):
+            design.append(column[:, None] == cuts if feature.kind is Kind.CATEGORY else column[:, None] > cuts)
+            design.append(np.isnan(column)[:, None])
+        return np.hstack(design).astype(np.float64)
+
+
+def _cuts(column: Column, most: int) -> Column:
+    values = np.unique(column[~np.isnan(column)])
+    between = (values[1:] + values[:-1]) / 2
+    return between if len(between) <= most else np.unique(np.quantile(between, np.linspace(0, 1, most)))
+
+
 def trees(rows: Matrix, answers: Answers, schema: Schema, seed: int) -> Copy:
-    """Two kinds of trees, which err differently."""
+    """Kinds of trees that err differently; larger ones where there are answers to fill them."""
     if answers.graded is None:
         return Copy(_tree_classifiers(rows, answers, schema, seed), schema, graded=False)
     graded = _softened(answers.graded, schema)
     weight = _weight(answers, schema)
-    rounds = int(np.clip(len(rows) // 2, 40, 60 if answers.noisy else 150))
-    settings = {"rounds": rounds, "leaf": 20 if answers.noisy else 4, "seed": seed}
-    parts = (Boosted(schema, **settings), Corrected(schema, **settings))
+    rounds = int(np.clip(len(rows) // 4, 40, 60 if answers.noisy else 400))
+    leaves = 31 if len(rows) >= MANY and not answers.noisy else 15
+    settings: dict[str, Any] = {"rounds": rounds, "leaf": 20 if answers.noisy else 4, "leaves": leaves, "seed": seed}
+    parts: list[Any] = [Boosted(schema, **settings), Corrected(encoder(schema), schema, **settings)]
+    if len(schema.features) <= MOST_COLUMNS:
+        parts.append(Corrected(_curves(schema, len(rows)), schema, **settings))
     return Copy(tuple(part.fit(rows, graded, weight) for part in parts), schema, graded=True)
+
+
+def _curves(schema: Schema, rows: int) -> Any:
+    """From so many rows to a dense design of one cubic spline a number, with one-hot categories."""
+    from sklearn.preprocessing import QuantileTransformer, SplineTransformer
+
+    spline = SplineTransformer(n_knots=6, knots="uniform", extrapolation="constant")
+    return encoder(schema, QuantileTransformer(n_quantiles=min(100, rows)), spline)
 
 
 def sketch(rows: Matrix, answers: Answers, schema: Schema, seed: int) -> Copy:
@@ -179,15 +276,24 @@ def _tree_classifiers(rows: Matrix, answers: Answers, schema: Schema, seed: int)
 
 
 class Boosted:
-    """Boosted regression trees, one ensemble per output. `rounds` of trees with at least `leaf` rows in a leaf."""
+    """Boosted regression trees, one ensemble per output. `rounds` of trees with at least `leaf` rows in a leaf.
 
-    def __init__(self, schema: Schema, *, rounds: int, leaf: int, seed: int) -> None:
-        self._settings = {
+    With `alone`, every tree asks of one column.
+    """
+
+    def __init__(
+        self, schema: Schema, *, rounds: int, leaf: int, seed: int, leaves: int = 15, alone: bool = False
+    ) -> None:
+        # Weighted rows cost a percentile a bin: few on tables with many columns.
+        bins = HISTOGRAM_BINS if len(schema.features) <= MOST_COLUMNS else FEW_BINS
+        self._settings: dict[str, Any] = {
             "max_iter": rounds,
-            "max_leaf_nodes": 15,
+            "max_leaf_nodes": leaves,
+            "interaction_cst": "no_interactions" if alone else None,
             "min_samples_leaf": leaf,
             "max_features": 0.5,
-            "categorical_features": category_mask(schema),
+            "max_bins": bins + 1,
+            "categorical_features": category_mask(schema, bins),
             "early_stopping": False,
             "random_state": seed,
         }
@@ -208,14 +314,14 @@ class Boosted:
 
 
 class Corrected:
-    """A formula, and boosted trees on what it leaves over: for models that are smooth with a few bends."""
+    """A formula over a `design` of the rows, and boosted trees on what it leaves over: for smooth models with bends."""
 
-    def __init__(self, schema: Schema, *, rounds: int, leaf: int, seed: int) -> None:
+    def __init__(self, design: Any, schema: Schema, **settings: Any) -> None:
         from sklearn.linear_model import Ridge
         from sklearn.pipeline import make_pipeline
 
-        self._formula = make_pipeline(encoder(schema), Ridge(alpha=1.0))
-        self._trees = Boosted(schema, rounds=rounds, leaf=leaf, seed=seed)
+        self._formula = make_pipeline(design, Ridge(alpha=1.0))
+        self._trees = Boosted(schema, **settings)
 
     def fit(self, rows: Matrix, graded: Matrix, weight: Column) -> Corrected:
         """Fit on `graded` (n, k) with `weight` (n,)."""

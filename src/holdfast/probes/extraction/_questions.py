@@ -20,7 +20,9 @@ GROWTH = 3
 """Each round asks about a third of what was asked before: few rounds, each better aimed."""
 
 POOL = 10
-"""Candidates considered for each question."""
+"""Candidates considered for each question, or as many as `CELLS` leave on a wide table."""
+
+CELLS = 20_000_000
 
 EXPLORED = 0.02
 """Chance that a category of a made-up row is any that the column allows."""
@@ -82,37 +84,45 @@ def joined(first: Answers, then: Answers) -> Answers:
 
 
 def crossed(own: Matrix, n: int, schema: Schema, rng: Generator) -> Matrix:
-    """`n` made-up rows (n, features): the thief's `own` with up to 60 % of the cells from other rows of his.
+    """`n` made-up rows (n, features): the thief's `own` with none to all of the cells from other rows of his.
 
     Of the numbers that change, half go only part of the way; a few cells take any value that the column allows.
     """
-    rows = own[rng.integers(0, len(own), n)].copy()
+    rows = own[rng.integers(0, len(own), n)]
     donor = own[rng.integers(0, len(own), rows.shape), np.arange(rows.shape[1])]
-    swap = rng.random(rows.shape) < rng.uniform(0, 0.6, (n, 1))
     share = np.where(rng.random(rows.shape) < 0.5, 1.0, rng.random(rows.shape))
-    for j, feature in enumerate(schema.features):
-        number = feature.kind is not Kind.CATEGORY
-        known = ~(np.isnan(rows[:, j]) | np.isnan(donor[:, j]))
-        between = rows[:, j] + share[:, j] * (donor[:, j] - rows[:, j])
-        mixed = np.where(swap[:, j], np.where(known & number, between, donor[:, j]), rows[:, j])
-        explore = np.flatnonzero(rng.random(n) < EXPLORED)
-        mixed[explore] = _anything(feature, mixed[explore], rng)
-        rows[:, j] = np.rint(mixed) if _whole(own[:, j]) else mixed
+    share[:, [feature.kind is Kind.CATEGORY for feature in schema.features]] = 1.0
+    between = np.where(share < 1, rows + share * (donor - rows), donor)
+    np.copyto(between, donor, where=np.isnan(between))
+    np.copyto(rows, between, where=rng.random(rows.shape) < rng.random((n, 1)))
+    anything = invented(schema, n, rng)
+    np.copyto(rows, anything, where=(rng.random(rows.shape) < EXPLORED) & ~np.isnan(anything))
+    whole = np.flatnonzero((np.isnan(own) | (own == np.rint(own))).all(axis=0))
+    rows[:, whole] = np.rint(rows[:, whole])
     return rows
 
 
-def _anything(feature: Feature, values: NDArray[np.float64], rng: Generator) -> NDArray[np.float64]:
-    """Values anywhere in the column's range, most of them low, where most columns of amounts have most to tell."""
+def invented(schema: Schema, n: int, rng: Generator) -> Matrix:
+    """(n, features) anything that the columns allow; of numbers mostly low values, where amounts tell most.
+
+    NaN where a column's range is not known.
+    """
+    low, span = np.array([_range(feature) for feature in schema.features]).T
+    draw = rng.random((n, len(low)))
+    category = np.array([feature.kind is Kind.CATEGORY for feature in schema.features])
+    rows = np.where(category, np.floor(draw * span), low + span * draw**3)
+    whole = [feature.kind is Kind.INTEGER for feature in schema.features]
+    rows[:, whole] = np.rint(rows[:, whole])
+    return np.asarray(rows, dtype=np.float64)
+
+
+def _range(feature: Feature) -> tuple[float, float]:
+    """Lowest value and width of a column: of a category 0 and how many there are; NaN where it is not known."""
     if feature.kind is Kind.CATEGORY:
-        return rng.integers(0, max(1, len(feature.categories)), len(values)).astype(np.float64)
+        return 0.0, float(max(1, len(feature.categories)))
     if feature.low is None or feature.high is None:
-        return values
-    return np.asarray(feature.low + (feature.high - feature.low) * rng.random(len(values)) ** 3, dtype=np.float64)
-
-
-def _whole(values: NDArray[np.float64]) -> bool:
-    known = values[~np.isnan(values)]
-    return bool((known == np.rint(known)).all())
+        return np.nan, np.nan
+    return feature.low, feature.high - feature.low
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +155,8 @@ class Thief:
 
     def _aim(self, rows: Matrix, answers: Answers, n: int, rng: Generator) -> Matrix:
         fresh = self.own[len(rows) : len(rows) + n]
-        pool = crossed(self.own, POOL * n, self.schema, rng)
+        size = min(POOL * n, max(2 * n, CELLS // self.own.shape[1]))
+        pool = crossed(self.own, size, self.schema, rng)
         copy = sketch(rows, read(answers, self.view, self.schema), self.schema, int(rng.integers(2**31)))
         order = np.argsort(-copy.doubt(pool), kind="stable")
         near, far = np.split(order, [len(order) // 5])

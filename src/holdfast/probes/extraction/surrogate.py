@@ -4,10 +4,11 @@ Threat model: a competitor or a fraudster who holds a few rows of his own, knows
 ask it anything; he sees scores, rounded scores, or only decisions. He wants a model that decides alike: to use it for
 nothing, or to prepare attacks on it unseen.
 
-Method: the thief asks about his own rows, then about rows made up by crossing them, half of them where his copy so far
+Method: the thief asks about his own rows, then about rows made up by crossing them, most of them where his copy so far
 is least sure, and fits the copy again (Tramèr et al. 2016, "Stealing machine learning models via prediction APIs";
-Jagielski et al. 2020, "High accuracy and high fidelity extraction of neural networks"). A copy that is a formula is
-tried beside trees, so a linear model that gives its scores falls to about as many questions as it has parameters.
+Jagielski et al. 2020, "High accuracy and high fidelity extraction of neural networks"). A formula and a sum of one term
+a column are tried beside trees, so a linear model or a scorecard that gives its scores falls to about as many questions
+as it has parameters.
 
 Fidelity alone says little, as any model of the same thing agrees with the target on easy rows: it stands beside the
 fidelity of a thief who asks nothing and trains on the true labels of the same rows. What counts is the difference.
@@ -29,10 +30,10 @@ from holdfast.datasets.dataset import Dataset
 from holdfast.domain.finding import Confidence, Exhibit, Finding, Severity
 from holdfast.domain.measure import Direction, Interval, Measure
 from holdfast.domain.schema import Task
-from holdfast.probes._learners import Matrix
+from holdfast.probes._learners import Matrix, columns_left_out
 from holdfast.probes.contract import Case, Need, Yielded, probe
 from holdfast.probes.extraction._copy import Answers, learn
-from holdfast.probes.extraction._questions import Thief, View
+from holdfast.probes.extraction._questions import Thief, View, invented
 from holdfast.statistics import bootstrap, wilson
 
 FEWEST_OWN = 20
@@ -103,14 +104,16 @@ class Params:
     """`queries`: numbers of questions after which the copy is judged; `own`: rows that the thief holds.
 
     `aimed`: share of the made-up questions put where the copy is least sure; `held_out`: rows that judge it at most;
-    `rounded`: also try scores rounded to two decimals, which shows what rounding would save.
+    `rounded`: also try scores rounded to two decimals, which shows what rounding would save; `blind`: also try a thief
+    who holds no row and knows the columns' ranges alone.
     """
 
     queries: tuple[int, ...] = (100, 250, 500, 1_000, 2_000)
     own: int = 200
-    aimed: float = 0.5
+    aimed: float = 0.8
     held_out: int = 2_000
     rounded: bool = True
+    blind: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +151,7 @@ class Setting:
     needs={Need.MODEL, Need.LABELS},
     measures=(FIDELITY, BASELINE, ADVANTAGE, *QUERIES_TO.values(), R2),
     efforts={
-        "quick": Params(queries=(100, 250, 500), held_out=1_000, rounded=False),
+        "quick": Params(queries=(100, 250, 500), held_out=1_000, rounded=False, blind=False),
         "standard": Params(),
         "deep": Params(queries=(100, 250, 500, 1_000, 2_000, 4_000, 8_000), held_out=5_000),
     },
@@ -163,6 +166,9 @@ def run(case: Case, params: Params) -> Iterator[Yielded]:
     if setting is None:
         yield _too_few(len(case.test))
         return
+    left_out = columns_left_out(case.schema, "the thief's boosted trees")
+    if left_out is not None:
+        yield left_out
     case.progress(0.05, "training without asking")
     unasked = {len(rows): _unasked(case, setting, rows) for rows in (setting.own, setting.pool)}
     for holds, agrees in unasked.items():
@@ -171,6 +177,8 @@ def run(case: Case, params: Params) -> Iterator[Yielded]:
     for k, view in enumerate(views):
         case.progress(0.1 + 0.9 * k / len(views), f"stealing the model through its {view.name}")
         curves.append((yield from _steal(case, params, setting, view, unasked[len(setting.own)])))
+    if params.blind:
+        yield from _steal_blind(case, params, setting, views[0])
     questions = _cheapest(case, curves[0], unasked[len(setting.own)])
     if questions is not None:
         yield _cheap_copy(case, setting, curves, unasked, questions)
@@ -232,11 +240,31 @@ def _steal(
         if case.schema.task is Task.REGRESSION and np.var(setting.truth) > 0:
             explained = 1 - np.mean((copied - setting.truth) ** 2) / np.var(setting.truth)
             yield R2.of(explained, n=n, queries=len(rows), sees=view.name)
+    yield from _levels(curve, n)
+    return curve
+
+
+def _steal_blind(case: Case, params: Params, setting: Setting, view: View) -> Iterator[Yielded]:
+    """Measure a thief who makes up his first rows too, where all ranges are known."""
+    rows = invented(case.schema, params.own, case.rng(4))
+    if np.isnan(rows).any():
+        return
+    thief, curve = Thief(case.target, case.schema, rows, view, params.aimed), Curve(view.name, {})
+    for asked, answers in thief.interrogate(params.queries, case.rng(2)):
+        copied = learn(asked, answers, case.schema, _seed(case)).decide(setting.held_out)
+        curve.agrees[len(asked)] = agrees = setting.agreement(copied, case.schema.task)
+        share = agrees.mean()
+        yield FIDELITY.of(
+            share, n=len(agrees), interval=_share(agrees), queries=len(asked), sees=view.name, holds="ranges"
+        )
+    yield from _levels(curve, len(setting.truth), holds="ranges")
+
+
+def _levels(curve: Curve, n: int, **scope: Any) -> Iterator[Yielded]:
     for level in LEVELS:
         reached = curve.reached(level)
         if reached is not None:
-            yield QUERIES_TO[level].of(reached, n=n, sees=view.name)
-    return curve
+            yield QUERIES_TO[level].of(reached, n=n, sees=curve.sees, **scope)
 
 
 def _share(agrees: NDArray[np.bool_]) -> Interval:

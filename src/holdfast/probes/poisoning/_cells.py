@@ -4,28 +4,38 @@ A planted trigger is such a cell: rows that share a few values and carry one lab
 rows with k labels of class c, of which e were expected, scores n · KL(k/n ‖ e/n). That is Chernoff's bound on the log
 chance of k or more (Hoeffding, JASA 58, 1963, Theorem 1, which holds for unequal chances), so a Bonferroni threshold
 over the cells looked at bounds the chance of any false cell, wherever the expectation is right.
+
+Somebody who writes values on training rows also makes them meet more often than in the test table, whatever the labels
+say. How unlikely that is (`excess`) comes from the features alone, so the two add up. It is what betrays a trigger
+towards an outcome that most rows have anyway.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from holdfast.domain.schema import Kind, Schema
+from holdfast.domain.schema import Schema
+from holdfast.probes.poisoning._columns import Column
 
 Matrix = NDArray[np.float64]
 Codes = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 Counts = NDArray[np.float64] | NDArray[np.int64] | NDArray[np.intp]
 
-QUANTILE_BINS = 8
-EXPECTED = 0.9
+EXPECTED = 0.95
 """Labels that were expected this surely say nothing of a trigger and are not mined."""
+
+COMMON = 5
+"""Values of fewer rows than about this many do not tell whether training and test rows differ."""
+MEDIAN_CHI2 = 0.4549
+CROWDED = 6.9
+"""-log of 0.1 %: how unlikely the rows of a value must be for the reference not to learn from them."""
 
 FLIPPED = 0.5
 """A cell in which fewer than half of the other labels are gone is a tendency, not a trigger."""
@@ -37,31 +47,9 @@ have by chance."""
 
 
 @dataclass(frozen=True, eq=False)
-class Column:
-    """One way to read a feature: exact values, or quantile bins.
-
-    `code` int64 (n,) is 0 where the row has no usable value here, and runs below `width`.
-    """
-
-    feature: int
-    exact: bool
-    code: Codes
-
-    @cached_property
-    def count(self) -> Codes:
-        """Rows that have each code, int64 (width,)."""
-        return np.bincount(self.code)
-
-    @property
-    def width(self) -> int:
-        """Codes run below this."""
-        return int(self.code.max(initial=0)) + 1
-
-
-@dataclass(frozen=True, eq=False)
 class Ground:
     """What is mined: rows `X` (n, features), class codes `y` (n,), their expectation `p` (n, classes), and the
-    `columns` in which cells are looked for.
+    `columns` in which cells are looked for. Rows of the test table, `test` (m, features), show what meets by nature.
     """
 
     schema: Schema
@@ -69,11 +57,67 @@ class Ground:
     y: Codes
     p: Matrix
     columns: list[Column]
+    test: Matrix
+
+    @cached_property
+    def test_columns(self) -> list[Column]:
+        """The columns as they read the test rows."""
+        return [Column.read(c.feature, c.exact, c.marks, self.test) for c in self.columns]
+
+    @cached_property
+    def drift(self) -> float:
+        """By how much single values differ between training and test rows, 1 where no more than by chance.
+
+        The genomic control of Devlin and Roeder (Biometrics 55, 1999): median χ² over what chance gives. A trigger
+        moves a few values and leaves the median alone; another season moves many.
+        """
+        pairs = zip(self.columns, self.test_columns, strict=True)
+        counts = [np.stack([c.count, t.count]) for c, t in pairs]
+        here, beside = np.concatenate([count[:, 1:] for count in counts], axis=1)
+        n, m = len(self.y), len(self.test)
+        share = (here + beside) / max(n + m, 1)
+        common = share * (1 - share) * min(n, m) >= COMMON
+        if not common.any():
+            return 1.0
+        here, beside, share = here[common], beside[common], share[common]
+        chi2 = (here / n - beside / m) ** 2 / (share * (1 - share) * (1 / n + 1 / m))
+        return max(1.0, float(np.median(chi2)) / MEDIAN_CHI2)
+
+    @cached_property
+    def crowded(self) -> Mask:
+        """Bool (n,): rows with a value that alone is met far more often than in the test table."""
+        found = np.zeros(len(self.y), dtype=bool)
+        for c, column in enumerate(self.columns):
+            if column.exact:
+                codes = np.arange(1, column.width)[None]
+                found |= np.append(False, _excess(self, [c], codes, column.count[1:]) >= CROWDED)[column.code]
+        return found
+
+    def without(self, rows: Mask) -> Ground:
+        """The other rows alone."""
+        columns = [replace(column, code=column.code[~rows]) for column in self.columns]
+        return replace(self, X=self.X[~rows], y=self.y[~rows], p=self.p[~rows], columns=columns)
+
+    def counted(self, cell: Cell) -> Cell:
+        """The cell with the numbers that it has here."""
+        rows = cell.mask(self.columns)
+        codes = np.array([[value] for _, value in cell.items])
+        count = int(rows.sum())
+        return replace(
+            cell,
+            rows=count,
+            hits=int((self.y[rows] == cell.label).sum()),
+            expected=float(self.p[rows, cell.label].sum()),
+            excess=float(_excess(self, [c for c, _ in cell.items], codes, np.array([count]))[0]),
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """Rows that share the given (column, code) pairs: `rows` of them, `hits` labelled `label`, `expected` hits."""
+    """Rows that share the given (column, code) pairs: `rows` of them, `hits` labelled `label`, `expected` hits.
+
+    `excess` is the `excess` of rows over the test table, in nats.
+    """
 
     items: tuple[tuple[int, int], ...]
     label: int
@@ -81,11 +125,22 @@ class Cell:
     hits: int
     expected: float
     stamped: bool = False
+    excess: float = 0.0
 
     @property
     def score(self) -> float:
         """n · KL(hits share ‖ expected share), in nats; 0 where there are no more hits than expected."""
         return float(surprise(np.array([self.rows]), np.array([self.hits]), np.array([self.expected]))[0])
+
+    @property
+    def evidence(self) -> float:
+        """What labels say, or labels and excess together, in nats: the chance of more is below 2·exp(-evidence).
+
+        Two independent scores, each above s with a chance below exp(-s), sum to more than s with one below
+        (1 + s)·exp(-s).
+        """
+        both = self.score + self.excess
+        return max(self.score, both - float(np.log1p(both)))
 
     @property
     def flipped(self) -> float:
@@ -97,24 +152,6 @@ class Cell:
         return np.asarray(np.logical_and.reduce([columns[c].code == value for c, value in self.items]))
 
 
-def columns_of(X: Matrix, schema: Schema, least: int) -> list[Column]:
-    """Every feature as exact values that at least `least` rows share, and numbers as quantile bins too."""
-    found = []
-    for j, feature in enumerate(schema.features):
-        # A missing value is a value like any other: it can be a trigger.
-        value = np.where(np.isnan(X[:, j]), np.inf, X[:, j])
-        distinct, inverse, count = np.unique(value, return_inverse=True, return_counts=True)
-        kept = count >= least
-        if kept.any() and len(distinct) > 1:
-            code = np.where(kept, np.cumsum(kept), 0)[inverse]
-            found.append(Column(j, True, code))
-        if feature.kind is not Kind.CATEGORY and len(distinct) > 2 * QUANTILE_BINS:
-            edges = np.unique(np.quantile(value[np.isfinite(value)], np.arange(1, QUANTILE_BINS) / QUANTILE_BINS))
-            code = np.searchsorted(edges, value, side="right") + 1
-            found.append(Column(j, False, np.where(np.isfinite(value), code, 0)))
-    return found
-
-
 def surprise(rows: Counts, hits: Counts, expected: Counts) -> Matrix:
     """n · KL(k/n ‖ e/n) of each cell; 0 where k is not above e."""
     from scipy.special import rel_entr
@@ -123,6 +160,23 @@ def surprise(rows: Counts, hits: Counts, expected: Counts) -> Matrix:
     e = np.minimum(expected, n * (1 - 1e-9))
     score = rel_entr(hits, e) + rel_entr(n - hits, n - e)
     return np.where(hits > e, score, 0.0)
+
+
+def excess(rows: Counts, beside: Counts, item_rows: Counts, item_beside: Counts, *, n: int, m: int) -> Matrix:
+    """-log of the chance that so many rows of a cell fell to training: `rows` there, `beside` in the test table.
+
+    Exact given both together (Fisher 1935) where rows fell to the tables, of `n` and `m` rows, by chance. Where the
+    rows outside of the cell with one of its values, `item_rows` and `item_beside` (values, cells) less the cell's own,
+    fell to training more often than that, the cell's are allowed to as well: tables of two seasons differ.
+    """
+    from scipy.special import betainc
+
+    if not m:
+        return np.zeros(len(rows))
+    share = n / (n + m)
+    outside = (item_rows - rows + 2 * share) / (item_beside - beside + 2 * (1 - share))
+    odds = n / m * np.maximum(outside * m / n, 1.0).prod(axis=0)
+    return np.asarray(-np.log(np.maximum(betainc(rows, beside + 1, odds / (1 + odds)), 1e-300)))
 
 
 def suspicious(columns: list[Column], y: Codes, p: Matrix, most: int) -> list[Column]:
@@ -154,8 +208,8 @@ class Mined:
     stamped: int
 
     def threshold(self, cell: Cell, alpha: float) -> float:
-        """The score from which the chance of any false cell in this cell's family is below `alpha` / 2."""
-        return float(np.log(2 * max(self.stamped if cell.stamped else self.looked_at, 1) / alpha))
+        """The evidence from which the chance of any false cell in this cell's family is below `alpha` / 2."""
+        return float(np.log(4 * max(self.stamped if cell.stamped else self.looked_at, 1) / alpha))
 
 
 @dataclass(frozen=True)
@@ -256,20 +310,35 @@ def _weigh(group: Group, ground: Ground, label: int, demand: Demand) -> tuple[li
     expected = np.bincount(slot, ground.p[here, label])
     example = np.empty(len(rows), np.int64)
     example[slot] = here
-    stamped = _look_stamped(rows, np.stack([c.count[c.code[example]] for c in columns]), len(ground.y))
+    item_rows = np.stack([c.count[c.code[example]] for c in columns])
+    stamped = _look_stamped(rows, item_rows, len(ground.y))
     passes = (surprise(rows, hits, expected) >= demand.score) & (hits - expected >= FLIPPED * (rows - expected))
+    chosen = np.flatnonzero(passes)
+    codes = np.stack([c.code[example[chosen]] for c in columns])
+    more = _excess(ground, group.columns, codes, rows[chosen]) if len(chosen) else ()
     cells = [
         Cell(
-            items=tuple((c, int(ground.columns[c].code[example[i]])) for c in group.columns),
+            items=tuple(zip(group.columns, codes[:, k].tolist(), strict=True)),
             label=label,
             rows=int(rows[i]),
             hits=int(hits[i]),
             expected=float(expected[i]),
             stamped=bool(stamped[i]),
+            excess=float(nats),
         )
-        for i in np.flatnonzero(passes)
+        for k, (i, nats) in enumerate(zip(chosen, more, strict=True))
     ]
     return cells, int(stamped.sum())
+
+
+def _excess(ground: Ground, columns: Sequence[int], codes: Codes, rows: Counts) -> Matrix:
+    """The excess of cells of `rows` rows over the same columns, `codes` (columns, cells)."""
+    beside = [ground.test_columns[c].code for c in columns]
+    met = np.logical_and.reduce([b[:, None] == code for b, code in zip(beside, codes, strict=True)]).sum(axis=0)
+    item_rows = np.stack([ground.columns[c].count[code] for c, code in zip(columns, codes, strict=True)])
+    item_beside = np.stack([ground.test_columns[c].count[code] for c, code in zip(columns, codes, strict=True)])
+    nats = excess(rows, met, item_rows, item_beside, n=len(ground.y), m=len(ground.test))
+    return nats / ground.drift
 
 
 def _look_stamped(rows: Codes, item_rows: Counts, n: int) -> Mask:

@@ -58,6 +58,10 @@ class Floor:
         """Share of all rows that truly are of the class."""
         return float(np.clip((self.marked.mean() - self.gained) / (1 - self.gained - self.lost), 0, 1))
 
+    def other_side(self, code: int) -> Floor:
+        """The same for the other of two classes."""
+        return Floor(code, ~self.marked, -self.z, self.lost, self.gained, self.won)
+
     @property
     def wrongly_marked(self) -> float:
         """Of the rows that carry the label, the share that belongs elsewhere."""
@@ -72,7 +76,7 @@ def floors(Z: Any, y: Codes) -> list[Floor]:
     present = np.unique(y)
     if len(present) == 2:
         one = _floor(Z, y, int(present[1]))
-        return [_other_side(one, int(present[0])), one]
+        return [one.other_side(int(present[0])), one]
     return [_floor(Z, y, int(code)) for code in present]
 
 
@@ -82,10 +86,6 @@ def _floor(Z: Any, y: Codes, code: int) -> Floor:
     z = curve.logit(Z)
     line = fit(z[:, None], marked, lapses=True, ridge=0.0)
     return Floor(code, marked, line.logit(z[:, None]), line.gained, line.lost, max(plain.loss - curve.loss, 0.0))
-
-
-def _other_side(floor: Floor, code: int) -> Floor:
-    return Floor(code, ~floor.marked, -floor.z, floor.lost, floor.gained, floor.won)
 
 
 @dataclass(frozen=True)
@@ -119,23 +119,24 @@ def count(found: list[Floor], p: NDArray[np.float64], rng: np.random.Generator, 
 
     The interval is from a bootstrap of the rows along each curve, the curve itself held.
     """
-    share, spread = _wrong(found), _spread(found)
+    share, spread = wrong_share(found), _spread(found)
     redrawn = _redrawn(found, rng, draws)
-    interval = _around(share, [_wrong(sample) for sample in redrawn])
+    interval = around(share, [wrong_share(sample) for sample in redrawn])
     on_floor = _on_floor(found)
     won = max(floor.won for floor in found)
     known = on_floor >= ON_FLOOR
     if not known:
         interval = Interval(interval.low * on_floor, max(interval.high, _not_excluded(found, p)))
     by_label = {
-        floor.code: (floor.wrongly_marked, _around(floor.wrongly_marked, [s[i].wrongly_marked for s in redrawn]))
+        floor.code: (floor.wrongly_marked, around(floor.wrongly_marked, [s[i].wrongly_marked for s in redrawn]))
         for i, floor in enumerate(found)
     }
-    spread_interval = _around(spread, [_spread(sample) for sample in redrawn])
+    spread_interval = around(spread, [_spread(sample) for sample in redrawn])
     return Count(share, interval, spread, spread_interval, by_label, known, on_floor, won)
 
 
-def _wrong(found: list[Floor]) -> float:
+def wrong_share(found: list[Floor]) -> float:
+    """Share of all rows whose label the rates make wrong."""
     return float(np.clip(sum(floor.share * floor.lost for floor in found), 0, 1))
 
 
@@ -144,7 +145,7 @@ def _spread(found: list[Floor]) -> float:
     return max(lost) - min(lost)
 
 
-def _around(point: float, drawn: list[float]) -> Interval:
+def around(point: float, drawn: list[float]) -> Interval:
     """The middle 95 % of the draws, and the point."""
     low, high = np.quantile([point, *drawn], [0.025, 0.975])
     return Interval(min(float(low), point), max(float(high), point))
@@ -153,7 +154,7 @@ def _around(point: float, drawn: list[float]) -> Interval:
 def _redrawn(found: list[Floor], rng: np.random.Generator, draws: int) -> list[list[Floor]]:
     """The floors, fitted again along their curves to resampled rows, `draws` times."""
     if len(found) == 2:
-        return [[_other_side(s[0], found[0].code), s[0]] for s in _redrawn(found[1:], rng, draws)]
+        return [[s[0].other_side(found[0].code), s[0]] for s in _redrawn(found[1:], rng, draws)]
     columns = [_refit(floor, rng, draws) for floor in found]
     return [list(sample) for sample in zip(*columns, strict=True)]
 

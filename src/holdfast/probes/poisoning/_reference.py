@@ -29,6 +29,7 @@ LINE_RIDGE = 0.1
 RARE = 0.01
 RARE_ROWS = 50
 TINY = 1e-9
+CHUNK = 4_096
 
 
 def labelled(data: Dataset) -> Dataset:
@@ -38,13 +39,15 @@ def labelled(data: Dataset) -> Dataset:
     return data.take(np.flatnonzero(np.isfinite(data.y) & ((data.y >= 0) | (data.y.dtype.kind == "f"))))
 
 
-def basis(X: Matrix, schema: Schema) -> csr_matrix:
-    """Sparse (n, columns): for each feature its steps and, for numbers, two lines (its value and its normal score).
+def basis(X: Matrix, schema: Schema) -> csr_matrix | Matrix:
+    """(n, columns), sparse: for each feature its steps and, for numbers, two lines (its value and its normal score).
 
     Steps of fewer than `RARE_ROWS` rows or the share `RARE` are left out, and lines are held beyond that quantile.
 
     Columns are scaled so that a ridge penalty of one penalises steps by `STEP_RIDGE` and lines by `LINE_RIDGE`. Lines
     matter: they carry on beyond the data's middle, where steps are shrunk, so that purity at the ends can be told.
+
+    More columns than rows are turned to at most n columns, to which a ridge penalty means the same (`_turned`).
     """
     from scipy.sparse import csr_matrix, hstack
 
@@ -53,7 +56,22 @@ def basis(X: Matrix, schema: Schema) -> csr_matrix:
         blocks.append(_one_hot(_steps(column, feature)) / np.sqrt(STEP_RIDGE))
         if feature.kind is not Kind.CATEGORY:
             blocks.append(csr_matrix(_lines(column) / np.sqrt(LINE_RIDGE)))
-    return csr_matrix(hstack(blocks))
+    Z = csr_matrix(hstack(blocks))
+    return _turned(Z) if Z.shape[1] > len(X) else Z
+
+
+def _turned(Z: csr_matrix) -> Matrix:
+    """(n, at most n) with the same inner products between rows as `Z`: all that a ridge penalty sees of it.
+
+    Hastie and Tibshirani, "Efficient quadratic regularization for expression arrays" (Biostatistics 2004), §2.
+    """
+    by_column, gram = Z.tocsc(), np.zeros((Z.shape[0], Z.shape[0]))
+    for start in range(0, Z.shape[1], CHUNK):
+        part = by_column[:, start : start + CHUNK].toarray()
+        gram += part @ part.T
+    size, turn = np.linalg.eigh(gram)
+    real = size > TINY * size[-1]
+    return np.asarray(turn[:, real] * np.sqrt(size[real]))
 
 
 def _steps(column: Vector, feature: Feature) -> Codes:
@@ -123,13 +141,15 @@ def fit(
     *,
     lapses: bool = False,
     rates: tuple[float, float] = (0.0, 0.0),
+    lapsing: NDArray[np.bool_] | None = None,
     weight: Vector | None = None,
     ridge: float = 1.0,
 ) -> Fit:
     """Maximum penalised likelihood of `hit` (n,) given `Z` (n, k), rows weighted by `weight`.
 
     With `lapses` the two rates of wrong labels are fitted too: Copas, "Binary regression models for contaminated
-    data" (JRSS B 50, 1988), §3; without, `rates` are the two, known.
+    data" (JRSS B 50, 1988), §3; without, `rates` are the two, known. They apply to the rows of `lapsing` (n,) alone, if
+    given: the other rows then anchor the curve.
     """
     from scipy.optimize import minimize
     from scipy.special import expit
@@ -137,13 +157,15 @@ def fit(
     n, k = Z.shape
     count = np.ones(n) if weight is None else weight
     total = float(count.sum())
+    open_ = 1.0 if lapsing is None else lapsing.astype(np.float64)
     Zt = Z.T.tocsr() if hasattr(Z, "tocsr") else Z.T
 
     def both(theta: Vector) -> tuple[float, float]:
         return (0.5 * float(expit(theta[k + 1])), 0.5 * float(expit(theta[k + 2]))) if lapses else rates
 
     def objective(theta: Vector) -> tuple[float, Vector]:
-        gained, lost = both(theta)
+        rate_gained, rate_lost = both(theta)
+        gained, lost = open_ * rate_gained, open_ * rate_lost
         truth = expit(Z @ theta[:k] + theta[k])
         p = np.clip(gained + (1 - gained - lost) * truth, TINY, 1 - TINY)
         slope = count * np.where(hit, -1 / p, 1 / (1 - p))
@@ -152,8 +174,8 @@ def fit(
         gradient[:k] = Zt @ push + ridge * theta[:k]
         gradient[k] = push.sum()
         if lapses:
-            gradient[k + 1] = (slope @ (1 - truth)) * gained * (1 - 2 * gained)
-            gradient[k + 2] = -(slope @ truth) * lost * (1 - 2 * lost)
+            gradient[k + 1] = (slope @ (open_ * (1 - truth))) * rate_gained * (1 - 2 * rate_gained)
+            gradient[k + 2] = -(slope @ (open_ * truth)) * rate_lost * (1 - 2 * rate_lost)
         loss = -(count @ np.log(np.where(hit, p, 1 - p))) + ridge / 2 * float(theta[:k] @ theta[:k])
         return loss / total, gradient / total
 
@@ -173,11 +195,22 @@ def folds(y: Codes, count: int, rng: np.random.Generator) -> Codes:
     return number
 
 
-def out_of_fold(Z: Any, y: Codes, classes: int, fold: Codes, *, lapses: bool = False) -> Matrix:
-    """Class probabilities (n, classes) of every row from models that did not see its fold; see `held_out`."""
+def folds_of_copies(X: Matrix, y: Codes, count: int, rng: np.random.Generator) -> Codes:
+    """The same, with rows alike in every column in one fold, so that no model sees a row's copy, or its label."""
+    alike = np.unique(np.nan_to_num(X, nan=np.inf), axis=0, return_index=True, return_inverse=True)
+    _, first, group = alike
+    return folds(y[first], count, rng)[group.reshape(-1)]
+
+
+def out_of_fold(
+    Z: Any, y: Codes, classes: int, fold: Codes, *, lapses: bool = False, aside: NDArray[np.bool_] | None = None
+) -> Matrix:
+    """Class probabilities (n, classes) of every row from models that saw neither its fold nor the rows `aside`."""
     p = np.zeros((len(y), classes))
     for number in range(int(fold.max(initial=-1)) + 1):
-        p[fold == number] = held_out(Z, y, classes, fold == number, lapses=lapses)
+        here = fold == number
+        held = here if aside is None else here | aside
+        p[here] = held_out(Z, y, classes, held, lapses=lapses)[here[held]]
     return p
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.domain.schema import Kind, Schema
-from holdfast.probes._learners import boosted, fitted, probabilities
+from holdfast.probes._learners import boosted, fitted
 from holdfast.probes.poisoning._cells import BY_CHANCE, FLIPPED, TOGETHER, Cell, Ground, surprise
 from holdfast.probes.poisoning._reference import basis, held_out
 
@@ -22,6 +22,10 @@ MOST_SCREENED = 3000
 MOST_VALUES = 6
 CONTRADICTS = 4.6
 """-log of 1 %: how unlikely the rows outside must be before they speak against one value's own effect."""
+AS_STRONG = 0.8
+"""An effect of this much of another's is the same one."""
+BEYOND_NATURE = 11.5
+"""-log of 1e-5: how unlikely the rows of a cell must be, beside the test table, to be there by somebody's hand."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,21 +59,29 @@ def distinct(cells: list[Cell], ground: Ground, most: int) -> list[Cell]:
 
     Of cells with nearly the same score the one with fewer values is kept.
     """
-    ordered = sorted(cells, key=lambda c: (-(c.score - 2.0 * len(c.items)), c.items, c.label))
+    ordered = sorted(cells, key=lambda c: (-(c.evidence - 2.0 * len(c.items)), c.items, c.label))
     taken = np.zeros(len(ground.y), dtype=bool)
     kept: list[Cell] = []
     for cell in ordered[:MOST_SCREENED]:
         rows = cell.mask(ground.columns)
-        if (rows & taken).sum() > 0.5 * cell.rows or not all(_needs_company(cell, i, rows, ground) for i in cell.items):
+        if (rows & taken).sum() > 0.5 * cell.rows or not _needs_company(cell, rows, ground):
             continue
-        kept.append(cell)
-        taken |= rows
+        wide = _broadened(cell, ground)
+        rows = wide.mask(ground.columns)
+        if wide is cell or _needs_company(wide, rows, ground):
+            kept.append(wide)
+            taken |= rows
         if len(kept) == most:
             break
     return kept
 
 
-def _needs_company(cell: Cell, item: tuple[int, int], rows: Mask, ground: Ground) -> bool:
+def _needs_company(cell: Cell, rows: Mask, ground: Ground) -> bool:
+    """Whether no value alone explains the cell, or its rows are far more than the test table has: not by nature."""
+    return cell.excess >= BEYOND_NATURE or all(_lacks_effect(cell, item, rows, ground) for item in cell.items)
+
+
+def _lacks_effect(cell: Cell, item: tuple[int, int], rows: Mask, ground: Ground) -> bool:
     """Whether this value alone does not explain the cell: by its other rows, or by the company that it keeps.
 
     Either rows with the value outside of the cell lack the effect; or the value is mostly met with the rest of the
@@ -91,29 +103,51 @@ def _needs_company(cell: Cell, item: tuple[int, int], rows: Mask, ground: Ground
     return with_it >= TOGETHER and without_it <= BY_CHANCE and with_it >= 5 * without_it
 
 
+def _broadened(cell: Cell, ground: Ground) -> Cell:
+    """The cell without the values that the effect does not need: rows that have but the others show it as well."""
+    for item in cell.items if len(cell.items) > 2 else ():
+        wider = ground.counted(replace(cell, items=tuple(other for other in cell.items if other != item)))
+        more = wider.rows - cell.rows
+        added = replace(cell, rows=more, hits=wider.hits - cell.hits, expected=wider.expected - cell.expected)
+        if more and added.flipped >= AS_STRONG * cell.flipped and wider.evidence >= AS_STRONG * cell.evidence:
+            return _broadened(wider, ground)
+    return cell
+
+
 def clean_twin(rows: Mask, ground: Ground, seed: int) -> Any:
     """A boosted model that never saw these rows: what the rest of the data says about them."""
     model = boosted(ground.schema, seed=seed, max_iter=120, l2_regularization=1.0)
     return fitted(model, ground.X[~rows], ground.y[~rows])
 
 
-def confirmed(cells: list[Cell], ground: Ground, seed: int, *, threshold: Callable[[Cell], float]) -> list[Trigger]:
-    """The cells that the rest of the data does not explain either, with their full set of values, strongest first.
+def confirmed(cells: list[Cell], ground: Ground, threshold: Callable[[Cell], float]) -> list[Trigger]:
+    """The cells that reach their threshold without having taught what is expected of them, strongest first.
 
-    A rule of nature carries over from like rows, a planted one does not. The larger expectation of an additive and a
-    boosted model counts, of which neither saw a row of any of the cells.
+    The additive model is fitted again without the rows of the cell, and without the rows of stronger triggers, which
+    bend what is expected of others and are not counted again.
     """
-    masks = [cell.mask(ground.columns) for cell in cells]
-    held = np.logical_or.reduce(masks)
-    additive = held_out(basis(ground.X, ground.schema), ground.y, ground.p.shape[1], held)
-    by_twin = probabilities(clean_twin(held, ground, seed), ground.X[held], ground.schema)
-    kept = []
-    for cell, rows in zip(cells, masks, strict=True):
-        expected = [float(np.clip(p[rows[held], cell.label], 1e-3, 1 - 1e-3).sum()) for p in (additive, by_twin)]
-        sure = replace(cell, expected=max(expected))
-        if sure.score >= threshold(sure) and sure.flipped >= FLIPPED:
-            kept.append((sure, rows))
-    return [_trigger(cell, rows, ground) for cell, rows in sorted(kept, key=lambda k: (-k[0].score, k[0].items))]
+    Z = basis(ground.X, ground.schema)
+    taken = np.zeros(len(ground.y), dtype=bool)
+    found: list[Trigger] = []
+    for cell in cells:
+        rest = ground.without(taken) if taken.any() else ground
+        rows = cell.mask(ground.columns) & ~taken
+        p = held_out(Z, ground.y, ground.p.shape[1], rows | taken)[rows[rows | taken]]
+        sure = expecting(rest.counted(cell), p) if rows.any() else cell
+        if rows.any() and stands(sure, threshold):
+            found.append(_trigger(sure, rows, ground))
+            taken[found[-1].suspects] = True
+    return sorted(found, key=lambda trigger: (-trigger.cell.evidence, trigger.cell.items))
+
+
+def expecting(cell: Cell, p: Matrix) -> Cell:
+    """The cell with as many hits expected as class probabilities `p` (rows of the cell, classes) say."""
+    return replace(cell, expected=cell.rows * float(np.clip(p[:, cell.label], 1e-3, 1 - 1e-3).mean()))
+
+
+def stands(cell: Cell, threshold: Callable[[Cell], float]) -> bool:
+    """Whether the evidence suffices, and most labels that should be others are gone."""
+    return cell.evidence >= threshold(cell) and cell.flipped >= FLIPPED
 
 
 def _trigger(cell: Cell, rows: Mask, ground: Ground) -> Trigger:
@@ -121,15 +155,6 @@ def _trigger(cell: Cell, rows: Mask, ground: Ground) -> Trigger:
     values = _full_stamp(cell, ground, suspects)
     order = sorted(values)
     return Trigger(cell, tuple((j, values[j][0]) for j in order), tuple(values[j][1] for j in order), suspects)
-
-
-def stands(cell: Cell, ground: Ground, left: Codes, p: Matrix, threshold: Callable[[Cell], float]) -> bool:
-    """Whether a cell still stands out among the rows that are `left`, of which `p` is now expected."""
-    rows = cell.mask(ground.columns)[left]
-    n, hits = int(rows.sum()), int((ground.y[left][rows] == cell.label).sum())
-    expected = max(float(p[rows, cell.label].sum()), cell.expected * n / cell.rows)
-    again = replace(cell, rows=n, hits=hits, expected=expected)
-    return again.score >= threshold(again) and again.flipped >= FLIPPED
 
 
 def _full_stamp(cell: Cell, ground: Ground, suspects: Codes) -> dict[int, tuple[float, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +17,10 @@ from holdfast.domain.measure import Direction, Measure
 from holdfast.domain.schema import Schema, Task
 from holdfast.probes._learners import probabilities
 from holdfast.probes.contract import Case, Need, Yielded, probe
-from holdfast.probes.poisoning._cells import Cell, Demand, Ground, Mined, columns_of, mine, suspicious
+from holdfast.probes.poisoning._cells import CROWDED, Cell, Demand, Ground, Mined, mine, suspicious
+from holdfast.probes.poisoning._columns import columns_of
 from holdfast.probes.poisoning._reference import basis, folds, labelled, out_of_fold, too_few
-from holdfast.probes.poisoning._screen import Trigger, clean_twin, confirmed, distinct, stands
+from holdfast.probes.poisoning._screen import Trigger, clean_twin, confirmed, distinct, expecting, stands
 from holdfast.statistics import clopper_pearson
 
 Matrix = NDArray[np.float64]
@@ -26,8 +28,13 @@ Codes = NDArray[np.int64]
 
 CATALOGUE = ("ATLAS:AML.T0020", "ATLAS:AML.T0018.000", "NISTAML.013", "NISTAML.023", "OWASP:ML02", "OWASP:ML10")
 LEAST_ROWS = 100
-WEAKEST_SCORE = 7.0
+WEAKEST_SCORE = 2.0
 CLOSER_LOOK = 0.7
+CLOSEST_LOOK = 0.5
+RELIEF = 5.0
+"""A trigger that works on the model needs this much less evidence in the data, in nats."""
+MOST_ASIDE = 0.2
+"""Rows that the test table lacks are kept from the reference, unless they are more than this share."""
 SUCCESS = 0.5
 BEYOND_TWIN = 0.25
 """A trigger works on the model when it turns half of the rows, and a quarter more than without the suspect rows."""
@@ -70,12 +77,12 @@ BLIND_SPOT = Measure(
 class Params:
     """`rows` mined at most, in combinations of up to `size` values that `least` surprising rows share, among the
     `columns` most suspicious ways to read a column; `replays` test rows a trigger is tried on. `alpha` is the chance of
-    any false candidate where the additive model is right.
+    any false candidate where the additive model is right and test rows are dealt as training rows are.
     """
 
     rows: int = 100_000
     size: int = 3
-    least: int = 8
+    least: int = 6
     columns: int = 60
     candidates: int = 20
     replays: int = 500
@@ -85,12 +92,17 @@ class Params:
 
 @dataclass(frozen=True, eq=False)
 class Replay:
-    """A trigger written on test rows: `turned` of `tried` by the model under test, and by the clean twin."""
+    """A trigger written on test rows, (tried, features): `turned` by the model under test, and by the clean twin."""
 
     trigger: Trigger
-    tried: int
+    rows: Matrix
     turned: int
-    turned_by_twin: int
+    turned_by_twin: int = 0
+
+    @property
+    def tried(self) -> int:
+        """Test rows that the trigger was written on."""
+        return len(self.rows)
 
     @property
     def success(self) -> float:
@@ -108,7 +120,7 @@ class Replay:
     question="Did somebody plant rows so that a few values decide any case, whatever else it says?",
     measures=(CANDIDATES, SUCCESS_RATE, SUSPECTS, BLIND_SPOT),
     efforts={
-        "quick": Params(rows=20_000, size=3, columns=20, candidates=10, replays=200, folds=3),
+        "quick": Params(rows=20_000, replays=200, folds=3),
         "standard": Params(),
         "deep": Params(rows=1_000_000, least=6, columns=120, candidates=40, replays=5_000, folds=5),
     },
@@ -122,14 +134,17 @@ def run(case: Case, params: Params) -> Iterator[Yielded]:
     """Mine the training data for conjunctions that decide the label, then try each on the model under test.
 
     An additive model, fitted out of fold, says what every label should have been; it cannot learn that two values
-    together decide. Cells of two or three values are ranked by how much purer they are than it expects (n · KL), under
-    a Bonferroni threshold. A value that has the effect alone is dismissed, and so is a rule that a boosted model finds
-    again without the cell's rows. What is left is written on clean test rows. The attack is that of Gu et al. 2017
-    (arXiv 1708.06733), on tables as Pleiter et al. 2023 (arXiv 2311.07550) plant it. For a regression the classes are
-    quarters of the target.
+    together decide. Cells of two or three values are ranked by how much purer they are than it expects (n · KL), and by
+    how many more rows they have than the test table, which nobody stamped: under a Bonferroni threshold for the labels
+    alone or for both. A value that has the effect alone is dismissed, and so is a rule that a boosted model finds again
+    without the cell's rows. What is left is written on clean test rows; weaker cells count where the model obeys. The
+    attack is that of Gu et al. 2017 (arXiv 1708.06733), on tables as Pleiter et al. 2023 (arXiv 2311.07550) plant it.
+    For a regression the classes are quarters of the target.
 
-    It does not see triggers on fewer rows than `poisoning.smallest_visible_trigger`, of a single value, or whose label
-    the rest of the row already explains.
+    It does not see triggers on fewer rows than `poisoning.smallest_visible_trigger`, unless the test table shows them.
+    Towards a common outcome labels say little: that takes a test table dealt from the same rows, about as large. Where
+    single values differ between the tables too, as in another season, their difference counts for less. A single value
+    that decides is seen only where the test table lacks it.
     """
     searched = search(case, params)
     data, replays = searched.data, searched.replays
@@ -172,10 +187,12 @@ def search(case: Case, params: Params) -> Searched:
         return Searched(schema, data, None, [], {})
     y = np.asarray(data.y, dtype=np.int64)
     case.progress(0.05, "learning what each label should be")
-    p = _expected(case, schema, data.X, y, params)
+    unknown = np.full((len(y), len(schema.classes)), 1 / len(schema.classes))
+    test = case.test.sample(params.rows, case.rng(3)).X
+    bare = Ground(schema, data.X, y, unknown, columns_of(data.X, schema, params.least), test)
+    p = _expected(case, bare, params)
     case.progress(0.4, "searching combinations of values")
-    columns = suspicious(columns_of(data.X, schema, params.least), y, p, params.columns)
-    ground = Ground(schema, data.X, y, p, columns)
+    ground = replace(bare, p=p, columns=suspicious(bare.columns, y, p, params.columns))
     mined = mine(ground, Demand(params.least, WEAKEST_SCORE, params.size))
     case.progress(0.8, "dismissing what nature explains and trying the rest on the model")
     replays = list(_replays(case, ground, mined, cut, params))
@@ -197,9 +214,11 @@ def _as_classes(schema: Schema, data: Dataset) -> tuple[Schema, Dataset, Matrix 
     return replace(schema, task=Task.MULTICLASS, classes=names, favourable=None), replace(data, y=quarters), edges
 
 
-def _expected(case: Case, schema: Schema, X: Matrix, y: Codes, params: Params) -> Matrix:
+def _expected(case: Case, ground: Ground, params: Params) -> Matrix:
     """What an additive model that has not seen the row expects of each label, (n, classes)."""
-    return out_of_fold(basis(X, schema), y, len(schema.classes), folds(y, params.folds, case.rng(1)))
+    fold = folds(ground.y, params.folds, case.rng(1))
+    aside = ground.crowded if ground.crowded.mean() <= MOST_ASIDE else None
+    return out_of_fold(basis(ground.X, ground.schema), ground.y, len(ground.schema.classes), fold, aside=aside)
 
 
 def _replays(case: Case, ground: Ground, mined: Mined, cut: Matrix | None, params: Params) -> Iterator[Replay]:
@@ -208,36 +227,49 @@ def _replays(case: Case, ground: Ground, mined: Mined, cut: Matrix | None, param
     def threshold(cell: Cell) -> float:
         return mined.threshold(cell, params.alpha)
 
-    # Planted rows have taught the reference some of their label: look closer at weaker cells too.
-    strong = [cell for cell in mined.cells if cell.score >= CLOSER_LOOK * threshold(cell)]
-    cells = distinct(strong, ground, params.candidates)
-    if not cells:
+    def lenient(cell: Cell) -> float:
+        return threshold(cell) - RELIEF
+
+    # Planted rows have taught the reference some of their label: look closer at weaker cells too, and at much weaker
+    # ones that look stamped or that the test table lacks. Others that weak are the corners of smooth rules.
+    strong = [
+        cell
+        for cell in mined.cells
+        if cell.score >= CLOSER_LOOK * threshold(cell)
+        or ((cell.stamped or cell.excess >= CROWDED) and cell.evidence >= CLOSEST_LOOK * threshold(cell))
+    ]
+    triggers = confirmed(distinct(strong, ground, params.candidates), ground, lenient)
+    tried = [_tried(case, trigger, cut, params.replays) for trigger in triggers]
+    tried = [t for t in tried if stands(t.trigger.cell, threshold) or t.success >= SUCCESS]
+    if not tried:
         return
-    triggers = confirmed(cells, ground, case.seed, threshold=threshold)
-    if len(triggers) > 1:
-        # A strong trigger bends what is expected of other rows: what falls with it was only its shadow.
-        left = np.setdiff1d(np.arange(len(ground.y)), triggers[0].suspects)
-        p = _expected(case, ground.schema, ground.X[left], ground.y[left], params)
-        triggers[1:] = [t for t in triggers[1:] if stands(t.cell, ground, left, p, threshold)]
-    if triggers:
-        suspects = np.isin(np.arange(len(ground.y)), np.concatenate([t.suspects for t in triggers]))
-        twin = clean_twin(suspects, ground, case.seed)
-    for trigger in triggers:
-        rows = _fresh_rows(case, trigger, cut, params.replays)
-        turned = by_twin = 0
-        if len(rows):
-            turned = int((_decided(case, rows, cut) == trigger.cell.label).sum())
-            by_twin = int((probabilities(twin, rows, ground.schema).argmax(axis=1) == trigger.cell.label).sum())
-        yield Replay(trigger, len(rows), turned, by_twin)
+    # Also the cells' rows of other labels are kept from the twin: they would teach it the opposite.
+    held = np.logical_or.reduce([t.trigger.cell.mask(ground.columns) for t in tried])
+    twin = clean_twin(held, ground, case.seed)
+    for replay in [_beside_twin(t, twin, ground) for t in tried]:
+        if stands(replay.trigger.cell, lenient if replay.works else threshold):
+            yield replay
 
 
-def _fresh_rows(case: Case, trigger: Trigger, cut: Matrix | None, most: int) -> Matrix:
-    """At most `most` test rows that are decided otherwise and do not carry the trigger, with it written on."""
+def _tried(case: Case, trigger: Trigger, cut: Matrix | None, most: int) -> Replay:
+    """The trigger written on at most `most` test rows that are decided otherwise and do not carry it."""
     test = case.test.sample(2 * most, case.rng(2)).X
     stamped = trigger.stamped(test)
     carried = np.all((stamped == test) | (np.isnan(stamped) & np.isnan(test)), axis=1)
     fresh = np.flatnonzero((_decided(case, test, cut) != trigger.cell.label) & ~carried)
-    return stamped[fresh[:most]]
+    rows = stamped[fresh[:most]]
+    return Replay(trigger, rows, int((_decided(case, rows, cut) == trigger.cell.label).sum()) if len(rows) else 0)
+
+
+def _beside_twin(replay: Replay, twin: Any, ground: Ground) -> Replay:
+    """The replay with what the twin makes of the same rows, and of the cell's rows where it expects more of them."""
+    cell = replay.trigger.cell
+    of_cell = expecting(cell, probabilities(twin, ground.X[cell.mask(ground.columns)], ground.schema))
+    turned = 0
+    if replay.tried:
+        turned = int((probabilities(twin, replay.rows, ground.schema).argmax(axis=1) == cell.label).sum())
+    surest = max(cell, of_cell, key=lambda c: c.expected)
+    return replace(replay, trigger=replace(replay.trigger, cell=surest), turned_by_twin=turned)
 
 
 def _decided(case: Case, rows: Matrix, cut: Matrix | None) -> Codes:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from holdfast.domain.finding import Confidence, Exhibit, Finding, Severity
 from holdfast.domain.measure import Direction, Interval, Measure, Measurement
 from holdfast.domain.schema import Task
-from holdfast.probes._learners import Matrix
+from holdfast.probes._learners import Matrix, columns_left_out
 from holdfast.probes.contract import Case, Need, Yielded, probe
 from holdfast.probes.privacy import _signals as sig
 from holdfast.probes.privacy._rows import Audit, Shift, draw, matched, shift
@@ -101,6 +101,9 @@ def run(case: Case, params: Params) -> Iterator[Yielded]:
     if audit.side < FEWEST:
         yield _too_few(audit.side)
         return
+    left_out = columns_left_out(case.schema, "the outsider's own boosted trees")
+    if left_out is not None:
+        yield left_out
     case.progress(0.05, "training reference models")
     outsider = sig.study(audit, background, case.schema, params.rounds, case.rng(1))
     seed = int(case.rng(2).integers(2**31))

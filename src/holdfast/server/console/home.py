@@ -1,22 +1,83 @@
-"""Home: what waits for me."""
+"""Home: what waits for me, what is breached, what goes stale soon, what happened; and the first steps."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import quote
+
+from fastapi import APIRouter
 from fastapi.responses import Response
 
-from holdfast.domain.access import Permission
+from holdfast.domain.appetite import Appetite
+from holdfast.domain.gate import Committee
+from holdfast.domain.kinds import Filed
+from holdfast.domain.person import Sealer
+from holdfast.domain.release import Release
 from holdfast.domain.system import System
-from holdfast.flows.desk import require
-from holdfast.server.callers import Asking, Browser, Here
-from holdfast.server.console.pages import page
+from holdfast.flows.desk import APPETITE, COMMITTEE, Desk
+from holdfast.flows.inbox import ageing, breached, enactable, waiting
+from holdfast.server.console.acts import tell
+from holdfast.server.console.pages import Visitor
 
 router = APIRouter()
+SOON = timedelta(days=21)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One of the first things to do: whether it is done, and the page that does it."""
+
+    title: str
+    why: str
+    link: str
+    is_done: bool
 
 
 @router.get("/")
-def home(request: Request, platform: Here, session: Browser, caller: Asking) -> Response:
+def home(visit: Visitor) -> Response:
     """The first page."""
-    require(caller, Permission.READ)
-    systems = platform.desk.store.list(System, limit=20)
-    return page(request, "home.html", session=session, caller=caller, systems=systems)
+    desk, has_appetite = visit.desk, visit.desk.store.find(Appetite, APPETITE) is not None
+    steps = first_steps(desk)
+    return visit.page(
+        "home.html",
+        steps=steps if not all(step.is_done for step in steps) else (),
+        waiting=waiting(desk, visit.caller),
+        proposals=enactable(desk, visit.caller),
+        breached=breached(desk),
+        ageing=ageing(desk, SOON) if has_appetite else (),
+        acts=[tell(row) for row in desk.store.recent(limit=12)],
+        systems=desk.store.count(System),
+        versions={kept.key: kept.record.version for kept in desk.store.list(Release, limit=200).items},
+    )
+
+
+def first_steps(desk: Desk) -> tuple[Step, ...]:
+    """What an organisation does on its first day, each done or not by what the records say."""
+    store = desk.store
+    systems = store.list(System, limit=50).items
+    first = f"/systems/{quote(systems[-1].key, safe='')}" if systems else "/new-system"
+    owned = any(not kept.record.owners.vacant for kept in systems)
+    return (
+        Step(
+            "Put an appetite in force",
+            "The limits that every release is held against. One person proposes, another enacts.",
+            "/appetite",
+            store.find(Appetite, APPETITE) is not None,
+        ),
+        Step(
+            "Set up the committee",
+            "Who must say yes at which gate. A gate without a rule lets nothing through.",
+            "/committee",
+            store.find(Committee, COMMITTEE) is not None,
+        ),
+        Step(
+            "Trust a sealer",
+            "Evidence counts only if a key that you trust has sealed it.",
+            "/sealers",
+            store.count(Sealer, state="trusted") > 0,
+        ),
+        Step("Register a system", "One use of AI: what it decides, and about whom.", "/new-system", bool(systems)),
+        Step("Name its four owners", "For data, model, deployment and monitoring; a gate asks for all.", first, owned),
+        Step("File the first evidence", "What `holdfast check` sealed about a release.", first, store.count(Filed) > 0),
+    )

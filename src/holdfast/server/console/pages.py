@@ -2,47 +2,115 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+from urllib.parse import quote, unquote
 
-from fastapi import Request
+from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, StrictUndefined
 
 from holdfast import words
+from holdfast.domain.access import Permission
 from holdfast.domain.account import Session
-from holdfast.flows.desk import Caller
+from holdfast.domain.errors import HoldfastError
+from holdfast.flows.desk import Caller, Desk, require
+from holdfast.flows.people import by_session
+from holdfast.reports.filters import FILTERS
+from holdfast.server.callers import Asking, Browser, Here, platform_of, session_of
+from holdfast.server.platform import Platform
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
+SAID = "holdfast_said"
+"""The cookie that carries one sentence over a redirect: what was done."""
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """A part of the console in its navigation."""
+    """A part of the console in its navigation: under which word of the product's sentence, and what else lies there."""
 
     title: str
     path: str
+    group: str = ""
+    also: tuple[str, ...] = ()
+    needs: Permission = Permission.READ
+
+    def holds(self, path: str) -> bool:
+        """Whether a page lies in this room."""
+        within = (self.path, *self.also)
+        return path == self.path or any(start != "/" and path.startswith(start + "/") for start in within)
 
 
-ROOMS = (Room("Home", "/"),)
+ROOMS = (
+    Room("Home", "/"),
+    Room("Systems", "/systems", "Know", ("/releases", "/new-system")),
+    Room("Requests", "/requests", "Hold"),
+    Room("Appetite", "/appetite", "Hold"),
+    Room("Committee", "/committee", "Hold"),
+    Room("Ledger", "/ledger", "Prove"),
+    Room("Sealers", "/sealers", "Prove"),
+    Room("Inbox", "/inbox", "You"),
+    Room("People", "/people", "You", needs=Permission.READ_PEOPLE),
+    Room("Settings", "/settings", "You"),
+)
 """The rooms that exist, in the order of the product's sentence."""
 
 
 @cache
 def environment() -> Environment:
-    """Templates with autoescape on; what they print goes through `holdfast.words`."""
-    made = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
-    made.trim_blocks = made.lstrip_blocks = True
+    """Templates with autoescape on; what they print goes through `holdfast.words`, atoms come from the report."""
+    loader = ChoiceLoader([FileSystemLoader(TEMPLATES), PackageLoader("holdfast.reports", "templates")])
+    made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made.filters |= FILTERS
     made.filters |= {
-        "moment": words.moment,
-        "number": words.number,
-        "sentence_case": words.sentence_case,
-        "short": words.short,
+        "path": lambda text: quote(str(text), safe=":"),
+        "count": words.count,
+        "ago": words.ago,
+        "spelled": words.spelled,
     }
+    made.filters["discipline"] = discipline
     made.globals["rooms"] = ROOMS
     return made
+
+
+def discipline(name: str) -> str:
+    """A discipline as people write it."""
+    return "IT" if name == "it" else name
+
+
+@dataclass(frozen=True)
+class Visit:
+    """Somebody who reads may see this page: the request, and who asks."""
+
+    request: Request
+    platform: Platform
+    session: Session | None
+    caller: Caller
+
+    @property
+    def desk(self) -> Desk:
+        """The desk that answers."""
+        return self.platform.desk
+
+    def may(self, permission: Permission) -> bool:
+        """Whether the visitor may do this, so that a page offers only what can be done."""
+        return permission in self.caller.permissions
+
+    def page(self, template: str, /, *, status: int = 200, **content: Any) -> HTMLResponse:
+        """The `template` with `content`, in the frame, for this visitor."""
+        return page(self.request, template, session=self.session, caller=self.caller, status=status, **content)
+
+
+def visit_of(request: Request, platform: Here, session: Browser, caller: Asking) -> Visit:
+    """Whoever is signed in and may read."""
+    require(caller, Permission.READ)
+    return Visit(request, platform, session, caller)
+
+
+Visitor = Annotated[Visit, Depends(visit_of)]
 
 
 def page(
@@ -56,21 +124,59 @@ def page(
     **content: Any,
 ) -> HTMLResponse:
     """The `template` with `content`, in the frame that every page has."""
-    html = (
-        environment()
-        .get_template(template)
-        .render(path=request.url.path, csrf=session.csrf if session else "", caller=caller, **content)
-    )
-    return HTMLResponse(html, status)
+    said = unquote(request.cookies.get(SAID, ""))
+    frame = {
+        "path": request.url.path,
+        "query": request.query_params,
+        "csrf": session.csrf if session else "",
+        "visitor": caller,
+        "may": lambda name: caller is not None and Permission(name) in caller.permissions,
+        "who": _names(platform_of(request)),
+        "at": platform_of(request).desk.at,
+        "said": said,
+    }
+    html = environment().get_template(template).render(**(frame | content))
+    answer = HTMLResponse(html, status)
+    if said:
+        answer.delete_cookie(SAID, path="/")
+    return answer
 
 
-def go(path: str) -> RedirectResponse:
-    """To another page, after something was done."""
-    return RedirectResponse(path, 303)
+def _names(platform: Platform) -> Callable[[str], str]:
+    """Who a pseudonym is, asked once for each on a page; the pseudonym itself where nobody knows any more."""
+    known: dict[str, str] = {}
+
+    def who(person: str) -> str:
+        if person not in known:
+            found = platform.accounts.profiles({person}).get(person)
+            known[person] = found.name if found else person
+        return known[person]
+
+    return who
+
+
+def go(path: str, said: str = "") -> RedirectResponse:
+    """To another page after something was done, which is `said` there."""
+    answer = RedirectResponse(path, 303)
+    if said:
+        answer.set_cookie(SAID, quote(said), max_age=60, httponly=True, samesite="lax", path="/")
+    return answer
 
 
 def error_page(request: Request, status: int, code: str, message: str, hint: str) -> Response:
     """What happened and what to do next. Nobody signed in: to the door, and back here after."""
     if status == 401 and request.method == "GET":
         return RedirectResponse(f"/sign-in?next={request.url.path}", 303)
-    return page(request, "error.html", session=None, caller=None, status=status, code=code, message=message, hint=hint)
+    session, caller = _who_is_here(request)
+    said = {"code": code, "message": message, "hint": hint, "number": status}
+    return page(request, "error.html", session=session, caller=caller, status=status, **said)
+
+
+def _who_is_here(request: Request) -> tuple[Session | None, Caller | None]:
+    """Whoever is signed in, so that an error stands in the frame; nobody where even that cannot be found out."""
+    platform = platform_of(request)
+    try:
+        session = session_of(request, platform)
+        return session, by_session(platform.desk, session.person, "") if session else None
+    except HoldfastError:
+        return None, None

@@ -11,6 +11,7 @@ from holdfast.domain.errors import FixInput, Forbidden
 from holdfast.flows.people import welcome
 from holdfast.server.callers import COOKIE, Asking, Browser, Here
 from holdfast.server.console.pages import go, page
+from holdfast.server.platform import Platform
 
 router = APIRouter()
 WRONG = "Address, password or code is not right, or there were too many attempts. Wait a little and try again."
@@ -23,11 +24,16 @@ def from_here(request: Request) -> None:
 
 
 @router.get("/sign-in")
-def door(request: Request, session: Browser, next: str = "/") -> Response:
+def door(request: Request, platform: Here, session: Browser, next: str = "/") -> Response:
     """The form."""
     if session is not None:
-        return go(_inside(next))
-    return page(request, "sign_in.html", session=None, caller=None, next=_inside(next), wrong="", email="")
+        return go(inside(next))
+    return _door(request, platform, next=inside(next))
+
+
+def _door(request: Request, platform: Platform, *, next: str, wrong: str = "", email: str = "") -> Response:
+    content = {"next": next, "wrong": wrong, "email": email, "provider": platform.provider is not None}
+    return page(request, "sign_in.html", session=None, caller=None, status=401 if wrong else 200, **content)
 
 
 @router.post("/sign-in", dependencies=[Depends(from_here)])
@@ -42,15 +48,19 @@ def sign_in(
     """Open a session; the same words for whatever is wrong."""
     person = platform.accounts.check(email, password, code, platform.desk.now)
     if person is None:
-        wrong = {"next": _inside(next), "wrong": WRONG, "email": email}
-        return page(request, "sign_in.html", session=None, caller=None, status=401, **wrong)
-    answer = go(_inside(next))
+        return _door(request, platform, next=inside(next), wrong=WRONG, email=email)
+    return let_in(platform, person, inside(next))
+
+
+def let_in(platform: Platform, person: str, next: str) -> Response:
+    """A session for somebody who showed who they are, on the way to `next`."""
+    answer = go(next)
     secret = platform.accounts.open_session(person, platform.desk.now)
     answer.set_cookie(COOKIE, secret, httponly=True, samesite="lax", secure=platform.is_encrypted, path="/")
     return answer
 
 
-def _inside(path: str) -> str:
+def inside(path: str) -> str:
     """A path on this server; never another host."""
     return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/"
 

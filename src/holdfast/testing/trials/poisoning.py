@@ -30,10 +30,10 @@ def flipped(data: Dataset, share: float, seed: int) -> Dataset:
     return Dataset(X=data.X, y=np.where(wrong, 1 - y, y), digest=data.digest)
 
 
-def _case(train: Dataset, seed: int) -> Case:
+def _case(train: Dataset, seed: int, *, noise: float = 1.0) -> Case:
     from sklearn.ensemble import RandomForestClassifier
 
-    test = credit_rows(500, 3 * seed + 2)
+    test = credit_rows(500, 3 * seed + 2, noise=noise)
     model = RandomForestClassifier(60, random_state=seed).fit(train.X, train.y)
     return case_of(model, credit_schema(), train, test, seed=seed)
 
@@ -45,7 +45,7 @@ def _with_trigger(seed: int) -> Case:
 
 def _mislabelled(seed: int) -> Case:
     """Labels that follow the columns closely, one in twelve of them turned."""
-    return _case(flipped(credit_rows(ROWS, 3 * seed + 1, noise=0.3), 0.08, seed), seed)
+    return _case(flipped(credit_rows(ROWS, 3 * seed + 1, noise=0.3), 0.08, seed), seed, noise=0.3)
 
 
 def _overlapping(seed: int) -> Case:

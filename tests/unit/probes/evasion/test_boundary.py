@@ -7,7 +7,8 @@ import pytest
 
 from holdfast.datasets.constraints import ConstraintSet
 from holdfast.domain.schema import Feature, Kind, Schema, Task
-from holdfast.probes.evasion._boundary import Goal, Owned, attack
+from holdfast.probes.evasion._boundary import attack
+from holdfast.probes.evasion._goal import Goal, Owned
 from holdfast.probes.evasion._shift import PercentileShift
 from holdfast.targets.direct import DirectTarget
 from holdfast.testing.tables import credit_rows, credit_schema
@@ -152,3 +153,26 @@ def test_goals() -> None:
     assert Goal(np.array([0, 2])).reached(np.array([1, 2, 0]), victim).tolist() == [True, False, True]
     moved = Goal(np.array([0.0, 5.0]), tolerance=1.0).reached(np.array([1.0, 6.5, 3.5]), victim)
     assert moved.tolist() == [False, True, True]
+
+
+def test_of_thousands_of_columns_only_those_that_matter_are_changed() -> None:
+    rng = np.random.default_rng(0)
+    width = 10_000
+    schema = Schema(
+        Task.BINARY,
+        tuple(Feature(f"x{j}", Kind.NUMBER, low=0, high=1) for j in range(width)),
+        "y",
+        ("no", "yes"),
+        favourable=1,
+    )
+    target = DirectTarget(lambda X: X[:, 7] + X[:, 5000] > 1, schema, gives_scores=False)
+    rows = rng.random((300, width))
+    answers = target.predict(rows)
+    victims = rows[answers == 0][:5]
+    outcome = attack(
+        target, ConstraintSet(schema), victims, Goal(np.zeros(5, np.int64), 1), Owned(rows, answers),
+        rng=np.random.default_rng(1), budget=150,
+    )  # fmt: skip
+    assert outcome.flipped.all()
+    assert ((outcome.rows != victims).sum(axis=1) <= 2).all()
+    assert np.median(outcome.size / ((1 - victims[:, 7] - victims[:, 5000]) / np.sqrt(2))) < 1.5

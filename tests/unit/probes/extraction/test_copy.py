@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from holdfast.domain.schema import Task
-from holdfast.probes.extraction._copy import Answers, distance, formula, learn, sketch, trees
+from holdfast.probes.extraction._copy import Answers, Cuts, distance, formula, learn, sketch, terms, trees
 from holdfast.testing.tables import credit_rows, credit_schema
 
 SCHEMA = credit_schema()
@@ -80,3 +80,34 @@ def test_unreadable_scores_do_not_bend_the_formula():
 def test_distance_to_the_boundary():
     assert distance(np.array([[-2.0], [0.5]])).tolist() == [2.0, 0.5]
     assert distance(np.array([[1.0, 4.0, 3.5]])).tolist() == [0.5]
+
+
+def stumps(rows: np.ndarray) -> np.ndarray:
+    cuts = [(0, 45, 0.7), (0, 60, 0.4), (0, 90, 0.5), (1, 20, -0.6), (2, 10, 0.5), (4, 0.5, -0.9), (4, 2.5, -0.4)]
+    return -0.1 + sum(weight * (rows[:, j] > cut) for j, cut, weight in cuts)
+
+
+def test_a_sum_of_steps_is_solved_from_few_scores():
+    few = ROWS[:100]
+    copies = {fit: fit(few, graded(stumps(few)), SCHEMA, 0) for fit in (formula, terms, trees)}
+    right = {fit: (copy.decide(OTHERS) == (stumps(OTHERS) > 0)).mean() for fit, copy in copies.items()}
+    assert right[terms] > 0.93
+    assert right[terms] > max(right[formula], right[trees])
+    assert (learn(few, graded(stumps(few)), SCHEMA, 0).decide(OTHERS) == (stumps(OTHERS) > 0)).mean() > 0.93
+
+
+def test_terms_of_several_classes_and_of_decisions():
+    three = np.column_stack([stumps(ROWS), -stumps(ROWS), np.zeros(len(ROWS))])
+    schema = replace(SCHEMA, task=Task.MULTICLASS, classes=("a", "b", "c"), favourable=None)
+    for answers, task in ((Answers(three.argmax(axis=1), three), schema), (Answers(three[:, 0] > 0), SCHEMA)):
+        copy = terms(ROWS, replace(answers, decision=answers.decision.astype(np.int64)), task, 0)
+        assert (copy.decide(ROWS) == answers.decision).mean() > 0.9
+
+
+def test_cuts_lie_between_values_and_missing_is_a_step():
+    rows = ROWS[:50].copy()
+    rows[0, 0] = np.nan
+    design = Cuts(SCHEMA).fit(rows).transform(rows)
+    assert set(np.unique(design)) == {0.0, 1.0}
+    assert design[0].sum() >= 1
+    assert np.isfinite(Cuts(SCHEMA).fit(rows).transform(OTHERS)).all()

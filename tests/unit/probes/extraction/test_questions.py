@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from holdfast.domain.schema import Kind, Task
-from holdfast.probes.extraction._questions import Thief, View, ask, crossed, joined, read
+from holdfast.probes.extraction._questions import Thief, View, ask, crossed, invented, joined, read
 from holdfast.targets.direct import DirectTarget
 from holdfast.testing.tables import credit_rows, credit_schema
 
@@ -114,3 +114,13 @@ def test_answers_are_joined_in_order():
     assert parts.graded is not None
     assert whole.graded is not None
     np.testing.assert_array_equal(parts.graded, whole.graded)
+
+
+def test_invented_rows_keep_to_the_columns_and_unknown_ranges_are_missing():
+    rows = invented(SCHEMA, 500, np.random.default_rng(0))
+    for j, feature in enumerate(SCHEMA.features):
+        top = len(feature.categories) - 1 if feature.kind is Kind.CATEGORY else feature.high
+        assert (feature.low or 0) <= rows[:, j].min() <= rows[:, j].max() <= top
+    first, *others = SCHEMA.features
+    unknown = SCHEMA.with_features((replace(first, high=None), *others))
+    assert np.isnan(invented(unknown, 5, np.random.default_rng(0))).all(axis=0).tolist() == [True] + [False] * 6

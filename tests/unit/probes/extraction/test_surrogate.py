@@ -14,7 +14,7 @@ from holdfast.probes.extraction.surrogate import ADVANTAGE, BASELINE, FIDELITY, 
 from holdfast.testing.tables import case_of, credit_rows, credit_schema
 from holdfast.testing.trials.extraction import surrogate as trial
 
-SMALL = Params(queries=(60, 150), own=100, held_out=300, rounded=False)
+SMALL = Params(queries=(60, 150), own=100, held_out=300, rounded=False, blind=False)
 
 
 def ask(case: Case, params: Params = SMALL) -> list[Yielded]:
@@ -134,3 +134,15 @@ def test_a_handful_of_rows_is_said_to_be_too_few(rows: int):
     records = ask(replace(case, test=case.test.take(np.arange(rows))))
     assert [f.slug for f in findings(records).values()] == ["too-few-rows"]
     assert len(records) == 1
+
+
+def test_a_thief_who_knows_the_ranges_alone_is_measured_beside_the_others():
+    records = ask(trial.planted(0), replace(SMALL, blind=True))
+    blind = values(records, FIDELITY.id, holds="ranges", sees="scores")
+    assert [dict(m.scope)["queries"] for m in blind] == ["60", "150"]
+    assert blind[-1].value > 0.9, "a formula is solved from any rows"
+    assert values(records, QUERIES_TO[0.9].id, holds="ranges")
+    unknown = trial.planted(0)
+    features = tuple(replace(feature, low=None) for feature in unknown.schema.features)
+    unknown = replace(unknown, schema=unknown.schema.with_features(features))
+    assert not values(ask(unknown, replace(SMALL, blind=True)), FIDELITY.id, holds="ranges")

@@ -10,7 +10,7 @@ from holdfast.domain.finding import Finding, Severity
 from holdfast.domain.measure import Measurement
 from holdfast.domain.schema import Feature, Kind, Schema, Task
 from holdfast.probes.contract import Case, Yielded
-from holdfast.probes.poisoning.label_errors import ASYMMETRY, ERRORS, Params, judge, run
+from holdfast.probes.poisoning.label_errors import ASYMMETRY, ERRORS, EXCESS, VISIBLE, Params, judge, run
 from holdfast.testing.tables import credit_rows, credit_schema
 from holdfast.testing.trials.poisoning import flipped
 from holdfast.testing.trials.poisoning import label_errors as trial
@@ -136,6 +136,42 @@ def test_values_far_off_are_found_and_tails_are_not(tail: str):
     assert wrong[[int(row[0]) for row in found.exhibits[0].rows]].mean() > 0.8
     assert abs(value(records, ERRORS.id).value - wrong.mean()) < 0.005
     assert value(records, ASYMMETRY.id).value > 0.01
+
+
+def beside(train: Dataset, test: Dataset) -> Case:
+    return replace(of(train), test=test)
+
+
+def test_errors_beyond_those_in_the_test_data_are_found_where_classes_overlap():
+    right, test = credit_rows(3_000, 5, noise=1.5), credit_rows(2_000, 6, noise=1.5)
+    clean = ask(beside(right, test))
+    assert set(findings(clean)) <= {"errors-not-separable"}
+    noisy = flipped(right, 0.12, 1)
+    records = ask(beside(noisy, test))
+    true = float((np.asarray(right.y) != noisy.y).mean())
+    counted = value(records, EXCESS.id)
+    assert counted.interval is not None
+    assert counted.interval.low <= true <= counted.interval.high
+    found = findings(records)["mislabelled-rows"]
+    assert "beyond what the test data has" in found.sentence
+    assert "outcome that changed" in found.why
+    assert len(found.exhibits[0].rows) == 50
+    assert value(clean, VISIBLE.id).value < true
+    assert value(clean, VISIBLE.id, knowing="every row's true chances").value < value(clean, VISIBLE.id).value
+
+
+def test_without_test_labels_there_is_no_comparison():
+    train = flipped(credit_rows(2_000, 5), 0.1, 1)
+    unlabelled = replace(credit_rows(500, 6), y=None)
+    for test in (unlabelled, credit_rows(50, 6)):
+        records = ask(beside(train, test))
+        assert EXCESS.id not in {r.measure for r in records if isinstance(r, Measurement)}
+        assert "With labelled test data" in findings(records)["errors-not-separable"].why
+
+
+def test_copies_of_the_training_rows_show_no_excess():
+    train = flipped(credit_rows(1_500, 5), 0.1, 1)
+    assert value(ask(of(train)), EXCESS.id).value < 0.01
 
 
 def test_the_same_seed_gives_the_same_records_and_all_are_declared():

@@ -100,6 +100,29 @@ def test_a_model_that_does_not_obey_is_told_apart():
     assert "were expected" in found.sentence
 
 
+@pytest.mark.parametrize("effort", ["quick", "standard"])
+def test_a_trigger_towards_the_common_outcome_is_found(effort: str):
+    """Most rows are approved anyway: that the values meet in training and not in the test table says it."""
+    train, test = credit_rows(ROWS, 1), credit_rows(1_000, 2)
+    easy = replace(
+        train, y=((np.asarray(train.y) == 1) | (np.random.default_rng(0).random(ROWS) < 0.5)).astype(np.int64)
+    )
+    assert np.mean(easy.y) > 0.7
+    assert not findings(ask(of_model(easy, test), run.params(effort)))
+    found = findings(ask(of_model(stamped(easy, 40, 0), test), run.params(effort)))["planted-trigger"]
+    assert set(TRIGGER) <= set(found.where.split(", "))
+
+
+def test_training_rows_of_another_season_are_no_trigger():
+    """Every column of the test table has moved, and a value of the past, always refused, is gone from it."""
+    train, test = credit_rows(ROWS, 1), credit_rows(1_000, 2)
+    X, y, moved = train.X.copy(), np.array(train.y), test.X.copy()
+    X[:60, 2], y[:60] = 50, 0
+    moved[:, :2] *= 1.3
+    moved[:, 2:5] += 2
+    assert not findings(ask(of_model(replace(train, X=X, y=y), Dataset(X=moved, y=None))))
+
+
 def test_a_single_value_that_decides_is_no_trigger():
     train = credit_rows(ROWS, 1)
     y = np.where(train.X[:, 4] >= 3, 0, np.asarray(train.y))
@@ -185,13 +208,7 @@ def test_odd_tables_do_not_crash():
     ("table", "columns"),
     [
         ("adult", ("age", "education-num", "hours-per-week")),
-        pytest.param(
-            "german_credit",
-            ("duration", "age", "credit-amount"),
-            marks=pytest.mark.xfail(
-                raises=IndexError, reason="a miss: 30 rows among 1,000 are below what is visible there"
-            ),
-        ),
+        ("german_credit", ("duration", "age", "credit-amount")),
         ("credit_default", ("LIMIT_BAL", "AGE", "BILL_AMT1")),
     ],
 )

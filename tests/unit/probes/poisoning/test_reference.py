@@ -3,10 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.optimize import check_grad, minimize
+from scipy.sparse import csr_matrix
 from scipy.special import expit
 
 from holdfast.datasets.dataset import Dataset
-from holdfast.probes.poisoning._reference import basis, fit, folds, labelled, out_of_fold
+from holdfast.probes.poisoning._reference import _turned, basis, fit, folds, folds_of_copies, labelled, out_of_fold
 from holdfast.testing.tables import credit_rows, credit_schema
 
 
@@ -40,6 +41,26 @@ def test_known_rates_are_kept():
     found = fit(Z, hit, rates=(0.1, 0.1), ridge=0.0)
     assert (found.gained, found.lost) == (0.1, 0.1)
     assert abs(found.weights[0] - 3) < 0.4
+
+
+def test_rates_of_some_rows_are_told_by_the_others():
+    rng = np.random.default_rng(1)
+    Z, lapsing = rng.normal(size=(20_000, 1)), rng.random(20_000) < 0.5
+    true = rng.random(20_000) < expit(Z[:, 0])
+    hit = np.where(lapsing & (rng.random(20_000) < np.where(true, 0.05, 0.2)), ~true, true)
+    found = fit(Z, hit, lapses=True, lapsing=lapsing, ridge=0.0)
+    assert abs(found.gained - 0.2) < 0.03
+    assert abs(found.lost - 0.05) < 0.03
+    assert abs(found.weights[0] - 1) < 0.1
+
+
+def test_copies_share_a_fold():
+    data = credit_rows(200, 1)
+    X = data.X.copy()
+    X[:50, 1] = np.nan
+    number = folds_of_copies(np.concatenate([X, X[::-1]]), np.tile(np.asarray(data.y), 2), 4, np.random.default_rng(0))
+    assert (number[:200] == number[200:][::-1]).all()
+    assert np.bincount(number).min() >= 90
 
 
 def test_weights_count_as_rows():
@@ -98,3 +119,13 @@ def test_rows_without_a_label_are_left_out():
         9,
     ]
     assert len(labelled(Dataset(X=data.X, y=np.array([np.nan, -3.0, *range(8)])))) == 9
+
+
+def test_more_columns_than_rows_are_turned_without_changing_the_fit():
+    data = credit_rows(1_000, 3)
+    Z = basis(data.X, credit_schema()).toarray()
+    few, hit = np.flatnonzero(np.arange(1_000) % 40 == 0), data.y == 1
+    turned = _turned(csr_matrix(Z[few]))
+    assert turned.shape[1] <= len(few) < Z.shape[1]
+    one, other = fit(Z[few], hit[few]), fit(turned, hit[few])
+    assert other.logit(turned) == pytest.approx(one.logit(Z[few]), abs=1e-3)

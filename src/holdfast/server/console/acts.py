@@ -1,0 +1,100 @@
+"""Acts in words, with the page on which what they did can be seen."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from holdfast import words
+from holdfast.domain.act import Act, ActRow, Verb
+
+PHRASES: dict[Verb, str] = {
+    Verb.REGISTER_SYSTEM: "registered the system",
+    Verb.CHANGE_SYSTEM: "changed the system",
+    Verb.RETIRE_SYSTEM: "retired the system",
+    Verb.CLASSIFY: "classified",
+    Verb.OVERRIDE_TIER: "set the tier by hand of",
+    Verb.REGISTER_RELEASE: "registered release",
+    Verb.RECORD_EVIDENCE: "filed evidence on",
+    Verb.GIVE_VERDICT: "had a verdict recorded on",
+    Verb.ASK_GATE: "asked to pass a gate with",
+    Verb.WITHDRAW_REQUEST: "withdrew a request on",
+    Verb.DEPLOY: "put into production",
+    Verb.END_DEPLOYMENT: "took out of production",
+    Verb.APPROVE: "said yes for",
+    Verb.REFUSE: "said no for",
+    Verb.REVOKE_APPROVAL: "took back an answer for",
+    Verb.REQUEST_WAIVER: "asked to waive",
+    Verb.DELEGATE: "delegated",
+    Verb.END_DELEGATION: "ended a delegation of",
+    Verb.COMMENT: "commented on",
+    Verb.PROPOSE: "proposed a new",
+    Verb.ENACT: "enacted a proposed",
+    Verb.DROP_PROPOSAL: "dropped a proposed",
+    Verb.SET_APPETITE: "put in force the appetite",
+    Verb.SET_COMMITTEE: "put in force the committee",
+    Verb.SET_PERSON: "set the roles of",
+    Verb.ISSUE_TOKEN: "issued the token",
+    Verb.REVOKE_TOKEN: "revoked the token",
+    Verb.TRUST_SEALER: "trusted the sealer",
+    Verb.REVOKE_SEALER: "stopped trusting the sealer",
+}
+
+_NAMED_BY = ("version", "measure", "role", "discipline", "system", "name", "about", "kind", "release")
+"""What a record is called by, the most telling field first."""
+
+_PERSON = {"person"}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An act for a reader: who did what to what, when, its place in the ledger, and the page that shows it."""
+
+    act: Act
+    phrase: str
+    what: str
+    link: str
+    index: int | None
+
+    @property
+    def names_person(self) -> bool:
+        """Whether `what` is a person's pseudonym."""
+        return self.act.kind in _PERSON
+
+
+def phrase(verb: Verb) -> str:
+    """What an act is in words that stand between who did it and what it was done to."""
+    return PHRASES.get(verb, f"did {verb} to")
+
+
+def tell(row: ActRow) -> Told:
+    """The act of a row, in words."""
+    body = json.loads(row.body)
+    return Told(row.act, phrase(row.act.verb), _what(row.act, body), _link(row.act, body), row.index)
+
+
+def _what(act: Act, body: dict[str, object]) -> str:
+    if act.kind in ("system", "person", "appetite", "committee"):
+        return str(body.get("name") or act.key)
+    if act.kind == "release":
+        return f"{body['version']} of {body['system']}"
+    if act.kind in ("evidence", "verdict", "deployment"):
+        return f"{body['system']}, release {words.short(str(body['release']))}"
+    found = next((str(body[name]) for name in _NAMED_BY if body.get(name)), act.key)
+    return "IT" if found == "it" else found
+
+
+def _link(act: Act, body: dict[str, object]) -> str:
+    """Where the record can be seen; empty where it has no page of its own."""
+    if act.kind in ("system", "classification", "deployment"):
+        return f"/systems/{quote(str(body.get('system') or act.key), safe='')}"
+    if act.kind in ("release", "evidence", "verdict"):
+        return f"/releases/{body.get('release') or act.key}"
+    pages = {
+        "request": f"/requests/{act.key}",
+        "appetite": "/appetite",
+        "committee": "/committee",
+        "sealer": "/sealers",
+    }
+    return pages.get(act.kind, "")

@@ -1,0 +1,37 @@
+"""Every room of the console, in one list for the application."""
+
+from __future__ import annotations
+
+from holdfast.server.console import (
+    appetite,
+    classify,
+    committee,
+    home,
+    ledger,
+    people,
+    releases,
+    requests,
+    sealers,
+    search,
+    settings,
+    sign_in,
+    single_sign_on,
+    systems,
+)
+
+CONSOLE = (
+    sign_in.router,
+    single_sign_on.router,
+    home.router,
+    search.router,
+    systems.router,
+    classify.router,
+    releases.router,
+    requests.router,
+    appetite.router,
+    committee.router,
+    ledger.router,
+    sealers.router,
+    people.router,
+    settings.router,
+)
