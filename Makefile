@@ -30,6 +30,11 @@ $(UV):
 	$(UV) sync --frozen --compile-bytecode --python $(PYTHON)
 	touch $@ .venv/.demo
 
+# A real MLflow for the tests that import from one; 600 MB, so it is no part of the environment that others need.
+.tools/mlflow/bin/mlflow: | $(UV)
+	$(UV) venv --quiet .tools/mlflow --python $(PYTHON)
+	$(UV) pip install --quiet --python .tools/mlflow/bin/python "mlflow>=3.5,<4"
+
 clean:
 	rm -rf .venv .tools examples/*/build examples/*/.holdfast
 

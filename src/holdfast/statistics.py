@@ -33,6 +33,15 @@ def wilson(successes: float, n: int, level: float = 0.95) -> Interval:
     return Interval(max(0.0, float(centre - half)), min(1.0, float(centre + half)), level)
 
 
+def difference(first: int, n_first: int, second: int, n_second: int, level: float = 0.95) -> Interval:
+    """Interval of the first share less the second, of independent samples (Newcombe 1998, method 10)."""
+    p, q = first / max(n_first, 1), second / max(n_second, 1)
+    one, two = wilson(first, n_first, level), wilson(second, n_second, level)
+    low = p - q - float(np.hypot(p - one.low, two.high - q))
+    high = p - q + float(np.hypot(one.high - p, q - two.low))
+    return Interval(max(low, -1.0), min(high, 1.0), level)
+
+
 def bootstrap(
     statistic: Callable[[NDArray[np.int64]], float],
     n: int,

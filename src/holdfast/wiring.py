@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from holdfast.ports import Signer
     from holdfast.server.oidc import Provider
     from holdfast.server.platform import Platform
+    from holdfast.storage.sealed import SealedRecords
     from holdfast.storage.sql import SqlStore
 
 ORIGIN = "holdfast.local/ledger"
@@ -149,6 +150,14 @@ def open_key(home: Path) -> tuple[Signer, bytes]:
     path = home / KEY
     signer = load_or_create(path, ORIGIN)
     return signer, path.read_bytes()
+
+
+def open_records(folder: Path) -> tuple[SealedRecords, Path]:
+    """The sealed records of the project in `folder`, and where its state is kept."""
+    from holdfast.storage.sealed import SealedRecords
+
+    home = read_settings().home_for(folder)
+    return SealedRecords(home, open_key(home)[0], ORIGIN), home
 
 
 def premises(home: Path) -> Premises:

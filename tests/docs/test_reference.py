@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from holdfast.appetite import AppetiteDocument, LimitSection
+from holdfast.contracts import ColumnSection, ContractDocument
+from holdfast.documents import parse_document
 from holdfast.manifest import Column, DataSection, Manifest, ModelSection, ProbesSection, Query, SystemSection
+from holdfast.questionnaires import QuestionnaireDocument, RuleSection
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -41,6 +44,30 @@ def test_every_key_is_documented(page, sections):
             assert re.search(rf"\b{key}\b", text), f"{page} does not mention `{key}` of {section.__name__}"
 
 
+def test_examples_of_documents_are_read():
+    def example(page):
+        (text,) = re.findall(r"^```yaml\n(.*?)^```", (DOCS / "how-to" / page).read_text(), re.DOTALL | re.MULTILINE)
+        return text
+
+    assert parse_document(example("admit-data.md"), ContractDocument, "contract.yaml").record().target == "approved"
+    rules = parse_document(example("classify-a-system.md"), QuestionnaireDocument, "rules.yaml").record().rules
+    assert [rule.clause for rule in rules] == ["Policy 4, Policy 4.1", "Policy 4, Policy 4.2"]
+
+
+@pytest.mark.parametrize(
+    ("page", "sections"),
+    [
+        ("admit-data.md", [ContractDocument, ColumnSection]),
+        ("classify-a-system.md", [QuestionnaireDocument, RuleSection]),
+    ],
+)
+def test_every_key_of_a_document_is_explained(page, sections):
+    text = (DOCS / "how-to" / page).read_text()
+    for section in sections:
+        for key in section.model_fields:
+            assert re.search(rf"\b{key}\b", text), f"{page} does not mention `{key}` of {section.__name__}"
+
+
 def test_every_setting_is_documented():
     read = set(re.findall(r"HOLDFAST_[A-Z_]+", (ROOT / "src/holdfast/settings.py").read_text())) - {"HOLDFAST_"}
     options = "".join(path.read_text() for path in (ROOT / "src/holdfast/cli").glob("*.py"))
@@ -55,11 +82,14 @@ def test_nothing_else_reads_the_environment():
         for path in (ROOT / "src").rglob("*.py")
         if re.search(r"os\.environ|getenv", path.read_text())
     ]
-    # A worker gets an environment of its own, and a URL's headers name the variables that hold their values.
+    # A worker gets an environment of its own, a URL's headers name the variables that hold their values, and a
+    # recorded step gets the one that it would have had, with a hook that reads where to write.
     assert set(readers) <= {
         "src/holdfast/settings.py",
         "src/holdfast/targets/process.py",
         "src/holdfast/targets/http.py",
+        "src/holdfast/cli/record.py",
+        "src/holdfast/pipelines/hook/sitecustomize.py",
     }
 
 

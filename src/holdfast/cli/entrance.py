@@ -32,8 +32,11 @@ class Exit(IntEnum):
 EXITS = {Outcome.PASS: Exit.PASS, Outcome.BREACH: Exit.BREACH, Outcome.INCONCLUSIVE: Exit.INCONCLUSIVE}
 
 
-def command(function: Callable[P, Exit]) -> Callable[P, None]:
-    """Turn a function that returns an `Exit` into a command that ends with it, whatever happens."""
+def command(function: Callable[P, int]) -> Callable[P, None]:
+    """Turn a function that returns an exit code into a command that ends with it, whatever happens.
+
+    The code is an `Exit`, unless the command runs another program and ends as that did.
+    """
 
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:

@@ -7,6 +7,7 @@ import typer
 from holdfast.cli import (
     appetite,
     check,
+    data,
     deployment,
     explain,
     export,
@@ -14,7 +15,10 @@ from holdfast.cli import (
     init,
     people,
     probes,
+    record,
     release,
+    release_import,
+    release_sign,
     scan,
     sealer,
     system,
@@ -55,6 +59,7 @@ app.command("scan")(scan.scan)
 app.command("probes")(probes.probes)
 app.command("explain")(explain.explain)
 app.command("verify")(verify.verify)
+app.command("record", context_settings=record.SETTINGS)(record.record)
 app.command("up")(up.up)
 app.command("serve")(up.serve)
 app.command("approve")(gate.approve)
@@ -71,6 +76,10 @@ app.add_typer(deployment.waivers, name="waiver")
 app.add_typer(sealer.app, name="sealer")
 app.add_typer(people.app, name="people")
 app.add_typer(people.tokens, name="token")
+app.add_typer(data.app, name="data")
+release.app.command("import")(release_import.import_release)
+release.app.command("sign")(release_sign.sign)
+release.app.command("verify")(release_sign.verify)
 
 
 def run() -> None:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from holdfast.domain.act import Kept
     from holdfast.domain.verdict import Verdict
 
-app = typer.Typer(help="Releases: exact versions of systems.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Releases: exact versions of systems, and where they come from.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 @app.command("list")

@@ -9,6 +9,7 @@ from holdfast.client.transport import Transport, segment
 from holdfast.domain.act import Kept, Page
 from holdfast.domain.appetite import Tier
 from holdfast.domain.classification import Classification, Questionnaire
+from holdfast.domain.dataset import DatasetVersion, PromptVersion
 from holdfast.domain.evidence import Material
 from holdfast.domain.kinds import Filed
 from holdfast.domain.release import Release
@@ -117,6 +118,35 @@ class Inventory(Transport):
     def show_verdict(self, digest: str) -> Kept[Verdict]:
         """One verdict, with all its reasons."""
         return self._get(Kept[Verdict], f"/verdicts/{segment(digest)}")
+
+    def list_datasets(self, **filters: Any) -> Page[DatasetVersion]:
+        """Versions of data sets; `about` is the digest of a table."""
+        return self._get(Page[DatasetVersion], "/datasets", **filters)
+
+    def register_dataset(self, envelope: bytes, sealer: str, version: str, parent: str = "") -> Kept[DatasetVersion]:
+        """Enter what `holdfast data admit` sealed. `sealer` is the key that sealed it, in hex."""
+        said = {"envelope": envelope.decode(), "sealer": sealer, "version": version, "parent": parent}
+        return self._make(Kept[DatasetVersion], "/datasets", **said)
+
+    def show_dataset(self, name: str, version: str) -> Kept[DatasetVersion]:
+        """One version of a data set."""
+        return self._get(Kept[DatasetVersion], f"/datasets/{segment(name)}/{segment(version)}")
+
+    def list_prompts(self, **filters: Any) -> Page[PromptVersion]:
+        """Versions of prompts."""
+        return self._get(Page[PromptVersion], "/prompts", **filters)
+
+    def register_prompt(self, name: str, version: str, text: str, parent: str = "") -> Kept[PromptVersion]:
+        """Enter a prompt."""
+        return self._make(Kept[PromptVersion], "/prompts", name=name, version=version, text=text, parent=parent)
+
+    def show_prompt(self, name: str, version: str) -> Kept[PromptVersion]:
+        """One version of a prompt."""
+        return self._get(Kept[PromptVersion], f"/prompts/{segment(name)}/{segment(version)}")
+
+    def read_prompt(self, name: str, version: str) -> bytes:
+        """The prompt itself, byte for byte."""
+        return self._raw(f"/prompts/{segment(name)}/{segment(version)}/text")
 
 
 def _classification(name: str, regime: str) -> str:

@@ -19,6 +19,8 @@ class Verb(StrEnum):
     CLASSIFY = "system.classify"
     OVERRIDE_TIER = "system.override-tier"
     REGISTER_RELEASE = "release.register"
+    REGISTER_DATASET = "dataset.register"
+    REGISTER_PROMPT = "prompt.register"
     RECORD_EVIDENCE = "evidence.record"
     GIVE_VERDICT = "verdict.give"
     ASK_GATE = "gate.ask"

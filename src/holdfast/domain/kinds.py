@@ -11,6 +11,7 @@ from typing import Any
 from holdfast.domain.appetite import Appetite
 from holdfast.domain.approval import Approval, Delegation, Waiver
 from holdfast.domain.classification import Classification
+from holdfast.domain.dataset import DatasetVersion, PromptVersion
 from holdfast.domain.evidence import Evidence
 from holdfast.domain.gate import Committee, Request
 from holdfast.domain.person import Comment, Person, Proposal, Sealer, Token
@@ -109,6 +110,10 @@ KINDS: dict[str, Kind] = {
         Kind("sealer", Sealer, lambda r: Facets(title=r.name, state="trusted" if r.is_trusted else "revoked")),
         Kind("webhook", Webhook, lambda r: Facets(title=r.name, state="active" if r.is_active else "ended")),
         Kind("comment", Comment, lambda r: Facets(about=r.about, at=r.at)),
+        Kind(
+            "dataset", DatasetVersion, lambda r: Facets(about=r.digest, state=r.outcome, title=f"{r.name} {r.version}")
+        ),
+        Kind("prompt", PromptVersion, lambda r: Facets(about=r.digest, title=f"{r.name} {r.version}")),
         Kind("proposal", Proposal, lambda r: Facets(about=f"{r.kind} {r.key}", state=r.state)),
     )
 }

@@ -14,21 +14,31 @@ import json
 from typing import Any, TypeVar
 
 from holdfast.canonical import encode, plain, rebuild
+from holdfast.domain.dataset import Admission
 from holdfast.domain.errors import FixInput, Tampered
 from holdfast.domain.evidence import Evidence
+from holdfast.domain.provenance import Provenance, Source
 from holdfast.domain.verdict import Verdict
+from holdfast.ledger import slsa
 from holdfast.ledger.note import NoteSigner
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-PREDICATES: dict[type, str] = {Evidence: "urn:holdfast:evidence:v1", Verdict: "urn:holdfast:verdict:v1"}
+PREDICATES: dict[type, str] = {
+    Evidence: "urn:holdfast:evidence:v1",
+    Verdict: "urn:holdfast:verdict:v1",
+    Provenance: slsa.PREDICATE_TYPE,
+    Source: "urn:holdfast:source:v1",
+    Admission: "urn:holdfast:admission:v1",
+}
 """The kinds of record that can be sealed, and the predicate type that says so."""
 
-Record = TypeVar("Record", Evidence, Verdict)
+Sealable = Evidence | Verdict | Provenance | Source | Admission
+Record = TypeVar("Record", Evidence, Verdict, Provenance, Source, Admission)
 Json = dict[str, Any]
 
 
-def seal(record: Evidence | Verdict, signer: NoteSigner) -> bytes:
+def seal(record: Sealable, signer: NoteSigner) -> bytes:
     """The record as a signed envelope. The same record and key give the same bytes (Ed25519 is deterministic)."""
     payload = encode(statement(record))
     signature = signer.sign(pre_authentication_encoding(payload))
@@ -36,24 +46,35 @@ def seal(record: Evidence | Verdict, signer: NoteSigner) -> bytes:
     return encode({"payload": _base64(payload), "payloadType": PAYLOAD_TYPE, "signatures": [signed]})
 
 
-def statement(record: Evidence | Verdict) -> Json:
+def statement(record: Sealable) -> Json:
     """The in-toto Statement: which digests the record is about, and the record itself as its predicate."""
     return {
         "_type": STATEMENT_TYPE,
-        "subject": _subjects(record),
+        "subject": slsa.subjects(record) if isinstance(record, Provenance) else _subjects(record),
         "predicateType": PREDICATES[type(record)],
-        "predicate": plain(record),
+        "predicate": slsa.predicate(record) if isinstance(record, Provenance) else plain(record),
     }
 
 
-def _subjects(record: Evidence | Verdict) -> list[Json]:
-    """The release as a whole and each of its files; for a verdict, the release, the evidence and the appetite."""
-    named = [(record.system, record.release, "release", "application/json")]
-    if isinstance(record, Evidence):
-        named += [(m.name, m.digest, m.role, m.media_type) for m in record.materials]
-    else:
-        named += [("evidence", record.evidence, "evidence", "application/json")]
-        named += [("appetite", record.appetite, "appetite", "application/json")]
+def _subjects(record: Evidence | Verdict | Source | Admission) -> list[Json]:
+    """What a record is about, by name, digest, role and media type."""
+    match record:
+        case Evidence():
+            named = [(record.system, record.release, "release", "application/json")]
+            named += [(m.name, m.digest, m.role, m.media_type) for m in record.materials]
+        case Verdict():
+            named = [
+                (record.system, record.release, "release", "application/json"),
+                ("evidence", record.evidence, "evidence", "application/json"),
+                ("appetite", record.appetite, "appetite", "application/json"),
+            ]
+        case Source():
+            named = [(record.name, record.digest, "data", "application/octet-stream")]
+        case Admission():
+            named = [
+                (record.name, record.digest, "data", "application/octet-stream"),
+                ("contract", record.contract, "contract", "application/json"),
+            ]
     return [
         {
             "name": name,
@@ -87,7 +108,7 @@ def open_sealed(data: bytes, public_key: bytes | None, kind: type[Record] = Evid
             f"This envelope does not hold {PREDICATES[kind]}, but {found}.",
             "Is it another file?",
         )
-    record = _record(kind, sealed.get("predicate"))
+    record = _record(kind, sealed)
     # 4. Nothing stands beside the record: subjects follow from it, and the bytes are its canonical form.
     if _canonical(record) != payload:
         raise Tampered(
@@ -147,14 +168,16 @@ def _verify(envelope: Json, payload: bytes, public_key: bytes) -> None:
     )
 
 
-def _record(kind: type[Record], value: Any) -> Record:
+def _record(kind: type[Record], sealed: Json) -> Record:
     try:
-        return rebuild(kind, value)  # type: ignore[no-any-return]
-    except (FixInput, ValueError, TypeError, KeyError, RecursionError) as error:
+        if kind is Provenance:
+            return slsa.provenance(sealed)
+        return rebuild(kind, sealed.get("predicate"))  # type: ignore[no-any-return]
+    except (FixInput, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise _unreadable("record") from error
 
 
-def _canonical(record: Evidence | Verdict) -> bytes:
+def _canonical(record: Sealable) -> bytes:
     try:
         return encode(statement(record))
     except ValueError as error:  # a number or text that canonical JSON cannot carry

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Literal
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
 from fastapi.staticfiles import StaticFiles
 
 from holdfast import charts
@@ -73,8 +72,10 @@ def create_app(platform: Platform, limits: Limits | None = None) -> FastAPI:
     return app
 
 
-def _sheet(sheet: Literal["tokens", "atoms", "charts", "console"]) -> Response:
+def _sheet(sheet: str) -> Response:
     """A style sheet; all but the console's own are the report's, so that both look alike."""
+    if sheet not in ("tokens", "atoms", "charts", "console"):
+        raise HTTPException(404, "There is no such style sheet")
     if sheet == "charts":
         return Response(charts.stylesheet(), media_type="text/css")
     folder = STATIC if sheet == "console" else SHARED

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from holdfast.canonical import encode
 from holdfast.domain.errors import Tampered
 from holdfast.domain.evidence import Evidence
+from holdfast.domain.provenance import Provenance, Source
 from holdfast.domain.verdict import Verdict
 from holdfast.ledger.envelope import PAYLOAD_TYPE, keyid, open_sealed, pre_authentication_encoding, seal, statement
+from holdfast.testing.pipelines import sample_provenance
 from holdfast.testing.runs import sample_evidence, sample_run
 
 
@@ -94,6 +96,39 @@ def test_in_toto_accepts_the_statement():
     for record in (sample_evidence(), sample_run().verdict):
         payload = base64.b64decode(json.loads(seal(record, Key()))["payload"])
         Statement.copy_from_pb(pb.Parse(payload, Proto())).validate()
+
+
+def test_provenance_is_slsa_v1_and_opens_as_the_same_record():
+    import google.protobuf.json_format as pb
+    from in_toto_attestation.predicates.provenance.v1.provenance_pb2 import Provenance as Slsa
+    from in_toto_attestation.v1.resource_descriptor import ResourceDescriptor
+    from in_toto_attestation.v1.statement import Statement
+    from in_toto_attestation.v1.statement_pb2 import Statement as Proto
+
+    sealed = seal(sample_provenance(), Key())
+    body = json.loads(base64.b64decode(json.loads(sealed)["payload"]))
+    assert body["predicateType"] == "https://slsa.dev/provenance/v1"
+    Statement.copy_from_pb(pb.ParseDict(body, Proto())).validate()
+    slsa = pb.ParseDict(body["predicate"], Slsa())  # refuses any field that SLSA v1 does not have
+    for descriptor in (*slsa.build_definition.resolved_dependencies, *slsa.run_details.byproducts):
+        ResourceDescriptor.copy_from_pb(descriptor).validate()
+    assert open_sealed(sealed, Key().public_bytes(), Provenance) == sample_provenance()
+
+
+def test_provenance_that_says_more_than_its_record_is_refused():
+    body = statement(sample_provenance())
+    body["predicate"]["buildDefinition"]["externalParameters"]["approved"] = True
+    payload = encode(body)
+    signature = base64.b64encode(Key().sign(pre_authentication_encoding(payload))).decode()
+    envelope = {
+        "payload": base64.b64encode(payload).decode(),
+        "payloadType": PAYLOAD_TYPE,
+        "signatures": [{"sig": signature}],
+    }
+    with pytest.raises(Tampered, match="follow from the record"):
+        open_sealed(json.dumps(envelope).encode(), Key().public_bytes(), Provenance)
+    with pytest.raises(Tampered, match="does not hold"):
+        open_sealed(seal(sample_provenance(), Key()), Key().public_bytes(), Source)
 
 
 def test_the_signed_bytes_are_those_of_the_specification():

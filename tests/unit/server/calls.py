@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from tests.unit.flows.journey import SYSTEM, asked, filed, registered
+from tests.unit.server.test_datasets import ADMISSION
 
 from holdfast import canonical
 from holdfast.domain.act import Draft, Verb
@@ -20,12 +21,14 @@ from holdfast.flows.approve import answer, ask_waiver, delegate
 from holdfast.flows.comment import write_comment
 from holdfast.flows.desk import APPETITE, COMMITTEE
 from holdfast.flows.propose import propose
+from holdfast.flows.register_data import register_dataset, register_prompt
 from holdfast.flows.sequence import sequence
 from holdfast.flows.webhooks import subscribe
-from holdfast.ledger.envelope import keyid
+from holdfast.ledger.envelope import keyid, seal
 from holdfast.server.app import create_app
 
-API = "/api/v1"
+ADMITTED = {"name": "applicants", "version": "1"}
+PROMPT = {"name": "greeting", "version": "1"}
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,9 @@ def world(server) -> dict[str, Call]:
     appetite = desk.store.get(Appetite, APPETITE).record
     committee = desk.store.get(Committee, COMMITTEE).record
     proposal = propose(desk, caller("owner"), appetite, reason="again").key
+    admitted = seal(ADMISSION, desk.signer)
+    register_dataset(desk, caller("developer"), admitted, sealer=desk.signer.public_bytes().hex(), version="1")
+    register_prompt(desk, caller("developer"), "greeting", "1", b"Hello")
     webhook = subscribe(desk, caller("admin"), "audit", "https://audit.example/").key
     sequence(desk.store, desk.ledger)
     envelope, sealer = office.sealed(office.evidence("pass", salt="other"))
@@ -102,6 +108,13 @@ def world(server) -> dict[str, Call]:
         "show_envelope": Call({"digest": filing.filed.key}),
         "list_verdicts": Call({}),
         "show_verdict": Call({"digest": filing.verdict.key}),
+        "list_datasets": Call({}),
+        "register_dataset": Call({}, {"envelope": admitted.decode(), "sealer": sealer, "version": "2"}),
+        "show_dataset": Call(ADMITTED),
+        "list_prompts": Call({}),
+        "register_prompt": Call({}, {"name": "greeting", "version": "2", "text": "Good day"}),
+        "show_prompt": Call(PROMPT),
+        "read_prompt": Call(PROMPT),
         "list_requests": Call({}, query={"state": "open"}),
         "ask_gate": Call(
             {},

@@ -24,7 +24,7 @@ from holdfast.domain.release import Deployment
 from holdfast.domain.system import System
 from holdfast.domain.verdict import Outcome
 from holdfast.flows.desk import APPETITE, COMMITTEE
-from holdfast.flows.propose import enact
+from holdfast.flows.propose import enact, propose
 from holdfast.flows.register import register_system
 from holdfast.flows.sequence import sequence
 from holdfast.ledger.note import Key
@@ -182,6 +182,21 @@ def test_dissent_and_answers_taken_back_stay_on_record(server, store):
     assert "withdrawn" in said(owner.post(f"/requests/{key}/withdraw"))
     assert "was withdrawn" in owner.get(f"/requests/{key}").text
     assert store.get(Request, key).record.is_withdrawn
+
+
+def test_answers_lapse_with_what_they_were_bound_to(server, store):
+    office = server.office
+    registered(office)
+    key = asked(office, filed(office).filed.record.release).request.key
+    answered_by_all(office, key)
+    client = server.program("viewer")
+    assert "lapsed" not in client.get(f"/requests/{key}").text
+    now = store.get(Appetite, APPETITE).record
+    proposal = propose(office.desk, office.caller("risk"), replace(now, version="next"), reason="r")
+    enact(office.desk, office.caller("compliance"), proposal.key)
+    page = client.get(f"/requests/{key}").text
+    assert page.count(">lapsed<") == 5
+    assert "may go into production once business, compliance, IT, legal and risk say yes" in page
 
 
 def test_a_waiver_is_asked_at_its_row_and_answered(server, store):
@@ -361,7 +376,9 @@ def test_a_second_factor_is_set_up(server):
     csrf = form_token(client.get("/settings").text)
     page = client.post("/settings/second-factor", data={"csrf": csrf}).text
     secret = re.search(r'name="secret" value="([A-Z2-7]+)"', page)[1]
-    form = {"csrf": csrf, "secret": secret, "uri": "otpauth://x", "code": "000000"}
+    form = {"csrf": csrf, "secret": secret, "uri": "otpauth://x", "code": "000000", "password": "x"}
+    assert "not right" in wrong(client.post("/settings/second-factor/confirm", data=form), "present-password")
+    form["password"] = PASSWORD
     assert "not the one" in wrong(client.post("/settings/second-factor/confirm", data=form), "code")
     form["code"] = pyotp.TOTP(secret).at(server.office.clock.now)
     assert "asks for a code" in said(client.post("/settings/second-factor/confirm", data=form))
@@ -412,8 +429,8 @@ def test_a_comment_is_kept_and_an_empty_one_is_not(server, store):
 def test_a_system_asks_to_pass_an_early_gate(server):
     registered(server.office)
     client = server.program("owner")
-    assert "Nothing was asked" in said(client.post(f"{HERE}/ask", data={"gate": "vendor", "reason": ""}))
-    path = client.post(f"{HERE}/ask", data={"gate": "vendor", "reason": "new vendor"}).headers["location"]
+    assert wrong(client.post(f"{HERE}/ask", data={"gate": "vendor"}), "ask-reason") == "The reason is missing."
+    path = client.post(f"{HERE}/ask", data={"gate": "vendor", "ask_reason": "new vendor"}).headers["location"]
     assert "past the vendor gate once" in client.get(path).text
 
 

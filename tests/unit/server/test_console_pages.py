@@ -131,7 +131,16 @@ def test_first_steps_follow_the_records(server):
     client = server.browser("owner")
     page = client.get("/").text
     assert "First steps" in page
-    assert "2 of 6 done" in page
+    assert "3 of 7 done" in page
     registered(server.office)
     filed(server.office)
     assert "First steps" not in client.get("/").text
+
+
+@pytest.mark.parametrize("sheet", ["tokens", "atoms", "charts", "console"])
+def test_style_sheets_are_served_and_load_nothing(server, sheet):
+    answer = server.stranger().get(f"/static/{sheet}.css")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/css; charset=utf-8")
+    assert "url(" not in answer.text
+    assert "@import" not in answer.text
+    assert server.stranger().get("/static/other.css").status_code == 404

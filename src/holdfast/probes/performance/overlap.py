@@ -16,7 +16,7 @@ from holdfast.datasets.dataset import Dataset
 from holdfast.domain.finding import Confidence, Finding, Severity
 from holdfast.domain.measure import Direction, Interval, Measure
 from holdfast.probes.contract import Case, Need, Yielded, probe
-from holdfast.statistics import wilson
+from holdfast.statistics import difference, wilson
 
 OVERLAP = Measure(
     "performance.train_test_overlap",
@@ -64,13 +64,9 @@ def run(case: Case, params: Params) -> Iterator[Yielded]:
     copies = int(np.isin(mine, theirs).sum())
     counts = np.unique(theirs, return_counts=True)[1]
     natural = int(counts[counts > 1].sum())
-    share, by_chance = wilson(copies, len(test)), wilson(natural, len(train))
     raw, expected = copies / len(test), natural / len(train)
-    # Newcombe (1998), method 10
-    low = raw - expected - float(np.hypot(raw - share.low, by_chance.high - expected))
-    high = raw - expected + float(np.hypot(share.high - raw, expected - by_chance.low))
-    excess = Interval(max(low, -1.0), min(high, 1.0))
-    yield OVERLAP.of(raw, n=len(test), interval=share)
+    excess = difference(copies, len(test), natural, len(train))
+    yield OVERLAP.of(raw, n=len(test), interval=wilson(copies, len(test)))
     yield EXCESS.of(raw - expected, n=len(test), interval=excess)
     if excess.low >= 0.01:
         yield _finding(copies, len(test), expected, excess)

@@ -12,7 +12,7 @@ from fastapi.responses import Response
 from holdfast.domain.appetite import Appetite
 from holdfast.domain.gate import Committee
 from holdfast.domain.kinds import Filed
-from holdfast.domain.person import Sealer
+from holdfast.domain.person import Person, Sealer
 from holdfast.domain.release import Release
 from holdfast.domain.system import System
 from holdfast.flows.desk import APPETITE, COMMITTEE, Desk
@@ -38,17 +38,19 @@ class Step:
 def home(visit: Visitor) -> Response:
     """The first page."""
     desk, has_appetite = visit.desk, visit.desk.store.find(Appetite, APPETITE) is not None
+    waits, beyond = waiting(desk, visit.caller), breached(desk)
+    shown = {one.opened.request.record.release for one in waits} | {kept.record.release for kept in beyond}
     steps = first_steps(desk)
     return visit.page(
         "home.html",
         steps=steps if not all(step.is_done for step in steps) else (),
-        waiting=waiting(desk, visit.caller),
+        waiting=waits,
         proposals=enactable(desk, visit.caller),
-        breached=breached(desk),
+        breached=beyond,
         ageing=ageing(desk, SOON) if has_appetite else (),
         acts=[tell(row) for row in desk.store.recent(limit=12)],
         systems=desk.store.count(System),
-        versions={kept.key: kept.record.version for kept in desk.store.list(Release, limit=200).items},
+        versions={digest: kept.record.version for digest in shown if (kept := desk.store.find(Release, digest))},
     )
 
 
@@ -59,6 +61,12 @@ def first_steps(desk: Desk) -> tuple[Step, ...]:
     first = f"/systems/{quote(systems[-1].key, safe='')}" if systems else "/new-system"
     owned = any(not kept.record.owners.vacant for kept in systems)
     return (
+        Step(
+            "Invite colleagues",
+            "Owners, developers and approvers: nobody can let a release in alone.",
+            "/people/invite",
+            store.count(Person, state="active") > 1,
+        ),
         Step(
             "Put an appetite in force",
             "The limits that every release is held against. One person proposes, another enacts.",

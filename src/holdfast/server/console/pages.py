@@ -71,9 +71,34 @@ def environment() -> Environment:
         "ago": words.ago,
         "spelled": words.spelled,
     }
-    made.filters["discipline"] = discipline
+    made.filters |= {"discipline": discipline, "can": can}
     made.globals["rooms"] = ROOMS
     return made
+
+
+CAN: dict[str, str] = {
+    Permission.READ: "read",
+    Permission.READ_PEOPLE: "see people",
+    Permission.COMMENT: "comment",
+    Permission.MANAGE_SYSTEMS: "register and change systems",
+    Permission.OVERRIDE_TIER: "override a tier",
+    Permission.REGISTER_RELEASES: "file releases and evidence",
+    Permission.ASK_GATE: "ask to pass gates",
+    Permission.ASK_WAIVER: "ask for waivers",
+    Permission.APPROVE: "answer requests",
+    Permission.DEPLOY: "put into production",
+    Permission.PROPOSE_APPETITE: "propose appetite and committee",
+    Permission.ENACT_APPETITE: "enact appetite and committee",
+    Permission.PROPOSE_PEOPLE: "propose people and roles",
+    Permission.ENACT_PEOPLE: "enact people and roles",
+    Permission.TRUST_SEALERS: "trust sealers",
+    Permission.VERIFY_LEDGER: "verify the ledger",
+}
+
+
+def can(permission: str) -> str:
+    """What a permission lets somebody do, in words."""
+    return CAN.get(permission, permission)
 
 
 def discipline(name: str) -> str:

@@ -16,7 +16,7 @@ from holdfast.flows.people import LINK_HOURS, invite
 from holdfast.flows.propose import propose
 from holdfast.server.api.paging import Listed
 from holdfast.server.console.forms import Form, Sent
-from holdfast.server.console.pages import Visit, Visitor, go
+from holdfast.server.console.pages import Visit, Visitor, can, go
 from holdfast.server.console.tables import link
 
 router = APIRouter(prefix="/people")
@@ -56,8 +56,10 @@ def _invite_form(visit: Visit, form: Form, status: int = 200) -> Response:
 
 
 def grants() -> dict[str, list[str]]:
-    """What each role may do, from the one permission table."""
-    return {role.value: [p.value for p, roles in GRANTS.items() if role in roles] for role in Role}
+    """What each role may do beyond what all may, from the one permission table."""
+    special = {permission: roles for permission, roles in GRANTS.items() if roles != frozenset(Role)}
+    found = {role.value: [can(permission) for permission, roles in special.items() if role in roles] for role in Role}
+    return {role: [can(Permission.READ), *more] for role, more in found.items()}
 
 
 @router.post("/invite")

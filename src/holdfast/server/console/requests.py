@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 from fastapi import APIRouter
 from fastapi.responses import Response
 
 from holdfast import words
 from holdfast.domain.act import Kept
 from holdfast.domain.appetite import Limit
-from holdfast.domain.approval import Approval, Discipline, Waiver
-from holdfast.domain.gate import Gate, Request, waiver_counts
+from holdfast.domain.approval import Approval, Discipline, Waiver, holds
+from holdfast.domain.gate import Request, waiver_counts
 from holdfast.domain.release import Deployment, Release
 from holdfast.domain.verdict import Outcome, Reason
 from holdfast.flows import approve
 from holdfast.flows.deploy import deploy, running_in
 from holdfast.flows.desk import Desk
-from holdfast.flows.gate import Open, ask, look, withdraw
+from holdfast.flows.gate import Open, look, withdraw
 from holdfast.flows.inbox import answerable, enactable, waiting, waivers_of
 from holdfast.reports import reading
 from holdfast.server.api.paging import Listed
@@ -65,18 +63,6 @@ def _version(desk: Desk, request: Request) -> str:
     return kept.record.version if kept else ""
 
 
-@router.post("/systems/{name}/ask")
-def ask_for_system(visit: Visitor, name: str, form: Sent) -> Response:
-    """Ask to pass a gate with a system."""
-    gate = Gate(form.value("gate")) if form.value("gate") in list(Gate) else Gate.PROCUREMENT
-    if not form.value("reason").strip():
-        return go(
-            f"/systems/{quote(name, safe='')}#requests", "Nothing was asked: say why the gate should let it pass."
-        )
-    opened = ask(visit.desk, visit.caller, gate, name, reason=form.value("reason"))
-    return go(f"/requests/{opened.request.key}", "You asked. Those who must answer find it in their inbox.")
-
-
 @router.get("/requests/{key}")
 def show_request(visit: Visitor, key: str) -> Response:
     """One request."""
@@ -103,7 +89,7 @@ def _show(visit: Visit, opened: Open, form: Form, status: int = 200) -> Response
         open_ends=[r for r in _in_the_way(opened) if r.limit is None and r.outcome is not Outcome.BREACH],
         waivable=[row for row in rows if row.state != "waived" and _waivable(row.reason, in_the_way)],
         waivers=[(kept, _answers(opened, kept), _counts(desk, opened, kept)) for kept in waivers_of(desk, opened)],
-        answers=desk.store.list(Approval, about=opened.bound[0], limit=100).items,
+        answers=[(kept, _holds(desk, opened, kept.record)) for kept in _all_answers(desk, opened)],
         mine=answerable(desk, visit.caller, opened),
         running=_replaced(desk, request),
         is_live=any(kept.record.gate == opened.request.key for kept in _running(desk, request)),
@@ -150,6 +136,14 @@ def _waivable(reason: Reason, in_the_way: set[Limit]) -> bool:
 
 def _answers(opened: Open, kept: Kept[Waiver]) -> tuple[Approval, ...]:
     return next((w.approvals for w in opened.dossier.waivers if w.waiver == kept.record), ())
+
+
+def _all_answers(desk: Desk, opened: Open) -> tuple[Kept[Approval], ...]:
+    return desk.store.list(Approval, about=opened.bound[0], limit=100).items
+
+
+def _holds(desk: Desk, opened: Open, approval: Approval) -> bool:
+    return holds(approval, digests=opened.dossier.digests, barred=opened.dossier.barred, now=desk.now)
 
 
 def _counts(desk: Desk, opened: Open, kept: Kept[Waiver]) -> bool:

@@ -16,6 +16,7 @@ from holdfast.server.console import (
     settings,
     sign_in,
     single_sign_on,
+    system,
     systems,
 )
 
@@ -25,6 +26,7 @@ CONSOLE = (
     home.router,
     search.router,
     systems.router,
+    system.router,
     classify.router,
     releases.router,
     requests.router,

@@ -19,6 +19,7 @@ from holdfast.server.console.forms import Form, Sent
 from holdfast.server.console.pages import Visit, Visitor, go
 
 router = APIRouter(prefix="/settings")
+WRONG = "The password or the code is not right."
 
 
 @router.get("")
@@ -59,16 +60,21 @@ def set_password(visit: Visitor, form: Sent) -> Response:
     """Set another password; all sessions end."""
     accounts, me = visit.platform.accounts, visit.caller.person.id
     with form:
-        profile = accounts.profiles({me}).get(me)
-        email = profile.email if profile else ""
-        if accounts.check(email, form.value("current"), form.value("code"), visit.desk.now) != me:
-            form.wrong["current"] = "The password or the code is not right."
+        if not _knows_password(visit, form.value("current"), form.value("old_code")):
+            form.wrong["current"] = WRONG
         if form.value("new") != form.value("again"):
             form.wrong["again"] = "This is not the same as the new one."
         form.settle()
         accounts.set_password(me, form.value("new"))
         return go("/sign-in", "Your password is changed. Sign in with it.")
     return _show(visit, form, 422)
+
+
+def _knows_password(visit: Visit, password: str, code: str) -> bool:
+    """Whether it is really the person who sits at their open session, who changes how they sign in."""
+    accounts, me = visit.platform.accounts, visit.caller.person.id
+    profile = accounts.profiles({me}).get(me)
+    return profile is not None and accounts.check(profile.email, password, code, visit.desk.now) == me
 
 
 @router.post("/second-factor")
@@ -85,6 +91,8 @@ def confirm_totp(visit: Visitor, form: Sent) -> Response:
     with form:
         accounts, secret = visit.platform.accounts, form.value("secret")
         form.need("code", "The code")
+        if not _knows_password(visit, form.value("password"), form.value("old_code")):
+            form.wrong["password"] = WRONG
         form.settle()
         accounts.confirm_totp(visit.caller.person.id, secret, form.value("code"), visit.desk.now)
         return go("/settings", "From now on, signing in asks for a code from your app.")

@@ -68,7 +68,7 @@ def evidence_of(desk: Desk, digest: str) -> Evidence:
     return _decoded(digest, desk.blobs.get(digest))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _decoded(_digest: str, data: bytes) -> Evidence:
     return canonical.decode(Evidence, data)
 

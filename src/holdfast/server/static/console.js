@@ -15,3 +15,12 @@ document.addEventListener("click", (event) => {
     });
   }
 });
+
+// A second click on a button does nothing while the first one is under way.
+document.addEventListener("submit", (event) => {
+  if (event.target.dataset.sent) event.preventDefault();
+  event.target.dataset.sent = "yes";
+});
+window.addEventListener("pageshow", () => {
+  document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent);
+});

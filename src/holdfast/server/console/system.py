@@ -1,0 +1,138 @@
+"""One system's page: what is known of it, and what can be done there."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from holdfast.domain.act import Kept
+from holdfast.domain.gate import Gate, Request
+from holdfast.domain.kinds import Filed
+from holdfast.domain.person import Comment
+from holdfast.domain.release import Deployment, Release
+from holdfast.domain.system import System
+from holdfast.domain.verdict import Verdict
+from holdfast.flows.comment import write_comment
+from holdfast.flows.deploy import end_deployment
+from holdfast.flows.desk import Desk
+from holdfast.flows.gate import Open, ask, look
+from holdfast.flows.register import classifications, file_evidence
+from holdfast.ledger.note import Key
+from holdfast.server.console import classify, shown
+from holdfast.server.console.acts import tell
+from holdfast.server.console.forms import Form, Sent
+from holdfast.server.console.pages import Visit, Visitor, go
+from holdfast.server.console.systems import path_of
+
+router = APIRouter(prefix="/systems/{name}")
+RECENT = 20
+
+
+@router.get("")
+def show_system(visit: Visitor, name: str) -> Response:
+    """One system: in a sentence, then by part."""
+    return _show(visit, name, Form())
+
+
+def _show(visit: Visit, name: str, form: Form, status: int = 200) -> Response:
+    desk, store = visit.desk, visit.desk.store
+    kept = store.get(System, name)
+    releases = store.list(Release, system=name, limit=RECENT)
+    requests = [look(desk, one.key) for one in store.list(Request, system=name, limit=8).items]
+    filed = store.list(Filed, system=name, limit=1).items
+    latest = shown.newest(desk, kept.record, filed[0].record.release) if filed else None
+    return visit.page(
+        "system.html",
+        status=status,
+        form=form,
+        kept=kept,
+        classifications=classifications(desk, name),
+        regimes={regime: found.title for regime, found in classify.questionnaires().items()},
+        releases=[_release_row(desk, one) for one in releases.items],
+        has_more=bool(releases.after),
+        requests=requests,
+        latest=latest,
+        latest_version=_version(desk, latest),
+        gates=[gate for gate in Gate if not gate.needs_evidence],
+        trends=shown.trends(desk, kept.record, latest.run) if latest else (),
+        deployments=store.list(Deployment, system=name, limit=RECENT).items,
+        versions={one.key: one.record.version for one in releases.items},
+        comments=store.list(Comment, about=f"system {name}", limit=RECENT).items,
+        acts=[tell(row) for row in store.recent(system=name, about=_abouts(name, requests), limit=12)],
+    )
+
+
+def _abouts(name: str, requests: list[Open]) -> list[str]:
+    """What else belongs to a system: comments on it, and answers to its requests and waivers."""
+    waivers = [waived.digest for opened in requests for waived in opened.dossier.waivers]
+    return [f"system {name}", *(opened.bound[0] for opened in requests), *waivers]
+
+
+def _release_row(desk: Desk, kept: Kept[Release]) -> dict[str, object]:
+    verdicts = desk.store.list(Verdict, about=kept.key, limit=1).items
+    running = desk.store.list(Deployment, about=kept.key, state="running", limit=5).items
+    return {
+        "kept": kept,
+        "verdict": verdicts[0].record if verdicts else None,
+        "running": ", ".join(one.record.environment for one in running),
+    }
+
+
+def _version(desk: Desk, latest: shown.Shown | None) -> str:
+    kept = desk.store.find(Release, latest.filed.record.release) if latest else None
+    return kept.record.version if kept else ""
+
+
+@router.post("/ask")
+def ask_gate(visit: Visitor, name: str, form: Sent) -> Response:
+    """Ask to pass a gate with the system."""
+    visit.desk.store.get(System, name)
+    with form:
+        gate = form.choice("gate", Gate, "The gate")
+        reason = form.need("ask_reason", "The reason")
+        form.settle()
+        opened = ask(visit.desk, visit.caller, gate, name, reason=reason)
+        return go(f"/requests/{opened.request.key}", "You asked. Those who must answer find it in their inbox.")
+    return _show(visit, name, form, 422)
+
+
+@router.post("/comment")
+def say(visit: Visitor, name: str, form: Sent) -> Response:
+    """Say something about a system."""
+    visit.desk.store.get(System, name)
+    with form:
+        text = form.need("text", "The comment")
+        form.settle()
+        write_comment(visit.desk, visit.caller, f"system {name}", text)
+        return go(path_of(name) + "#comments", "Your comment is on record.")
+    return _show(visit, name, form, 422)
+
+
+@router.post("/evidence")
+def file(visit: Visitor, name: str, form: Sent) -> Response:
+    """File evidence that `holdfast check` sealed."""
+    visit.desk.store.get(System, name)
+    upload = form.files.get("envelope")
+    with form:
+        if upload is None or not upload.filename:
+            form.wrong["envelope"] = "The file is missing."
+        form.need("version", "The version")
+        sealer = Key.from_vkey(form.need("key", "The sealer's key")) if form.value("key").strip() else None
+        form.settle()
+        if upload is not None and sealer is not None:
+            envelope = upload.file.read()
+            filing = file_evidence(visit.desk, visit.caller, envelope, sealer.public.hex(), form.value("version"))
+            outcome = filing.verdict.record.outcome.value
+            return go(f"/releases/{filing.filed.record.release}", f"The evidence is filed. The verdict: {outcome}.")
+    return _show(visit, name, form, 422)
+
+
+@router.post("/end-deployment")
+def end(visit: Visitor, name: str, form: Sent) -> Response:
+    """Take a release of this system out of production."""
+    with form:
+        reason = form.need("end_reason", "The reason")
+        form.settle()
+        ended = end_deployment(visit.desk, visit.caller, form.value("deployment"), reason=reason)
+        return go(path_of(name) + "#production", f"It no longer counts as running in {ended.record.environment}.")
+    return _show(visit, name, form, 422)
