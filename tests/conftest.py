@@ -6,14 +6,13 @@ import json
 import os
 import subprocess
 import sys
-import uuid
 from pathlib import Path
 
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from tests.postgresql import cluster
+from tests.postgresql import cluster, database
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -97,19 +96,8 @@ def database_url(request, tmp_path):
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'holdfast.db'}"
         return
-    from sqlalchemy import create_engine
-
-    server = request.getfixturevalue("postgresql_server")
-    name = f"t{uuid.uuid4().hex}"
-    admin = create_engine(
-        server.replace("postgresql", "postgresql+psycopg", 1) + "/postgres", isolation_level="AUTOCOMMIT"
-    )
-    with admin.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    yield f"{server}/{name}"
-    with admin.connect() as connection:
-        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
-    admin.dispose()
+    with database(request.getfixturevalue("postgresql_server")) as url:
+        yield url
 
 
 @pytest.fixture

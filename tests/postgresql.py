@@ -7,11 +7,13 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine
 
 TRUST = "-c fsync=on -c max_connections=200 -c unix_socket_directories={folder} -c listen_addresses=127.0.0.1 -p {port}"
 
@@ -42,6 +44,20 @@ def cluster() -> Iterator[str]:
             _run([pg_ctl, "-D", str(folder / "data"), "-m", "immediate", "stop"], user)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def database(server: str) -> Iterator[str]:
+    """The URL of an empty database in the cluster at `server`, which ends with the block."""
+    name = f"t{uuid.uuid4().hex}"
+    url = server.replace("postgresql", "postgresql+psycopg", 1) + "/postgres"
+    admin = create_engine(url, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    yield f"{server}/{name}"
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    admin.dispose()
 
 
 def _unprivileged(folder: Path) -> str | None:

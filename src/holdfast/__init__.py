@@ -17,6 +17,7 @@ from holdfast.version import __version__
 
 if TYPE_CHECKING:
     from holdfast.appetite import read_appetite
+    from holdfast.client import Client
     from holdfast.domain.appetite import Appetite, Limit, Tier
     from holdfast.domain.errors import FixInput, HoldfastError, ModelFailed, RefusedArtifact, Tampered, Unavailable
     from holdfast.domain.finding import Finding, Severity
@@ -30,6 +31,7 @@ _HOME = {
     "Appetite": "domain.appetite",
     "Limit": "domain.appetite",
     "Tier": "domain.appetite",
+    "Client": "client",
     "FixInput": "domain.errors",
     "HoldfastError": "domain.errors",
     "ModelFailed": "domain.errors",
@@ -53,6 +55,7 @@ __all__ = [
     "Appetite",
     "Case",
     "CheckResult",
+    "Client",
     "Finding",
     "FixInput",
     "HoldfastError",

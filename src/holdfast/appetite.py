@@ -10,7 +10,7 @@ import yaml
 from pydantic import BeforeValidator, Field, model_validator
 
 from holdfast.documents import Section, parse_document, read_text
-from holdfast.domain.appetite import LIMITABLE, Appetite, Basis, Limit, Tier
+from holdfast.domain.appetite import LIMITABLE, LONGEST_EVIDENCE, Appetite, Basis, Limit, Tier
 from holdfast.domain.schema import Task
 
 DEFAULT = "default_appetite.yaml"
@@ -72,7 +72,7 @@ class AppetiteDocument(Section):
     name: str
     version: str
     approved_by: str
-    evidence_days: int = Field(default=90, ge=1)
+    evidence_days: int = Field(default=90, ge=1, le=LONGEST_EVIDENCE)
     limits: list[LimitSection] = []
 
     def record(self) -> Appetite:

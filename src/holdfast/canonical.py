@@ -120,10 +120,12 @@ def decode(kind: type[T], data: bytes | str) -> T:
 
 
 def rebuild(kind: Any, value: Any) -> Any:
-    """JSON types back to the annotated type `kind`: dataclass, enum, tuple, union, scalar."""
+    """JSON types back to the annotated type `kind`: dataclass (generic too), enum, tuple, union, scalar."""
     if dataclasses.is_dataclass(kind):
         return _rebuild_dataclass(kind, value)
     origin = get_origin(kind)
+    if dataclasses.is_dataclass(origin):
+        return _rebuild_dataclass(origin, value, get_args(kind))
     if origin in (Union, types.UnionType):
         return _rebuild_union(get_args(kind), value)
     if origin is tuple:
@@ -148,14 +150,26 @@ def _hints(kind: type) -> dict[str, Any]:
     return get_type_hints(kind)
 
 
-def _rebuild_dataclass(kind: Any, value: Any) -> Any:
+def _rebuild_dataclass(kind: Any, value: Any, arguments: tuple[Any, ...] = ()) -> Any:
     _expect(isinstance(value, dict), value, kind)
     fields = {f.name for f in dataclasses.fields(kind)}
     unknown = set(value) - fields
     if unknown:
         raise TypeError(f"{kind.__name__} has no field {sorted(unknown)[0]!r}")
     hints = _hints(kind)
+    if arguments:
+        hints = {
+            name: _filled(hint, dict(zip(kind.__parameters__, arguments, strict=True))) for name, hint in hints.items()
+        }
     return kind(**{name: rebuild(hints[name], item) for name, item in value.items()})
+
+
+def _filled(hint: Any, arguments: dict[Any, Any]) -> Any:
+    """A generic record's annotation with its type parameters replaced by `arguments`."""
+    if hint in arguments:
+        return arguments[hint]
+    inner = getattr(hint, "__parameters__", ())
+    return hint[tuple(arguments[parameter] for parameter in inner)] if inner else hint
 
 
 def _rebuild_union(kinds: tuple[Any, ...], value: Any) -> Any:

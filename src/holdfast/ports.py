@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.domain.account import Profile, Session
-from holdfast.domain.act import Act, ActRow, Draft, Kept, Page, Snapshot
+from holdfast.domain.act import Act, ActRow, Draft, Kept, Page, Snapshot, Trail
 from holdfast.domain.evidence import Evidence
 from holdfast.domain.measure import Taken
 from holdfast.domain.schema import Task
@@ -67,6 +67,9 @@ class Ledger(Protocol):
     def append(self, entries: Sequence[bytes]) -> Sequence[int]:
         """Durably append; the index of each entry, in order. Acknowledged means it survives kill -9 and power loss."""
 
+    def checkpoint(self) -> bytes:
+        """The signed note over everything that is committed."""
+
     def head(self) -> tuple[int, str]:
         """Size and base64 Merkle root of everything that is committed."""
 
@@ -111,6 +114,19 @@ class Blobs(Protocol):
         """The bytes under `digest`; Absent where there are none, Tampered where they are not what the digest says."""
 
 
+class Places(Protocol):
+    """Small notes on how far something went, by key."""
+
+    def get(self, key: str) -> bytes | None:
+        """The note under `key`; None where there is none."""
+
+    def put(self, key: str, note: bytes) -> None:
+        """Keep a note, all or nothing."""
+
+    def lock(self) -> AbstractContextManager[bool]:
+        """Whether the caller is the one who may write, until the block or the process ends."""
+
+
 class Store(Protocol):
     """Acts and the records that they made, in a database."""
 
@@ -145,6 +161,12 @@ class Store(Protocol):
 
     def history(self, kind: type[T], key: str) -> tuple[Kept[T], ...]:
         """Every revision of a record, the first one first."""
+
+    def made_by(self, id: str) -> tuple[Act, ...]:
+        """The acts that the request `id` made; none where it made none, or was never seen."""
+
+    def acts(self, *, kind: str = "", key: str = "", actor: str = "", after: str = "", limit: int = 50) -> Trail:
+        """What was done, the latest first, a page at a time."""
 
     def recent(self, *, system: str = "", about: Collection[str] = (), limit: int = 50) -> tuple[ActRow, ...]:
         """The latest acts, the newest first: all, or those on records of a system or about certain digests."""

@@ -25,9 +25,9 @@ class Settings:
 
     `home` keeps runs, cache, key and ledger (default: `.holdfast` beside the manifest). `workers` probes run side by
     side, as far as `memory_mb` allows. `backend` is a joblib backend (``loky``, ``dask``, ``ray``), `scheduler` its
-    address. `plugins` names the distributions whose probes may load. `probe_seconds` ends a probe that hangs. People
-    sign in to the control plane through `single_sign_on` too, where it is given. `questionnaires`
-    is a folder of the organisation's own classification questionnaires.
+    address. `plugins` names the distributions whose probes may load. `probe_seconds` ends a probe that hangs.
+    `questionnaires` is a folder of the organisation's own classification questionnaires. People sign in to the control
+    plane through `single_sign_on` too, where it is given.
     """
 
     home: Path | None = None

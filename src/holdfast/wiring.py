@@ -183,23 +183,29 @@ def open_store(home: Path, database: str) -> Iterator[SqlStore]:
 
 @contextmanager
 def open_platform(home: Path, *, database: str, url: str) -> Iterator[Platform]:
-    """The control plane whose files lie in `home`; the sequencer runs while the block lasts."""
+    """The control plane whose files lie in `home`; sequencer and courier run while the block lasts."""
+    from holdfast.flows.courier import Courier
     from holdfast.flows.desk import Desk
     from holdfast.flows.sequence import Sequencer
     from holdfast.ledger.log import Log
+    from holdfast.questionnaires import read_questionnaires
     from holdfast.server.platform import Platform
     from holdfast.storage.accounts import SqlAccounts
     from holdfast.storage.blobs import FileBlobs
+    from holdfast.storage.places import FilePlaces
 
+    questionnaires = read_questionnaires(read_settings().questionnaires)
     signer, secret = open_key(home)
     place = premises(home)
     with (
         open_store(home, database) as store,
         Log(place.ledger, signer, ORIGIN) as ledger,
         Sequencer(store, ledger) as sequencer,
+        Courier(store, ledger, FilePlaces(home / "webhooks"), secret, now) as courier,
     ):
         desk = Desk(store, FileBlobs(place.blobs), signer, ledger, now, committed=sequencer.wake)
-        yield Platform(desk, SqlAccounts(store, secret), sequencer, url, _provider(url))
+        accounts = SqlAccounts(store, secret)
+        yield Platform(desk, accounts, sequencer, url, _provider(url), questionnaires, courier)
 
 
 def _provider(url: str) -> Provider | None:

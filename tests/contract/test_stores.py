@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -195,3 +196,36 @@ def test_a_newer_schema_is_refused(store):
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(FixInput, match="newer"):
         upgrade(store.engine)
+
+
+def test_acts_are_listed_the_latest_first_a_page_at_a_time(store):
+    for number in range(5):
+        register(store, replace(LOANS, name=f"system {number}"), id=f"r{number}")
+    store.commit([Draft(Verb.COMMENT, "c", Comment("system loans", "p-2", "hm", AT))], actor="p-2", at=AT, id="c")
+    page = store.acts(kind="system", limit=3)
+    rest = store.acts(kind="system", limit=3, after=page.after)
+    assert [entry.act.key[-1] for entry in (*page.items, *rest.items)] == ["4", "3", "2", "1", "0"]
+    assert (rest.after, page.items[0].index) == ("", None)
+    assert [entry.act.kind for entry in store.acts(actor="p-2").items] == ["comment"]
+    assert [entry.act.id for entry in store.acts(kind="system", key="system 2").items] == ["r2.0"]
+    with pytest.raises(FixInput):
+        store.acts(after="x")
+
+
+def test_what_a_request_made_is_found_again(store):
+    other = Draft(Verb.REGISTER_SYSTEM, "other", replace(LOANS, name="other"))
+    made = store.commit([Draft(Verb.REGISTER_SYSTEM, "loans", LOANS), other], actor="p-1", at=AT, id="r1")
+    register(store, replace(LOANS, name="third"), id="r10")
+    assert store.made_by("r1") == made
+    assert store.made_by("r") == ()
+
+
+def test_text_that_no_row_can_hold_is_never_a_server_error(store):
+    for name in ("nul\0", "x" * 300):
+        for act in (store.find, lambda kind, text: store.list(kind, text=text), _register_named(store)):
+            with suppress(FixInput):
+                act(System, name)
+
+
+def _register_named(store):
+    return lambda _kind, name: register(store, replace(LOANS, name=name), id=f"r{len(name)}")

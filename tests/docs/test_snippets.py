@@ -8,9 +8,19 @@ import shlex
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.unit.serving import secret_of, serving
+
+from holdfast.domain.act import Draft, Verb
+from holdfast.domain.person import Person, Role
+from holdfast.flows.sequence import Sequencer
+from holdfast.server.app import create_app
+from holdfast.server.platform import Platform
+from holdfast.storage.accounts import SqlAccounts
+from holdfast.testing.desk import office as open_office
 
 ROOT = Path(__file__).parents[2]
 FENCE = re.compile(r"^```(python|sh)( [^\n]*)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -36,8 +46,22 @@ def holdfast(line: str) -> list[str]:
     return [sys.executable, "-c", "from holdfast.cli.main import run; run()", *shlex.split(line)]
 
 
-def run(command, folder, allowed=frozenset({0})):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+@pytest.fixture(scope="module")
+def control_plane(tmp_path_factory):
+    """The variables by which commands find a control plane, as somebody who may do everything."""
+    with open_office(tmp_path_factory.mktemp("office")) as office:
+        office.clock.now = datetime.now(UTC)
+        desk = office.founded().desk
+        anyone = Person("anyone", tuple(Role))
+        desk.store.commit([Draft(Verb.SET_PERSON, "anyone", anyone)], actor="founder", at=desk.at, id="anyone")
+        accounts, sequencer = SqlAccounts(desk.store, b"secret"), Sequencer(desk.store, desk.ledger)
+        platform = Platform(desk, accounts, sequencer, "http://h.test")
+        with serving(create_app(platform)) as url:
+            yield {"HOLDFAST_URL": url, "HOLDFAST_TOKEN": secret_of(office, platform, "anyone")}
+
+
+def run(command, folder, allowed=frozenset({0}), variables=None):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **(variables or {})}
     done = subprocess.run(
         command, cwd=folder, capture_output=True, text=True, timeout=600, env=environment, check=False
     )
@@ -45,8 +69,9 @@ def run(command, folder, allowed=frozenset({0})):
 
 
 @pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_snippets_run(page, furnished, tmp_path):
+def test_snippets_run(page, furnished, tmp_path, request):
     folder = tmp_path / "work"
+    variables = request.getfixturevalue("control_plane") if "HOLDFAST_URL" in page.read_text() else {}
     shutil.copytree(furnished, folder)
     if page.name == "README.md":
         (folder / "holdfast.yaml").unlink()
@@ -54,7 +79,7 @@ def test_snippets_run(page, furnished, tmp_path):
     for language, info, body in FENCE.findall(page.read_text()):
         if language == "python":
             python += body
-            run([sys.executable, "-c", python], folder)
+            run([sys.executable, "-c", python], folder, variables=variables)
             continue
         allowed = {int(code) for code in re.findall(r"\d", info)} or {0}
         for line in filter(None, body.replace("\\\n", "").splitlines()):
@@ -62,4 +87,4 @@ def test_snippets_run(page, furnished, tmp_path):
                 " ".join(map(str, sorted(folder.glob(word)))) if "*" in word else word for word in line.split()
             )
             assert expanded.startswith("holdfast "), f"only holdfast commands run here: {line}"
-            run(holdfast(expanded.removeprefix("holdfast ")), folder, allowed)
+            run(holdfast(expanded.removeprefix("holdfast ")), folder, allowed, variables)

@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from holdfast.cli.entrance import JSON_OPTION, Exit, command, print_json
+from holdfast.cli.remote import TOKEN_OPTION, URL_OPTION, connected, show_record
 
 app = typer.Typer(help="The limits that a release is held to.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -51,4 +52,42 @@ def explain(
         from holdfast.reports.terminal import render_appetite
 
         Console().print(render_appetite(record, limits, measures))
+    return Exit.PASS
+
+
+@app.command("propose")
+@command
+def propose(
+    document: Path = typer.Argument(help="The appetite document to be put in force."),
+    reason: str = typer.Option(..., help="Why, in a sentence; whoever enacts it relies on it."),
+    url: str = URL_OPTION,
+    token: str = TOKEN_OPTION,
+    as_json: bool = JSON_OPTION,
+) -> Exit:
+    """Propose an appetite to the control plane; somebody else must enact it.
+
+    Example: holdfast appetite propose appetite.yaml --reason "Decided on 3 March"
+    """
+    from holdfast.appetite import read_appetite
+
+    record = read_appetite(document)
+    with connected(url, token) as client:
+        show_record(client.propose_appetite(record, reason=reason), as_json=as_json)
+    return Exit.PASS
+
+
+@app.command("enact")
+@command
+def enact(
+    proposal: str = typer.Argument(help="The proposal's key."),
+    url: str = URL_OPTION,
+    token: str = TOKEN_OPTION,
+    as_json: bool = JSON_OPTION,
+) -> Exit:
+    """Let somebody else's proposal take effect.
+
+    Example: holdfast appetite enact 4f1c...
+    """
+    with connected(url, token) as client:
+        show_record(client.enact_proposal(proposal), as_json=as_json)
     return Exit.PASS

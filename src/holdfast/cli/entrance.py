@@ -14,6 +14,7 @@ from typing import Any, ParamSpec
 import typer
 
 from holdfast.domain.errors import HoldfastError
+from holdfast.domain.verdict import Outcome
 
 P = ParamSpec("P")
 
@@ -26,6 +27,9 @@ class Exit(IntEnum):
     ERROR = 2
     INCONCLUSIVE = 3
     INTERRUPTED = 130
+
+
+EXITS = {Outcome.PASS: Exit.PASS, Outcome.BREACH: Exit.BREACH, Outcome.INCONCLUSIVE: Exit.INCONCLUSIVE}
 
 
 def command(function: Callable[P, int]) -> Callable[P, None]:

@@ -8,15 +8,20 @@ from holdfast.cli import (
     appetite,
     check,
     data,
+    deployment,
     explain,
     export,
+    gate,
     init,
+    people,
     probes,
     record,
     release,
     release_import,
     release_sign,
     scan,
+    sealer,
+    system,
     up,
     verify,
 )
@@ -57,12 +62,21 @@ app.command("verify")(verify.verify)
 app.command("record", context_settings=record.SETTINGS)(record.record)
 app.command("up")(up.up)
 app.command("serve")(up.serve)
+app.command("approve")(gate.approve)
+app.command("refuse")(gate.refuse)
 app.command("export")(export.export)
 app.command("backup")(export.backup)
 app.command("restore")(export.restore)
 app.add_typer(appetite.app, name="appetite")
-app.add_typer(data.app, name="data")
+app.add_typer(system.app, name="system")
 app.add_typer(release.app, name="release")
+app.add_typer(gate.app, name="gate")
+app.add_typer(deployment.app, name="deployment")
+app.add_typer(deployment.waivers, name="waiver")
+app.add_typer(sealer.app, name="sealer")
+app.add_typer(people.app, name="people")
+app.add_typer(people.tokens, name="token")
+app.add_typer(data.app, name="data")
 release.app.command("import")(release_import.import_release)
 release.app.command("sign")(release_sign.sign)
 release.app.command("verify")(release_sign.verify)

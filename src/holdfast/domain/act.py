@@ -44,6 +44,8 @@ class Verb(StrEnum):
     REVOKE_TOKEN = "token.revoke"  # noqa: S105 - a verb, not a password
     TRUST_SEALER = "sealer.trust"
     REVOKE_SEALER = "sealer.revoke"
+    SUBSCRIBE = "webhook.subscribe"
+    UNSUBSCRIBE = "webhook.end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,22 @@ class Page(Generic[T]):
     """Some of the records that were asked for, in order; `after` is where the next page starts, empty at the end."""
 
     items: tuple[Kept[T], ...]
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An act in the audit trail, and its place in the ledger once it has one."""
+
+    act: Act
+    index: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """Some of the acts that were asked for, the latest first; `after` is where the next page starts."""
+
+    items: tuple[Entry, ...]
     after: str = ""
 
 

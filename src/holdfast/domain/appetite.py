@@ -76,6 +76,10 @@ class Limit:
         return measurement.measure == self.measure and set(self.scope) <= set(measurement.scope)
 
 
+LONGEST_EVIDENCE = 3660
+"""Days, about ten years."""
+
+
 @dataclass(frozen=True, slots=True)
 class Appetite:
     """A versioned set of limits, the body that approved it, and for how many days evidence stays fresh."""
@@ -85,6 +89,10 @@ class Appetite:
     approved_by: str
     limits: tuple[Limit, ...]
     evidence_days: int = 90
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.evidence_days <= LONGEST_EVIDENCE:
+            raise ValueError(f"evidence counts for 1 to {LONGEST_EVIDENCE} days, not {self.evidence_days}")
 
     def binding(self, tier: Tier, task: Task | None = None, use_case: str | None = None) -> tuple[Limit, ...]:
         """The limits that bind a system of this tier and use case whose model answers this task; None: any."""

@@ -60,3 +60,15 @@ class Conflict(HoldfastError):
 
 class Forbidden(HoldfastError):
     """The caller may not do this: the hint says who can, or who can grant it."""
+
+
+class SignInFirst(HoldfastError):
+    """Nobody is signed in: sign in, or send a token."""
+
+
+class TooMany(HoldfastError):
+    """Too many requests: wait `seconds`, then go on."""
+
+    def __init__(self, code: str, message: str, hint: str = "", seconds: int = 1) -> None:
+        super().__init__(code, message, hint)
+        self.seconds = seconds

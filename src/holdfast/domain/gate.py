@@ -33,6 +33,10 @@ class Gate(StrEnum):
         return self in (Gate.DEPLOYMENT, Gate.CHANGE)
 
 
+LONGEST_APPROVAL = 3660
+"""Days, about ten years: whoever approved has to look again some day."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """Who must say yes at `gate` for systems of `tiers`: one person for each discipline of `quorum`.
@@ -46,6 +50,10 @@ class Rule:
     quorum: tuple[str, ...]
     waiver_quorum: tuple[str, ...] = ()
     approval_days: int = 180
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.approval_days <= LONGEST_APPROVAL:
+            raise ValueError(f"an approval counts for 1 to {LONGEST_APPROVAL} days, not {self.approval_days}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +129,18 @@ class Decision:
     reasons: tuple[Reason, ...]
     waiting_for: tuple[str, ...]
     counted: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Whether a digest may run in an environment now, and why (not). A digest that nobody knows is Inconclusive."""
+
+    admitted: bool
+    digest: str
+    environment: str
+    reason: str
+    request: str = ""
+    outcome: Outcome = Outcome.INCONCLUSIVE
 
 
 def decide(dossier: Dossier, now: datetime) -> Decision:

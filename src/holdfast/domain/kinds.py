@@ -18,6 +18,7 @@ from holdfast.domain.person import Comment, Person, Proposal, Sealer, Token
 from holdfast.domain.release import Deployment, Release
 from holdfast.domain.system import System
 from holdfast.domain.verdict import Verdict
+from holdfast.domain.webhook import Webhook
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,7 @@ KINDS: dict[str, Kind] = {
             lambda r: Facets(about=r.person, state="revoked" if r.is_revoked else "live", at=r.expires_at),
         ),
         Kind("sealer", Sealer, lambda r: Facets(title=r.name, state="trusted" if r.is_trusted else "revoked")),
+        Kind("webhook", Webhook, lambda r: Facets(title=r.name, state="active" if r.is_active else "ended")),
         Kind("comment", Comment, lambda r: Facets(about=r.about, at=r.at)),
         Kind(
             "dataset", DatasetVersion, lambda r: Facets(about=r.digest, state=r.outcome, title=f"{r.name} {r.version}")

@@ -14,7 +14,7 @@ from holdfast.domain.act import Draft, Kept, Verb
 from holdfast.domain.approval import Approval, Waiver
 from holdfast.domain.errors import FixInput, Forbidden
 from holdfast.domain.evidence import Evidence
-from holdfast.domain.gate import Committee, Decision, Dossier, Gate, Request, Waived, decide
+from holdfast.domain.gate import Admission, Committee, Decision, Dossier, Gate, Request, Waived, decide
 from holdfast.domain.kinds import Filed
 from holdfast.domain.release import Release
 from holdfast.domain.system import System
@@ -131,30 +131,22 @@ def _waivers(desk: Desk, about: str) -> Iterator[Waived]:
         yield Waived(kept.record, digest, _approvals(desk, digest))
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """Whether a digest may run in an environment now, and why (not)."""
-
-    admitted: bool
-    digest: str
-    environment: str
-    reason: str
-    request: str = ""
-
-
 def admit(desk: Desk, digest: str, environment: str) -> Admission:
     """Whether a release's or a model's digest may run in an environment now. A digest that nobody knows may not."""
     exact = desk.store.find(Release, digest)
     releases = (exact,) if exact else desk.store.list(Release, about=digest, limit=MOST).items
     if not releases:
         return Admission(False, digest, environment, "No release is made of this digest.")
-    reason = "Nobody asked to let this release into this environment."
+    shut = Admission(False, digest, environment, "Nobody asked to let this release into this environment.")
     for kept in (request for release in releases for request in _requests(desk, release.key, environment)):
         decision = look(desk, kept.key).decision
         if decision.outcome is Outcome.PASS:
-            return Admission(True, digest, environment, "Approved, and nothing has changed since.", kept.key)
-        reason = decision.reasons[0].sentence
-    return Admission(False, digest, environment, reason)
+            why = "Approved, and nothing has changed since."
+            return Admission(True, digest, environment, why, kept.key, Outcome.PASS)
+        if not shut.request:  # the newest request says why
+            why = decision.reasons[0].sentence
+            shut = Admission(False, digest, environment, why, kept.key, decision.outcome)
+    return shut
 
 
 def _requests(desk: Desk, release: str, environment: str) -> Iterator[Kept[Request]]:

@@ -67,6 +67,19 @@ def welcome(desk: Desk, accounts: Accounts, secret: str, *, name: str, email: st
     return known.record
 
 
+def erase(desk: Desk, accounts: Accounts, caller: Caller, id: str) -> Kept[Person]:
+    """Forget who a pseudonym was, with all that they signed in by; every act and proof stays valid.
+
+    Only for somebody who is no longer active, on which two people agreed: a name that is gone cannot be brought back.
+    """
+    require(caller, Permission.ENACT_PEOPLE)
+    kept = desk.store.get(Person, id)
+    if kept.record.is_active:
+        raise FixInput("person.active", "This person is still active.", "Propose to deactivate them first.")
+    accounts.erase(id)
+    return kept
+
+
 def issue_token(
     desk: Desk, accounts: Accounts, caller: Caller, *, name: str, allowed: tuple[Permission, ...], until: datetime
 ) -> tuple[Kept[Token], str]:

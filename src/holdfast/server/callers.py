@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from holdfast.domain.account import Session
-from holdfast.domain.errors import Forbidden, HoldfastError
+from holdfast.domain.errors import Forbidden, SignInFirst
 from holdfast.flows.desk import Caller, random_id
 from holdfast.flows.people import by_session, by_token
 from holdfast.server.platform import Platform
@@ -17,10 +17,6 @@ from holdfast.server.platform import Platform
 COOKIE = "holdfast_session"
 SAFE = {"GET", "HEAD", "OPTIONS"}
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
-
-
-class SignInFirst(HoldfastError):
-    """Nobody is signed in: sign in, or send a token."""
 
 
 def platform_of(request: Request) -> Platform:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from holdfast.domain.classification import Questionnaire
+from holdfast.flows.courier import Courier
 from holdfast.flows.desk import Desk
 from holdfast.flows.sequence import Sequencer
 from holdfast.ports import Accounts
@@ -13,7 +16,8 @@ from holdfast.server.oidc import Provider
 @dataclass(frozen=True)
 class Platform:
     """One running control plane. `url` is where people reach it, without a slash at the end; `provider` is who vouches
-    for them, where an organisation has one.
+    for them, where an organisation has one. Systems are classified by `questionnaires`, by their regime; `courier`
+    tells webhooks, None where nobody does.
     """
 
     desk: Desk
@@ -21,6 +25,8 @@ class Platform:
     sequencer: Sequencer
     url: str
     provider: Provider | None = None
+    questionnaires: Mapping[str, Questionnaire] = field(default_factory=dict)
+    courier: Courier | None = None
 
     @property
     def is_encrypted(self) -> bool:

@@ -7,8 +7,18 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from holdfast.domain.errors import Absent, Conflict, FixInput, Forbidden, HoldfastError, Tampered, Unavailable
-from holdfast.server.callers import SignInFirst
+from holdfast.domain.errors import (
+    Absent,
+    Conflict,
+    FixInput,
+    Forbidden,
+    HoldfastError,
+    RefusedArtifact,
+    SignInFirst,
+    Tampered,
+    TooMany,
+    Unavailable,
+)
 
 STATUS: dict[type[HoldfastError], int] = {
     SignInFirst: 401,
@@ -18,7 +28,11 @@ STATUS: dict[type[HoldfastError], int] = {
     FixInput: 422,
     Tampered: 409,
     Unavailable: 503,
+    RefusedArtifact: 422,
+    TooMany: 429,
 }
+
+HINTS = {404: ("Check the address.", "Absent")}
 
 
 def status_of(error: HoldfastError) -> int:
@@ -26,36 +40,50 @@ def status_of(error: HoldfastError) -> int:
     return next((status for kind, status in STATUS.items() if isinstance(error, kind)), 500)
 
 
-def problem(status: int, code: str, message: str, hint: str) -> JSONResponse:
-    """An RFC 9457 document. `code` is stable, `hint` says what to do next."""
-    content = {"type": f"urn:holdfast:{code}", "title": message, "status": status, "code": code, "hint": hint}
+def problem(status: int, code: str, message: str, hint: str, kind: str = "FixInput") -> JSONResponse:
+    """An RFC 9457 document. `code` is stable, `hint` says what to do next, `kind` is the error's name in Python."""
+    said = {"title": message, "status": status, "code": code, "hint": hint, "kind": kind}
+    content = {"type": f"urn:holdfast:{code}", **said}
     return JSONResponse(content, status, media_type="application/problem+json")
+
+
+def too_many(error: TooMany) -> Response:
+    """The document that says how long to wait."""
+    answer = problem(429, error.code, error.message, error.hint, "TooMany")
+    answer.headers["Retry-After"] = str(error.seconds)
+    return answer
 
 
 def handle_problems(app: FastAPI) -> None:
     """Translate every error once, here."""
 
+    @app.exception_handler(TooMany)
+    def _too_many(_request: Request, error: TooMany) -> Response:
+        return too_many(error)
+
     @app.exception_handler(HoldfastError)
     def _known(request: Request, error: HoldfastError) -> Response:
-        return _answer(request, status_of(error), error.code, error.message, error.hint)
+        return _answer(request, status_of(error), error.code, error.message, error.hint, type(error).__name__)
 
     @app.exception_handler(RequestValidationError)
     def _invalid(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        return _answer(
-            request, 422, "request.invalid", f"{where}: {first['msg']}.", "Mend the request and send it again."
-        )
+        why = first.get("ctx", {}).get("error", "") if first["type"] == "json_invalid" else ""
+        said = f"{where}: {first['msg']}{f' ({why})' if why else ''}."
+        return _answer(request, 422, "request.invalid", said, "Mend the request and send it again.")
 
     @app.exception_handler(HTTPException)
     def _http(request: Request, error: HTTPException) -> Response:
-        hint = "Check the address." if error.status_code == 404 else "See /api/docs."
-        return _answer(request, error.status_code, "http.error", f"{error.detail}.", hint)
+        hint, kind = HINTS.get(error.status_code, ("See /api/openapi.json.", "FixInput"))
+        answer = _answer(request, error.status_code, "http.error", f"{error.detail}.", hint, kind)
+        answer.headers.update(error.headers or {})
+        return answer
 
 
-def _answer(request: Request, status: int, code: str, message: str, hint: str) -> Response:
+def _answer(request: Request, status: int, code: str, message: str, hint: str, kind: str = "FixInput") -> Response:
     if request.url.path.startswith("/api/"):
-        return problem(status, code, message, hint)
+        return problem(status, code, message, hint, kind)
     from holdfast.server.console.pages import error_page
 
     return error_page(request, status, code, message, hint)

@@ -31,10 +31,10 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
 from holdfast import canonical
-from holdfast.domain.act import Act, ActRow, Draft, HeadRow, Kept, Page, Snapshot, Verb
+from holdfast.domain.act import Act, ActRow, Draft, Entry, HeadRow, Kept, Page, Snapshot, Trail, Verb
 from holdfast.domain.errors import Absent, Conflict, FixInput, Unavailable
 from holdfast.domain.evidence import Evidence
 from holdfast.domain.kinds import KINDS, NAMES, Facets, facets_of
@@ -44,6 +44,8 @@ from holdfast.storage.tables import acts, credentials, measurements, profiles, r
 T = TypeVar("T")
 
 SORTS = {"at": records.c.at, "title": records.c.title, "state": records.c.state, "system": records.c.system}
+MOST_AT_ONCE = 64
+"""No request makes more acts."""
 LOCK = 0x686F6C64
 """The number of the sequencer's advisory lock in PostgreSQL: ``hold`` in ASCII."""
 
@@ -93,6 +95,9 @@ class SqlStore:
         except OperationalError as error:
             hint = "Nothing was changed. Try again; if it lasts, look at the database."
             raise Unavailable("store.unreachable", "The database did not answer.", hint) from error
+        except DataError as error:
+            what = "The database cannot keep or look for this text."
+            raise FixInput("store.text", what, "It is too long, or has a character that is none.") from error
 
     def commit(
         self, drafts: Sequence[Draft], *, actor: str, at: str, id: str, evidence: Evidence | None = None
@@ -174,6 +179,22 @@ class SqlStore:
             rows = connection.execute(query).mappings().all()
         return tuple(_kept(kind, row) for row in rows)
 
+    def made_by(self, id: str) -> tuple[Act, ...]:
+        """The acts that the request `id` made; none where it made none, or was never seen."""
+        with self.begin() as connection:
+            return _of_request(connection, id, MOST_AT_ONCE)
+
+    def acts(self, *, kind: str = "", key: str = "", actor: str = "", after: str = "", limit: int = 50) -> Trail:
+        """What was done, the latest first, a page at a time."""
+        exact = {acts.c.kind: kind, acts.c.key: key, acts.c.actor: actor}
+        query = select(acts).where(*(column == value for column, value in exact.items() if value))
+        if after:
+            query = query.where(acts.c.seq < _decode_place(after))
+        with self.begin() as connection:
+            rows = connection.execute(query.order_by(acts.c.seq.desc()).limit(limit + 1)).mappings().all()
+        items = tuple(Entry(_act_of(row), row["ledger_index"]) for row in rows[:limit])
+        return Trail(items, str(rows[limit - 1]["seq"]) if len(rows) > limit else "")
+
     def recent(self, *, system: str = "", about: Collection[str] = (), limit: int = 50) -> tuple[ActRow, ...]:
         """The latest acts, the newest first: all, or those on records of a system or about certain digests."""
         query = select(acts).order_by(acts.c.seq.desc()).limit(limit)
@@ -227,7 +248,7 @@ class SqlStore:
             with self._advisory_lock() as is_mine:
                 yield is_mine
         else:
-            with _file_lock(Path(str(self.engine.url.database) + ".sequencer")) as mine:
+            with file_lock(Path(str(self.engine.url.database) + ".sequencer")) as mine:
                 yield lambda: mine
 
     @contextmanager
@@ -407,6 +428,12 @@ def _decode_cursor(text: str) -> tuple[str, str]:
         raise FixInput("store.cursor", "This page does not exist.", "Start from the first page.") from error
 
 
+def _decode_place(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise FixInput("store.cursor", "This page does not exist.", "Start from the first page.")
+    return int(text)
+
+
 def _act_of(row: RowMapping) -> Act:
     names = ("kind", "key", "revision", "record", "actor", "at")
     return Act(row["id"], Verb(row["verb"]), *(row[name] for name in names))
@@ -418,7 +445,8 @@ def _kept(kind: type[T], row: RowMapping) -> Kept[T]:
 
 
 @contextmanager
-def _file_lock(path: Path) -> Iterator[bool]:
+def file_lock(path: Path) -> Iterator[bool]:
+    """Whether the lock on `path` is the caller's, until the block or the process ends."""
     import fcntl
 
     with path.open("a") as file:

@@ -7,32 +7,25 @@ import subprocess
 import sys
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from holdfast.cli.main import app
 
-COMMANDS = [
-    "init",
-    "check",
-    "scan",
-    "probes",
-    "explain",
-    "verify",
-    "appetite explain",
-    "record",
-    "data admit",
-    "data attest",
-    "release import",
-    "release sign",
-    "release verify",
-]
+
+def commands(group=None, path=()):
+    """Every command as it is typed."""
+    group = group or get_command(app)
+    for name, command in group.commands.items():
+        inner = getattr(command, "commands", None)
+        yield from commands(command, (*path, name)) if inner else [" ".join((*path, name))]
 
 
 def run(*words):
     return CliRunner().invoke(app, list(words))
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", list(commands()))
 def test_each_command_has_help_with_an_example(command):
     done = run(*command.split(), "--help")
     assert done.exit_code == 0

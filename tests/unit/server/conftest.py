@@ -7,13 +7,16 @@ from datetime import timedelta
 
 import pytest
 from fastapi.testclient import TestClient
+from tests.unit.flows.journey import REGIME
 
 from holdfast.domain.account import Profile
+from holdfast.flows.courier import Courier
 from holdfast.flows.people import issue_token
 from holdfast.flows.sequence import Sequencer
 from holdfast.server.app import create_app
 from holdfast.server.platform import Platform
 from holdfast.storage.accounts import SqlAccounts
+from holdfast.storage.places import FilePlaces
 from holdfast.testing.desk import PEOPLE
 from holdfast.testing.desk import office as open_office
 
@@ -61,9 +64,13 @@ def server(tmp_path):
     with open_office(tmp_path) as office:
         office.founded()
         desk = office.desk
+        accounts, sequencer = SqlAccounts(desk.store, b"secret"), Sequencer(desk.store, desk.ledger)
+        courier = Courier(desk.store, desk.ledger, FilePlaces(tmp_path / "webhooks"), b"secret", office.clock)
         yield Server(
             office,
-            Platform(desk, SqlAccounts(desk.store, b"secret"), Sequencer(desk.store, desk.ledger), "http://h.test"),
+            Platform(
+                desk, accounts, sequencer, "http://h.test", questionnaires={REGIME.regime: REGIME}, courier=courier
+            ),
         )
 
 

@@ -1,0 +1,57 @@
+"""What an entrance shows of records taken together, in the same words over HTTP, in the client and on a terminal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from holdfast.domain.account import Profile
+from holdfast.domain.act import Kept
+from holdfast.domain.gate import Decision, Request
+from holdfast.domain.person import Person, Proposal, Token
+from holdfast.domain.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request as it stands now.
+
+    `bound` are the digests that an approval given now would be bound to, the request's own first; `verdict` is the
+    evidence judged now, None where there is none or the gate needs none.
+    """
+
+    request: Kept[Request]
+    decision: Decision
+    bound: tuple[str, ...]
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A pseudonym and who that is; `profile` is None for a person who was erased, or a service."""
+
+    person: Kept[Person]
+    profile: Profile | None
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Some people; `after` is where the next page starts, empty at the end."""
+
+    items: tuple[Known, ...]
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A token, and its secret: shown once, empty when the same request is repeated."""
+
+    token: Kept[Token]
+    secret: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """The proposal of a person, and their link: shown once, empty when the same request is repeated."""
+
+    proposal: Kept[Proposal]
+    link: str = ""

@@ -1,0 +1,72 @@
+"""The audit trail: acts as the database has them, and the ledger that proves them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Path, Query, Response
+
+from holdfast.domain.access import Permission
+from holdfast.domain.act import Trail
+from holdfast.flows import audit
+from holdfast.ledger.acts import Reconciled
+from holdfast.ledger.note import Key
+from holdfast.server.api.routing import needs, routes
+from holdfast.server.callers import Asking, Here
+
+router = routes("", "ledger")
+
+Index = Annotated[int, Path(ge=0, le=2**53, description="The entry's place, from 0.")]
+TEXT, BYTES = "text/plain; charset=utf-8", "application/octet-stream"
+
+
+def _raw(media_type: str, what: str) -> dict[str, Any]:
+    schema = {"type": "string"}
+    return {
+        "response_class": Response,
+        "responses": {200: {"content": {media_type.partition(";")[0]: {"schema": schema}}, "description": what}},
+    }
+
+
+@router.get("/acts", **needs(Permission.READ))
+def list_acts(
+    platform: Here,
+    kind: Annotated[str, Query(max_length=20, description="Only acts on records of this kind.")] = "",
+    key: Annotated[str, Query(max_length=200, description="Only acts on the record with this key.")] = "",
+    actor: Annotated[str, Query(max_length=80, description="Only what this person did.")] = "",
+    after: Annotated[str, Query(max_length=40, description="`after` of the page before.")] = "",
+    limit: Annotated[int, Query(ge=1, le=200, description="Acts on the page.")] = 50,
+) -> Trail:
+    """What was done, the latest first."""
+    return platform.desk.store.acts(kind=kind, key=key, actor=actor, after=after, limit=limit)
+
+
+@router.get("/ledger/checkpoint", **_raw(TEXT, "A C2SP signed note."), **needs(Permission.READ))
+def show_checkpoint(platform: Here) -> Response:
+    """The signed checkpoint over everything that is in the ledger now. Keep one: it shows a later rollback."""
+    return Response(platform.desk.ledger.checkpoint(), media_type=TEXT)
+
+
+@router.get("/ledger/vkey", **_raw(TEXT, "The key, as name+id+key."), **needs(Permission.READ))
+def show_vkey(platform: Here) -> Response:
+    """The ledger's public key. Whoever verifies should have it from somewhere else, too."""
+    signer = platform.desk.signer
+    return Response(Key(signer.name, signer.public_bytes()).vkey + "\n", media_type=TEXT)
+
+
+@router.get("/ledger/entries/{index}", **_raw(BYTES, "The entry's bytes."), **needs(Permission.READ))
+def show_entry(platform: Here, index: Index) -> Response:
+    """One entry, byte for byte: what its leaf in the Merkle tree is the hash of."""
+    return Response(b"".join(platform.desk.ledger.read(index, index + 1)), media_type=BYTES)
+
+
+@router.get("/ledger/entries/{index}/proof", **_raw(TEXT, "A C2SP tlog-proof."), **needs(Permission.READ))
+def show_proof(platform: Here, index: Index) -> Response:
+    """The proof that the entry is in the ledger, under a signed checkpoint."""
+    return Response(platform.desk.ledger.proof(index), media_type=TEXT)
+
+
+@router.post("/ledger/verify", **needs(Permission.VERIFY_LEDGER))
+def verify_ledger(platform: Here, caller: Asking) -> Reconciled:
+    """Hold every row against the ledger, and the ledger against its root; 409 names the first difference."""
+    return audit.verify_ledger(platform.desk, caller)

@@ -1,0 +1,176 @@
+"""One valid call of every operation of the API, on a control plane where something has happened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+from tests.unit.flows.journey import SYSTEM, asked, filed, registered
+from tests.unit.server.test_datasets import ADMISSION
+
+from holdfast import canonical
+from holdfast.domain.act import Draft, Verb
+from holdfast.domain.appetite import Appetite
+from holdfast.domain.approval import Discipline
+from holdfast.domain.gate import Committee
+from holdfast.domain.person import Person, Role
+from holdfast.domain.verdict import timestamp
+from holdfast.flows.approve import answer, ask_waiver, delegate
+from holdfast.flows.comment import write_comment
+from holdfast.flows.desk import APPETITE, COMMITTEE
+from holdfast.flows.propose import propose
+from holdfast.flows.register_data import register_dataset, register_prompt
+from holdfast.flows.sequence import sequence
+from holdfast.flows.webhooks import subscribe
+from holdfast.ledger.envelope import keyid, seal
+from holdfast.server.app import create_app
+
+ADMITTED = {"name": "applicants", "version": "1"}
+PROMPT = {"name": "greeting", "version": "1"}
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call: `at` fills the path, `query` follows it, `json` is the body."""
+
+    at: dict[str, Any]
+    json: Any = None
+    query: dict[str, Any] | None = None
+
+
+@cache
+def operations() -> dict[str, tuple[str, str, str]]:
+    """(method, path, permission) by operation id, from the document that programs read."""
+    return {
+        operation["operationId"]: (method.upper(), path, operation.get("x-permission", ""))
+        for path, methods in create_app(None).openapi()["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+def send(client, id: str, call: Call, **more):
+    """Make a call by its operation id."""
+    method, path, _ = operations()[id]
+    return client.request(method, path.format(**call.at), json=call.json, params=call.query, **more)
+
+
+def world(server) -> dict[str, Call]:
+    """A breached release on which a gate was asked, with a waiver, an answer, a delegation and proposals; the calls."""
+    office = server.office
+    desk, caller = office.desk, office.caller
+    registered(office)
+    filing = filed(office, "breach")
+    digest = filing.verdict.record.release
+    request = asked(office, digest).request.key
+    until = office.clock.now + timedelta(days=20)
+    breach = filing.verdict.record.breaches[0].limit.measure
+    waiver = ask_waiver(desk, caller("owner"), request, breach, reason="r", controls="c", until=until).key
+    approval = answer(desk, caller("it"), request, Discipline.IT, reason="seen").key
+    delegation = delegate(desk, caller("risk"), "viewer", Discipline.RISK, until=until, reason="away").key
+    write_comment(desk, caller("owner"), f"system {SYSTEM.name}", "look")
+    spare = Person("spare", (Role.VIEWER,))
+    desk.store.commit([Draft(Verb.SET_PERSON, "spare", spare)], actor="founder", at=desk.at, id="spare")
+    appetite = desk.store.get(Appetite, APPETITE).record
+    committee = desk.store.get(Committee, COMMITTEE).record
+    proposal = propose(desk, caller("owner"), appetite, reason="again").key
+    admitted = seal(ADMISSION, desk.signer)
+    register_dataset(desk, caller("developer"), admitted, sealer=desk.signer.public_bytes().hex(), version="1")
+    register_prompt(desk, caller("developer"), "greeting", "1", b"Hello")
+    webhook = subscribe(desk, caller("admin"), "audit", "https://audit.example/").key
+    sequence(desk.store, desk.ledger)
+    envelope, sealer = office.sealed(office.evidence("pass", salt="other"))
+    ends = timestamp(until)
+    plain = canonical.plain
+    named, key = {"name": SYSTEM.name}, {"key": request}
+    regime = {**named, "regime": "regime"}
+    materials = plain(office.evidence().materials)
+    return {
+        "list_systems": Call({}, query={"sort": "title"}),
+        "register_system": Call({}, {**plain(SYSTEM), "name": "another"}),
+        "show_system": Call(named),
+        "system_history": Call(named),
+        "change_system": Call(named, {"system": plain(SYSTEM), "revision": 1}),
+        "list_questionnaires": Call({}),
+        "show_questionnaire": Call({"regime": "regime"}),
+        "list_classifications": Call({}),
+        "show_classification": Call(regime),
+        "classify": Call(regime, {"answers": {"listed": True, "scores": False}}),
+        "override": Call(regime, {"tier": "limited", "reason": "small"}),
+        "list_releases": Call({}),
+        "register_release": Call({}, {"system": SYSTEM.name, "version": "2", "materials": materials}),
+        "show_release": Call({"digest": digest}),
+        "release_history": Call({"digest": digest}),
+        "list_evidence": Call({}, query={"about": digest}),
+        "submit_evidence": Call({}, {"envelope": envelope.decode(), "sealer": sealer, "version": "1.1"}),
+        "show_evidence": Call({"digest": filing.filed.key}),
+        "show_envelope": Call({"digest": filing.filed.key}),
+        "list_verdicts": Call({}),
+        "show_verdict": Call({"digest": filing.verdict.key}),
+        "list_datasets": Call({}),
+        "register_dataset": Call({}, {"envelope": admitted.decode(), "sealer": sealer, "version": "2"}),
+        "show_dataset": Call(ADMITTED),
+        "list_prompts": Call({}),
+        "register_prompt": Call({}, {"name": "greeting", "version": "2", "text": "Good day"}),
+        "show_prompt": Call(PROMPT),
+        "read_prompt": Call(PROMPT),
+        "list_requests": Call({}, query={"state": "open"}),
+        "ask_gate": Call(
+            {},
+            {"gate": "deployment", "system": SYSTEM.name, "reason": "r", "release": digest, "environment": "test"},
+        ),
+        "show_request": Call(key),
+        "withdraw_request": Call(key),
+        "list_approvals": Call({}),
+        "request_approvals": Call(key),
+        "answer_request": Call(key, {"discipline": "legal", "reason": "seen"}),
+        "revoke_approval": Call({"key": approval}),
+        "list_waivers": Call({}),
+        "show_waiver": Call({"key": waiver}),
+        "ask_waiver": Call(key, {"measure": breach, "reason": "r", "controls": "c", "until": ends}),
+        "answer_waiver": Call({**key, "waiver": waiver}, {"discipline": "legal", "reason": "seen"}),
+        "list_delegations": Call({}),
+        "delegate": Call({}, {"to": "viewer", "discipline": "legal", "until": ends, "reason": "away"}),
+        "end_delegation": Call({"key": delegation}),
+        "list_deployments": Call({}),
+        "start_deployment": Call({}, {"request": request}),
+        "show_deployment": Call({"key": "none"}),
+        "deployment_history": Call({"key": "none"}),
+        "end_deployment": Call({"key": "none"}, {"reason": "r"}),
+        "show_appetite": Call({}),
+        "appetite_history": Call({}),
+        "propose_appetite": Call({}, {"appetite": plain(appetite), "reason": "r"}),
+        "show_committee": Call({}),
+        "committee_history": Call({}),
+        "propose_committee": Call({}, {"committee": plain(committee), "reason": "r"}),
+        "list_proposals": Call({}),
+        "show_proposal": Call({"key": proposal}),
+        "enact_proposal": Call({"key": proposal}),
+        "drop_proposal": Call({"key": proposal}),
+        "list_people": Call({}),
+        "show_me": Call({}),
+        "invite_person": Call({}, {"name": "Eve", "email": "eve@example.org", "roles": ["viewer"]}),
+        "propose_roles": Call({"id": "spare"}, {"roles": ["auditor"], "reason": "r"}),
+        "propose_deactivation": Call({"id": "spare"}, {"reason": "left"}),
+        "erase_profile": Call({"id": "spare"}),
+        "list_tokens": Call({}),
+        "issue_token": Call({}, {"name": "ci", "permissions": [], "until": ends}),
+        "revoke_token": Call({"id": "t-none"}),
+        "list_sealers": Call({}),
+        "trust_sealer": Call({}, {"name": "CI 2", "key": "ab" * 32}),
+        "revoke_sealer": Call({"id": keyid(bytes.fromhex(sealer))}),
+        "list_comments": Call({}),
+        "write_comment": Call({}, {"about": f"system {SYSTEM.name}", "text": "look"}),
+        "list_webhooks": Call({}),
+        "subscribe": Call({}, {"name": "chat", "url": "https://chat.example/in", "verbs": ["deployment.start"]}),
+        "end_webhook": Call({"key": webhook}),
+        "list_acts": Call({}, query={"kind": "system"}),
+        "show_checkpoint": Call({}),
+        "show_vkey": Call({}),
+        "show_entry": Call({"index": 0}),
+        "show_proof": Call({"index": 0}),
+        "verify_ledger": Call({}),
+        "show_admission": Call({}, query={"digest": digest, "environment": "production"}),
+        "review_admission": Call({}, {"kind": "AdmissionReview", "request": {"uid": "1"}}),
+    }
