@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 
 import pyotp
 import pytest
-from tests.unit.flows.journey import REGIME, SYSTEM, answered_by_all, asked, filed, registered
+from tests.unit.flows.journey import SYSTEM, answered_by_all, asked, filed, registered
 
 from holdfast.appetite import write_appetite
 from holdfast.domain.appetite import Appetite, Tier
@@ -93,16 +93,15 @@ def test_a_change_on_an_older_state_is_refused(server, store):
     assert (answer.status_code, "changed meanwhile" in answer.text, ">Mine<" in answer.text) == (422, True, True)
 
 
-def test_without_a_questionnaire_the_page_says_so(server, monkeypatch):
-    monkeypatch.setattr("holdfast.server.console.classify.questionnaires", dict)
+def test_without_a_questionnaire_the_page_says_so(server):
+    server.app.state.platform = replace(server.platform, questionnaires={})
     server.program("owner").post("/new-system", data=NEW)
     client = server.program("owner")
     assert "No questionnaire is installed" in client.get("/systems/Churn/classification").text
     assert client.post("/systems/Churn/classification", data={"regime": "regime"}).status_code == 404
 
 
-def test_answers_classify_and_a_named_role_overrides(server, store, monkeypatch):
-    monkeypatch.setattr("holdfast.server.console.classify.questionnaires", lambda: {REGIME.regime: REGIME})
+def test_answers_classify_and_a_named_role_overrides(server, store):
     owner, compliance = server.program("owner"), server.program("compliance")
     owner.post("/new-system", data=NEW)
     path = "/systems/Churn/classification"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 import pytest
-from tests.unit.flows.journey import REGIME, SYSTEM, answered_by_all, asked, filed, registered
+from tests.unit.flows.journey import SYSTEM, answered_by_all, asked, filed, registered
 
 from holdfast.domain.access import GRANTS, Permission
 from holdfast.domain.appetite import Appetite
@@ -58,9 +58,8 @@ PAGES = {
 
 
 @pytest.fixture
-def lived_in(server, monkeypatch):
+def lived_in(server):
     """A control plane in which everything has happened once."""
-    monkeypatch.setattr("holdfast.server.console.classify.questionnaires", lambda: {REGIME.regime: REGIME})
     office, desk = server.office, server.office.desk
     registered(office)
     good, bad = filed(office, salt="a").filed.record.release, filed(office, "breach", salt="b").filed.record.release

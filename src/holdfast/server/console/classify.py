@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
 from urllib.parse import quote
 
 from fastapi import APIRouter
@@ -22,18 +20,10 @@ from holdfast.server.console.pages import Visit, Visitor, go
 router = APIRouter(prefix="/systems/{name}/classification")
 
 
-def questionnaires() -> dict[str, Questionnaire]:
-    """The regimes that this installation asks about; none where it ships without any."""
-    if find_spec("holdfast.questionnaires") is None:
-        return {}
-    found: dict[str, Questionnaire] = import_module("holdfast.questionnaires").read_questionnaires()
-    return found
-
-
 @router.get("")
 def show(visit: Visitor, name: str, regime: str = "") -> Response:
     """The questions of one regime, with the answers given before."""
-    known = questionnaires()
+    known = visit.platform.questionnaires
     chosen = known.get(regime) or next(iter(known.values()), None)
     earlier = visit.desk.store.find(Classification, f"{name}:{chosen.regime}") if chosen else None
     given = dict(earlier.record.answers) if earlier else {}
@@ -48,7 +38,7 @@ def _page(visit: Visit, name: str, chosen: Questionnaire | None, form: Form, sta
         "classification.html",
         status=status,
         kept=visit.desk.store.get(System, name),
-        regimes=list(questionnaires().values()),
+        regimes=list(visit.platform.questionnaires.values()),
         chosen=chosen,
         earlier=earlier,
         applied=[rules[id] for id in earlier.record.rules if id in rules] if earlier else [],
@@ -60,7 +50,7 @@ def _page(visit: Visit, name: str, chosen: Questionnaire | None, form: Form, sta
 @router.post("")
 def answer(visit: Visitor, name: str, form: Sent) -> Response:
     """Classify by the answers; what is not answered stays open, and the system unclassified."""
-    chosen = _chosen(form)
+    chosen = _chosen(visit, form)
     said = {question.id: form.value(f"q.{question.id}") for question in chosen.questions}
     answers = tuple((id, value == "yes") for id, value in said.items() if value in ("yes", "no"))
     kept = classify_system(visit.desk, visit.caller, name, chosen, answers).record
@@ -70,8 +60,8 @@ def answer(visit: Visitor, name: str, form: Sent) -> Response:
     return go(_path(name, chosen), f"{name} is {kept.tier} risk under {chosen.title}.")
 
 
-def _chosen(form: Form) -> Questionnaire:
-    found = questionnaires().get(form.value("regime"))
+def _chosen(visit: Visit, form: Form) -> Questionnaire:
+    found = visit.platform.questionnaires.get(form.value("regime"))
     if found is None:
         raise Absent("classification.regime", "There is no such questionnaire.", "Choose one that is listed.")
     return found
@@ -85,7 +75,7 @@ def _path(name: str, chosen: Questionnaire) -> str:
 def override(visit: Visitor, name: str, form: Sent) -> Response:
     """Set the tier against the questionnaire."""
     require(visit.caller, Permission.OVERRIDE_TIER)
-    chosen = _chosen(form)
+    chosen = _chosen(visit, form)
     with form:
         tier = form.choice("tier", Tier, "The tier")
         reason = form.need("reason", "The reason")

@@ -18,7 +18,7 @@ from holdfast.flows.desk import Desk
 from holdfast.flows.gate import Open, ask, look
 from holdfast.flows.register import classifications, file_evidence
 from holdfast.ledger.note import Key
-from holdfast.server.console import classify, shown
+from holdfast.server.console import shown
 from holdfast.server.console.acts import tell
 from holdfast.server.console.forms import Form, Sent
 from holdfast.server.console.pages import Visit, Visitor, go
@@ -47,7 +47,7 @@ def _show(visit: Visit, name: str, form: Form, status: int = 200) -> Response:
         form=form,
         kept=kept,
         classifications=classifications(desk, name),
-        regimes={regime: found.title for regime, found in classify.questionnaires().items()},
+        regimes={regime: found.title for regime, found in visit.platform.questionnaires.items()},
         releases=[_release_row(desk, one) for one in releases.items],
         has_more=bool(releases.after),
         requests=requests,
