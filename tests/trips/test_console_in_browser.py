@@ -23,7 +23,6 @@ from holdfast.flows.desk import Desk
 from holdfast.flows.sequence import Sequencer
 from holdfast.ledger.note import Key
 from holdfast.server.app import create_app
-from holdfast.server.console import classify
 from holdfast.server.platform import Platform
 from holdfast.storage.accounts import SqlAccounts
 from holdfast.testing.desk import PEOPLE
@@ -50,7 +49,9 @@ def served(folder):
             port = found.getsockname()[1]
         with Sequencer(desk.store, desk.ledger, every=0.05) as sequencer:
             office.desk = replace(desk, committed=sequencer.wake)
-            platform = Platform(office.desk, accounts, sequencer, f"http://127.0.0.1:{port}")
+            regimes = {REGIME.regime: REGIME}
+            url = f"http://127.0.0.1:{port}"
+            platform = Platform(office.desk, accounts, sequencer, url, questionnaires=regimes)
             server = uvicorn.Server(uvicorn.Config(create_app(platform), port=port, log_level="error"))
             thread = threading.Thread(target=server.run, daemon=True)
             thread.start()
@@ -62,8 +63,7 @@ def served(folder):
 
 
 @pytest.fixture
-def house(tmp_path, monkeypatch):
-    monkeypatch.setattr(classify, "questionnaires", lambda: {REGIME.regime: REGIME})
+def house(tmp_path):
     with served(tmp_path) as (office, platform):
         yield office, platform
 
