@@ -102,8 +102,9 @@ def database_url(request, tmp_path):
 
 @pytest.fixture
 def store(database_url):
+    from holdfast.storage.engine import open_engine
     from holdfast.storage.schema import upgrade
-    from holdfast.storage.sql import SqlStore, open_engine
+    from holdfast.storage.sql import SqlStore
 
     engine = open_engine(database_url)
     upgrade(engine)

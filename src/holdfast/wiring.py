@@ -170,8 +170,9 @@ def premises(home: Path) -> Premises:
 @contextmanager
 def open_store(home: Path, database: str) -> Iterator[SqlStore]:
     """The store on `database` (a URL; SQLite in `home` where empty), its schema brought up to date."""
+    from holdfast.storage.engine import open_engine
     from holdfast.storage.schema import upgrade
-    from holdfast.storage.sql import SqlStore, open_engine
+    from holdfast.storage.sql import SqlStore
 
     engine = open_engine(database or f"sqlite:///{home / 'holdfast.db'}")
     try:

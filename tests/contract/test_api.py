@@ -29,9 +29,10 @@ from holdfast.server.app import create_app
 from holdfast.server.limits import Limits
 from holdfast.server.platform import Platform
 from holdfast.storage.accounts import SqlAccounts
+from holdfast.storage.engine import open_engine
 from holdfast.storage.places import FilePlaces
 from holdfast.storage.schema import upgrade
-from holdfast.storage.sql import SqlStore, open_engine
+from holdfast.storage.sql import SqlStore
 from holdfast.testing.desk import office as open_office
 
 EXAMPLES = 15

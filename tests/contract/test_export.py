@@ -18,9 +18,10 @@ from holdfast.ledger.export import verify_export
 from holdfast.ledger.log import Log
 from holdfast.storage.accounts import SqlAccounts
 from holdfast.storage.blobs import FileBlobs
+from holdfast.storage.engine import open_engine
 from holdfast.storage.keys import load_or_create
 from holdfast.storage.schema import upgrade
-from holdfast.storage.sql import SqlStore, open_engine
+from holdfast.storage.sql import SqlStore
 from holdfast.testing.desk import office as open_office
 
 PASSWORD = "correct horse battery"

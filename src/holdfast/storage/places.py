@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from holdfast.storage.cache import write_atomically
-from holdfast.storage.sql import file_lock
+from holdfast.storage.locks import file_lock
 
 
 class FilePlaces:

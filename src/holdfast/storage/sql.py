@@ -21,9 +21,7 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
-    create_engine,
     delete,
-    event,
     false,
     func,
     insert,
@@ -39,6 +37,7 @@ from holdfast.domain.errors import Absent, Conflict, FixInput, Unavailable
 from holdfast.domain.evidence import Evidence
 from holdfast.domain.kinds import KINDS, NAMES, Facets, facets_of
 from holdfast.domain.measure import Taken
+from holdfast.storage.locks import file_lock
 from holdfast.storage.tables import acts, credentials, measurements, profiles, records, secrets
 
 T = TypeVar("T")
@@ -48,33 +47,6 @@ MOST_AT_ONCE = 64
 """No request makes more acts."""
 LOCK = 0x686F6C64
 """The number of the sequencer's advisory lock in PostgreSQL: ``hold`` in ASCII."""
-
-
-def open_engine(url: str) -> Engine:
-    """An engine for ``sqlite:///path`` or ``postgresql://…``; SQLite waits for other writers and syncs each commit."""
-    if url.startswith("postgresql://"):
-        url = "postgresql+psycopg://" + url.removeprefix("postgresql://")
-    sqlite = url.startswith("sqlite")
-    if sqlite:
-        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    options: dict[str, Any] = {"connect_args": {"timeout": 30}} if sqlite else {"pool_size": 10, "max_overflow": 20}
-    engine = create_engine(url, pool_pre_ping=not sqlite, **options)
-    if sqlite:
-        event.listen(engine, "connect", _set_up_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _set_up_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # transactions begin where `_begin_sqlite` says, not where the driver guesses
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    """A writer takes the lock at once, so that what it read cannot change before it writes."""
-    writes = connection.get_execution_options().get("writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 class SqlStore:
@@ -442,17 +414,3 @@ def _act_of(row: RowMapping) -> Act:
 def _kept(kind: type[T], row: RowMapping) -> Kept[T]:
     record = canonical.decode(kind, row["body"])
     return Kept(row["key"], record, row["revision"], row["id"], row["actor"], row["at"], row["ledger_index"])
-
-
-@contextmanager
-def file_lock(path: Path) -> Iterator[bool]:
-    """Whether the lock on `path` is the caller's, until the block or the process ends."""
-    import fcntl
-
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True

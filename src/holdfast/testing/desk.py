@@ -21,9 +21,10 @@ from holdfast.flows.desk import APPETITE, COMMITTEE, Caller, Desk
 from holdfast.ledger.envelope import seal
 from holdfast.ledger.log import Log
 from holdfast.storage.blobs import FileBlobs
+from holdfast.storage.engine import open_engine
 from holdfast.storage.keys import load_or_create
 from holdfast.storage.schema import upgrade
-from holdfast.storage.sql import SqlStore, open_engine
+from holdfast.storage.sql import SqlStore
 from holdfast.testing.runs import sample_appetite, sample_evidence
 
 START = datetime(2026, 11, 24, 9, tzinfo=UTC)
