@@ -7,10 +7,14 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from holdfast.cli.entrance import JSON_OPTION, Exit, command, print_json
+
+if TYPE_CHECKING:
+    from holdfast.server.platform import Platform
 
 HOME_OPTION = typer.Option(Path("~/.holdfast"), help="Where key, ledger and blobs lie; one for one database.")
 DATABASE_OPTION = typer.Option("", envvar="HOLDFAST_DATABASE", help="postgresql://… (else SQLite in --home).")
@@ -20,6 +24,7 @@ DATABASE_OPTION = typer.Option("", envvar="HOLDFAST_DATABASE", help="postgresql:
 def up(
     port: int = typer.Option(8710, min=1, max=65535, help="The port to listen on, on this machine alone."),
     home: Path = HOME_OPTION,
+    demo: bool = typer.Option(False, "--demo", help="Fill an empty --home with made-up data and people first."),
     as_json: bool = JSON_OPTION,
 ) -> Exit:
     """Start the whole platform in one process, with nothing to install, for this machine.
@@ -27,7 +32,7 @@ def up(
     Example: holdfast up --port 8710
     """
     place = _Place("127.0.0.1", port, f"http://127.0.0.1:{port}")
-    return _run(home.expanduser(), "", place, as_json=as_json)
+    return _run(home.expanduser(), "", place, demo=demo, as_json=as_json)
 
 
 @command
@@ -44,7 +49,7 @@ def serve(
     Example: holdfast serve --database postgresql://holdfast@db/holdfast --home /srv/holdfast --url https://hf.example
     """
     place = _Place(host, port, url.rstrip("/") or f"http://{host}:{port}")
-    return _run(home.expanduser(), database, place, as_json=as_json)
+    return _run(home.expanduser(), database, place, demo=False, as_json=as_json)
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ class _Place:
     url: str
 
 
-def _run(home: Path, database: str, place: _Place, *, as_json: bool) -> Exit:
+def _run(home: Path, database: str, place: _Place, *, demo: bool, as_json: bool) -> Exit:
     from holdfast.domain.errors import Unavailable
 
     try:
@@ -70,8 +75,9 @@ def _run(home: Path, database: str, place: _Place, *, as_json: bool) -> Exit:
             "server.extra", f"The package {error.name} is not installed.", "pip install 'holdfast[server]'"
         ) from error
     with _listening(place) as door, open_platform(home, database=database, url=place.url) as platform:
+        password = _furnish(platform) if demo else ""
         link = found(platform.desk, platform.accounts)
-        _announce(home, place.url, f"{place.url}/welcome/{link}" if link else "", as_json=as_json)
+        _announce(home, place.url, f"{place.url}/welcome/{link}" if link else "", password, as_json=as_json)
         config = uvicorn.Config(create_app(platform), log_level="warning", server_header=False)
         with suppress(KeyboardInterrupt):  # uvicorn hands Ctrl-C on once it has finished what was under way
             uvicorn.Server(config).run(sockets=[door])
@@ -89,11 +95,20 @@ def _listening(place: _Place) -> socket.socket:
         raise Unavailable("server.port", what, "Choose another --port, or stop what listens there.") from error
 
 
-def _announce(home: Path, url: str, link: str, *, as_json: bool) -> None:
+def _furnish(platform: Platform) -> str:
+    from holdfast.testing.demo import furnish
+
+    return furnish(platform.desk, platform.accounts, platform.questionnaires)
+
+
+def _announce(home: Path, url: str, link: str, password: str, *, as_json: bool) -> None:
     if as_json:
-        print_json({"url": url, "home": str(home), "first_administrator": link or None})
+        said = {"url": url, "home": str(home), "first_administrator": link or None, "demo_password": password or None}
+        print_json(said)
         sys.stdout.flush()
         return
     typer.echo(f"Holdfast at {url}, kept in {home}. Ctrl-C stops it.")
     if link:
         typer.echo(f"First administrator, once within three days: {link}")
+    if password:
+        typer.echo(f"Demo people: owner@demo.example, legal@demo.example, … with the password {password}")

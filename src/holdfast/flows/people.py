@@ -11,7 +11,7 @@ from holdfast.domain.act import Draft, Kept, Verb
 from holdfast.domain.errors import Absent, FixInput, Forbidden
 from holdfast.domain.person import Person, Proposal, Role, Token
 from holdfast.domain.verdict import parse_time, timestamp
-from holdfast.flows.desk import Caller, Desk, random_id, require, stated
+from holdfast.flows.desk import MOST, Caller, Desk, random_id, require, stated
 from holdfast.flows.propose import propose
 from holdfast.ports import Accounts
 
@@ -25,19 +25,24 @@ Invited = tuple[Kept[Proposal], str]
 
 
 def found(desk: Desk, accounts: Accounts) -> str | None:
-    """The first administrator's one-time secret; None where there is one who can sign in already.
+    """The first administrator's one-time secret; None where an administrator can sign in already.
 
     As long as nobody has set the first password, each start makes a new link and ends the one before.
     """
     known = desk.store.find(Person, FOUNDER)
+    if _somebody_administers(desk, accounts):
+        return None
     if known is None:
         first = Person(FOUNDER, (Role.ADMIN,))
         caller = Caller(first, permissions(first))
         desk.do(caller, Draft(Verb.SET_PERSON, FOUNDER, first))
-    elif accounts.can_sign_in(FOUNDER) or not known.record.is_active:
-        return None
     accounts.revoke(WELCOME, FOUNDER)
     return accounts.issue(WELCOME, FOUNDER, desk.now + timedelta(hours=LINK_HOURS))
+
+
+def _somebody_administers(desk: Desk, accounts: Accounts) -> bool:
+    active = (kept.record for kept in desk.store.list(Person, state="active", limit=MOST).items)
+    return any(Role.ADMIN in person.roles and accounts.can_sign_in(person.id) for person in active)
 
 
 def invite(
