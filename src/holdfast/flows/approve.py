@@ -13,7 +13,7 @@ from holdfast.domain.approval import Approval, Delegation, Discipline, Mandate, 
 from holdfast.domain.errors import Absent, Conflict, FixInput, Forbidden
 from holdfast.domain.person import Person
 from holdfast.domain.verdict import Outcome, timestamp
-from holdfast.flows.desk import MOST, Caller, Desk, random_id, require, stated
+from holdfast.flows.desk import Caller, Desk, every, random_id, require, stated
 from holdfast.flows.gate import Open, look
 
 
@@ -91,7 +91,8 @@ def unbarred(desk: Desk, person: Person, barred: frozenset[str]) -> list[Mandate
 
 def mandates_of(desk: Desk, person: Person) -> set[Mandate]:
     """The disciplines that a person may speak for now: by office, or by delegation from somebody who holds one."""
-    given = [kept.record for kept in desk.store.list(Delegation, limit=MOST).items if kept.record.delegate == person.id]
+    named = every(desk.store, Delegation, text=person.id)
+    given = [kept.record for kept in named if kept.record.delegate == person.id]
     givers = [desk.store.get(Person, delegation.person).record for delegation in given]
     people = [person, *(giver for giver in givers if giver.is_active)]
     offices = {(someone.id, discipline) for someone in people for discipline in someone.disciplines}

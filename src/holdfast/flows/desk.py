@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
 from holdfast.domain.access import GRANTS, Permission
-from holdfast.domain.act import Act, Draft
+from holdfast.domain.act import Act, Draft, Kept
 from holdfast.domain.errors import FixInput, Forbidden
 from holdfast.domain.evidence import Evidence
 from holdfast.domain.person import Person
 from holdfast.domain.verdict import timestamp
 from holdfast.ports import Blobs, Clock, Ledger, Signer, Store
+
+T = TypeVar("T")
 
 MOST = 500
 """Records of one kind about one thing that are looked at together; nothing has more."""
@@ -67,6 +70,19 @@ class Desk:
         made = self.store.commit(drafts, actor=caller.person.id, at=self.at, id=request, evidence=evidence)
         self.committed()
         return made
+
+
+def every(store: Store, kind: type[T], **filters: str) -> Iterator[Kept[T]]:
+    """All records of a kind by their facets, however many there are; for questions that one record left out would
+    answer wrongly.
+    """
+    after = ""
+    while True:
+        page = store.list(kind, after=after, limit=MOST, **filters)  # type: ignore[arg-type]
+        yield from page.items
+        after = page.after
+        if not after:
+            return
 
 
 def require(caller: Caller, permission: Permission) -> None:

@@ -20,6 +20,7 @@ from holdfast.domain.errors import FixInput, Unavailable
 from holdfast.domain.evidence import Evidence
 from holdfast.domain.kinds import Filed
 from holdfast.domain.verdict import timestamp
+from holdfast.flows.desk import every
 from holdfast.ledger.export import ABOUT, ACTS, HEADS, LEDGER, VKEY, Exported, read_rows, verify_export
 from holdfast.ledger.note import Key
 from holdfast.ports import Blobs, Clock, Ledger, Signer, Store
@@ -122,14 +123,8 @@ def restore(
 
 
 def _index_evidence(store: Store, blobs: Blobs) -> None:
-    after = ""
-    while True:
-        page = store.list(Filed, after=after, limit=100)
-        for kept in page.items:
-            store.index(canonical.decode(Evidence, blobs.get(kept.record.digest)))
-        after = page.after
-        if not after:
-            return
+    for kept in every(store, Filed):
+        store.index(canonical.decode(Evidence, blobs.get(kept.record.digest)))
 
 
 def _in_log(rows: Iterable[ActRow], size: int) -> Iterator[ActRow]:

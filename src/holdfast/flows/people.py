@@ -11,7 +11,7 @@ from holdfast.domain.act import Draft, Kept, Verb
 from holdfast.domain.errors import Absent, FixInput, Forbidden
 from holdfast.domain.person import Person, Proposal, Role, Token
 from holdfast.domain.verdict import parse_time, timestamp
-from holdfast.flows.desk import MOST, Caller, Desk, random_id, require, stated
+from holdfast.flows.desk import Caller, Desk, every, random_id, require, stated
 from holdfast.flows.propose import propose
 from holdfast.ports import Accounts
 
@@ -41,7 +41,7 @@ def found(desk: Desk, accounts: Accounts) -> str | None:
 
 
 def _somebody_administers(desk: Desk, accounts: Accounts) -> bool:
-    active = (kept.record for kept in desk.store.list(Person, state="active", limit=MOST).items)
+    active = (kept.record for kept in every(desk.store, Person, state="active"))
     return any(Role.ADMIN in person.roles and accounts.can_sign_in(person.id) for person in active)
 
 

@@ -17,7 +17,7 @@ from holdfast.domain.errors import Conflict, FixInput, Forbidden
 from holdfast.domain.gate import Committee
 from holdfast.domain.kinds import KINDS, NAMES
 from holdfast.domain.person import Person, Proposal
-from holdfast.flows.desk import APPETITE, COMMITTEE, MOST, Caller, Desk, random_id, require, stated
+from holdfast.flows.desk import APPETITE, COMMITTEE, Caller, Desk, every, random_id, require, stated
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def _key(record: Appetite | Committee | Person) -> str:
 
 
 def _others_who_may(desk: Desk, person: Person, permission: Permission) -> list[Person]:
-    people = [kept.record for kept in desk.store.list(Person, state="active", limit=MOST).items]
+    people = [kept.record for kept in every(desk.store, Person, state="active")]
     return [other for other in people if other.id != person.id and permission in permissions(other)]
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from holdfast.domain.act import Draft, Verb
 from holdfast.domain.appetite import Appetite
 from holdfast.domain.errors import Conflict, FixInput, Forbidden
 from holdfast.domain.gate import Committee
@@ -63,3 +64,13 @@ def test_the_only_administrator_acts_alone_until_there_is_a_second(office):
 def test_who_has_no_right_proposes_no_appetite(office, who):
     with pytest.raises(Forbidden):
         propose(office.desk, office.caller(who), STRICTER, reason="r")
+
+
+def test_a_second_administrator_counts_however_many_people_there_are(office, monkeypatch):
+    monkeypatch.setattr("holdfast.flows.desk.MOST", 2)
+    propose(office.desk, office.caller("admin"), Person("p-2", (Role.ADMIN,)), reason="a second one")
+    office.clock.pass_days(1)
+    later = [Draft(Verb.SET_PERSON, f"p-late{n}", Person(f"p-late{n}", (Role.VIEWER,))) for n in range(5)]
+    office.desk.store.commit(later, actor="founder", at=office.desk.at, id="later")
+    third = propose(office.desk, office.caller("admin"), Person("p-3", (Role.ADMIN,)), reason="a third one")
+    assert third.record.state == "open"
