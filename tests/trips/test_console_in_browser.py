@@ -136,10 +136,10 @@ class Journey:
     def file_and_ask(self, outcome: str, version: str) -> Somebody:
         """The developer, on the page of the request that was made."""
         envelope, _ = self.office.sealed(self.office.evidence(outcome, salt=version))
-        (self.folder / "evidence.dsse.json").write_bytes(envelope)
+        (self.folder / "evidence.json").write_bytes(envelope)
         developer = self.as_("developer").go(HERE)
         developer.page.locator("summary", has_text="File evidence").click()
-        developer.page.get_by_label("Sealed evidence").set_input_files(self.folder / "evidence.dsse.json")
+        developer.page.get_by_label("Sealed evidence").set_input_files(self.folder / "evidence.json")
         developer.type(Version=version, Sealer_s_key=self.vkey).press("File it")
         assert f"The verdict: {outcome}." in developer.said
         return developer.type(Why_it_should_go_in="ready").press("Ask")
