@@ -15,6 +15,7 @@ from holdfast.domain.appetite import Appetite
 from holdfast.domain.errors import FixInput, ModelFailed
 from holdfast.domain.evidence import Done, Material, ProbeCard, ProbeOutcome
 from holdfast.domain.verdict import parse_time, timestamp
+from holdfast.ledger.bundle import release_of
 from holdfast.ports import Cache, Clock
 from holdfast.probes.contract import ProbeSpec
 from holdfast.releases.attack import Job, attack
@@ -143,7 +144,7 @@ class Attack:
     @cached_property
     def digest(self) -> str:
         """The release's digest: everything that was given and how its columns are read."""
-        return canonical.digest({"materials": self.materials, "schema": self.plan.schema})
+        return release_of(self.materials, self.plan.schema)
 
     def _key(self, what: str, **more: object) -> str:
         """The digest of all that a result depends on besides `more`."""

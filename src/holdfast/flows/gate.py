@@ -99,26 +99,27 @@ class _Subject:
 
 
 def _release(desk: Desk, system: System, request: Request) -> _Subject:
-    """A release, with the newest trusted evidence on it judged now.
+    """A release, with the newest trusted evidence on it judged now. Whoever filed that counts as an author, too.
 
     A verdict that was recorded earlier stands for it as long as judging again says the same. So approvals lapse when
     the evidence goes stale, is superseded by other evidence, or meets other limits.
     """
     release = desk.store.get(Release, request.release).record
-    filed = next((f for f in _evidence(desk, release.digest) if is_trusted(desk, f.sealer)), None)
-    if filed is None:
+    found = next((kept for kept in _evidence(desk, release.digest) if is_trusted(desk, kept.record.sealer)), None)
+    if found is None:
         return _Subject((release.digest,), release.authors)
+    filed, authors = found.record, (*release.authors, found.actor)
     evidence = canonical.decode(Evidence, desk.blobs.get(filed.digest))
     now = judge_evidence(desk, system, evidence, filed.digest)
     recorded = desk.store.list(Verdict, about=release.digest, limit=MOST).items
     standing = [kept.key for kept in recorded if same_verdict(kept.record, now)]
     digests = (release.digest, now.appetite, *standing)
-    return _Subject(digests, release.authors, now, None if standing else now)
+    return _Subject(digests, authors, now, None if standing else now)
 
 
-def _evidence(desk: Desk, release: str) -> Iterator[Filed]:
+def _evidence(desk: Desk, release: str) -> tuple[Kept[Filed], ...]:
     """What is filed on a release, the newest first."""
-    return (kept.record for kept in desk.store.list(Filed, about=release, limit=MOST).items)
+    return desk.store.list(Filed, about=release, limit=MOST).items
 
 
 def _approvals(desk: Desk, about: str) -> tuple[Approval, ...]:

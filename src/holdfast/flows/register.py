@@ -10,7 +10,7 @@ from holdfast.domain.access import Permission
 from holdfast.domain.act import Draft, Kept, Verb
 from holdfast.domain.appetite import Appetite, Tier
 from holdfast.domain.classification import Answers, Classification, Override, Questionnaire, classify
-from holdfast.domain.errors import Absent, FixInput, Forbidden
+from holdfast.domain.errors import Absent, FixInput, Forbidden, Tampered
 from holdfast.domain.evidence import Evidence, Material
 from holdfast.domain.kinds import Filed
 from holdfast.domain.person import Sealer
@@ -18,6 +18,7 @@ from holdfast.domain.release import Release
 from holdfast.domain.system import Status, System
 from holdfast.domain.verdict import Verdict, judge
 from holdfast.flows.desk import APPETITE, Caller, Desk, require, stated
+from holdfast.ledger.bundle import release_of
 from holdfast.ledger.envelope import keyid, open_sealed
 
 NAME = re.compile(r"[^\s/\x00-\x1f\x7f](?:[^/\x00-\x1f\x7f]{0,98}[^\s/\x00-\x1f\x7f])?")
@@ -133,6 +134,7 @@ def file_evidence(desk: Desk, caller: Caller, envelope: bytes, sealer: str, vers
     require(caller, Permission.REGISTER_RELEASES)
     evidence = open_sealed(envelope, _key(sealer), Evidence)
     system = desk.store.get(System, evidence.system).record
+    _require_own(desk, evidence)
     digest = canonical.digest(evidence)
     kept_envelope = desk.blobs.put(envelope)
     desk.blobs.put(canonical.encode(evidence))
@@ -152,6 +154,17 @@ def file_evidence(desk: Desk, caller: Caller, envelope: bytes, sealer: str, vers
     if drafts:
         desk.do(caller, *drafts, evidence=evidence if is_new else None)
     return Filing(desk.store.get(Filed, digest), desk.store.get(Verdict, canonical.digest(verdict)))
+
+
+def _require_own(desk: Desk, evidence: Evidence) -> None:
+    """The release is what its digest says, and of this system: whoever seals evidence cannot name another's."""
+    if evidence.release != release_of(evidence.materials, evidence.schema):
+        what = "The release's digest does not follow from what it is made of."
+        raise Tampered("evidence.release", what, "Check the release again, and submit what that leaves.")
+    known = desk.store.find(Release, evidence.release)
+    if known is not None and known.record.system != evidence.system:
+        what = f"This release belongs to {known.record.system}."
+        raise FixInput("release.elsewhere", what, "Check the system's name.")
 
 
 def _key(sealer: str) -> bytes:

@@ -12,7 +12,8 @@ from pathlib import Path
 from holdfast import canonical
 from holdfast.domain.appetite import Appetite
 from holdfast.domain.errors import FixInput, Tampered
-from holdfast.domain.evidence import Evidence
+from holdfast.domain.evidence import Evidence, Material
+from holdfast.domain.schema import Schema
 from holdfast.domain.verdict import Verdict, judge, parse_time
 from holdfast.ledger.envelope import open_sealed
 from holdfast.ledger.note import Checkpoint, Key
@@ -53,6 +54,11 @@ def ledger_entry(verdict: Verdict) -> bytes:
     return canonical.encode(entry)
 
 
+def release_of(materials: tuple[Material, ...], schema: Schema | None) -> str:
+    """The digest of a release: of everything that was given, and of how its columns are read."""
+    return canonical.digest({"materials": materials, "schema": schema})
+
+
 def verify_bundle(folder: Path, key: Key | None = None) -> Bundle:
     """Walk the proof; Tampered at the first step that does not hold.
 
@@ -81,6 +87,8 @@ def _read(folder: Path, name: str) -> bytes:
 
 
 def _require_bound(verdict: Verdict, evidence: Evidence, appetite: Appetite) -> None:
+    if evidence.release != release_of(evidence.materials, evidence.schema):
+        raise Tampered("verify.release", "The release's digest does not follow from what it is made of.")
     for what, claimed, found in (
         ("evidence", verdict.evidence, canonical.digest(evidence)),
         ("appetite", verdict.appetite, canonical.digest(appetite)),

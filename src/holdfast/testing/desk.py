@@ -18,6 +18,7 @@ from holdfast.domain.gate import Committee, Gate, Rule
 from holdfast.domain.person import Person, Role
 from holdfast.domain.verdict import Outcome, timestamp
 from holdfast.flows.desk import APPETITE, COMMITTEE, Caller, Desk
+from holdfast.ledger.bundle import release_of
 from holdfast.ledger.envelope import seal
 from holdfast.ledger.log import Log
 from holdfast.storage.blobs import FileBlobs
@@ -87,9 +88,8 @@ class Office:
         """Evidence taken now, in which no probe failed, on a release that `salt` tells from others."""
         evidence = sample_evidence(Outcome(outcome))
         outcomes = tuple(o for o in evidence.outcomes if not isinstance(o, Failed))
-        release = canonical.digest({"release": salt})
         materials = tuple(replace(m, digest=canonical.digest([salt, m.role, m.name])) for m in evidence.materials)
-        taken_at = timestamp(self.clock())
+        release, taken_at = release_of(materials, evidence.schema), timestamp(self.clock())
         return replace(evidence, release=release, materials=materials, outcomes=outcomes, taken_at=taken_at)
 
     def sealed(self, evidence: Evidence) -> tuple[bytes, str]:

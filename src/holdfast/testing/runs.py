@@ -24,6 +24,7 @@ from holdfast.domain.run import Receipt, Run
 from holdfast.domain.schema import Feature, Kind, Schema, Task
 from holdfast.domain.system import Owners, System
 from holdfast.domain.verdict import Outcome, judge, parse_time
+from holdfast.ledger.bundle import release_of
 
 LOWER, HIGHER, NEUTRAL = Direction.LOWER_IS_BETTER, Direction.HIGHER_IS_BETTER, Direction.NEUTRAL
 SHARE = (0.0, 1.0)
@@ -228,7 +229,7 @@ def sample_evidence(outcome: Outcome = Outcome.BREACH) -> Evidence:
         Material("test", "applications_2026.csv", digest_bytes(b"test"), 612_004, "text/csv"),
         Material("train", "applications_2021_2025.csv", digest_bytes(b"train"), 5_120_447, "text/csv"),
     )
-    release = digest((materials, schema))
+    release = release_of(materials, schema)
     return Evidence(
         system="Loan approval",
         release=release,

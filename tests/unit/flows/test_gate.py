@@ -255,3 +255,13 @@ def test_evidence_by_somebody_untrusted_is_no_evidence(office):
     opened = asked(office, release)
     assert any("no evidence" in reason.sentence for reason in opened.decision.reasons)
     assert canonical.digest(opened.request.record) == opened.bound[0]
+
+
+def test_whoever_filed_the_evidence_that_counts_is_barred_as_well(office):
+    from holdfast.flows.register import file_evidence
+
+    registered(office)
+    release = filed(office).filed.record.release
+    office.clock.pass_days(1)
+    file_evidence(office.desk, office.caller("owner"), *office.sealed(office.evidence()), "1")
+    assert asked(office, release, who="developer").dossier.barred == {"developer", "owner"}

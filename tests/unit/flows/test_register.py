@@ -140,3 +140,22 @@ def test_only_who_may_trusts_a_sealer_and_only_one_that_is_trusted_is_revoked(of
         trust_sealer(office.desk, office.caller("developer"), "mine", "22" * 32)
     assert trust_sealer(office.desk, office.caller("it"), "CI", "22" * 32).record.is_trusted
     assert not trust_sealer(office.desk, office.caller("it"), "CI", "22" * 32, trusted=False).record.is_trusted
+
+
+def test_a_release_cannot_be_named_before_it_is_made_of_something_else(office):
+    """Else its digest, known beforehand, could be entered for another model, and let that in with it."""
+    registered(office)
+    genuine = office.evidence()
+    forged = replace(genuine, materials=office.evidence(salt="a back door").materials)
+    with pytest.raises(Tampered, match="does not follow"):
+        file_evidence(office.desk, office.caller("developer"), *office.sealed(forged), "1")
+    assert office.desk.store.find(Release, genuine.release) is None
+
+
+def test_evidence_on_the_release_of_another_system_is_refused(office):
+    registered(office)
+    register_system(office.desk, office.caller("owner"), replace(SYSTEM, name="other"))
+    filed(office)
+    elsewhere = replace(office.evidence(), system="other")
+    with pytest.raises(FixInput, match="belongs to"):
+        file_evidence(office.desk, office.caller("developer"), *office.sealed(elsewhere), "1")
