@@ -1,7 +1,8 @@
 """The one encoding of a record to bytes, and its digest: RFC 8785 (JSON Canonicalization Scheme) and SHA-256.
 
 Records are frozen dataclasses of `holdfast.domain`. `encode` and `decode` are inverse on them; equal records have equal
-bytes on every platform and Python version.
+bytes on every platform and Python version. A field that joined its record later carries ``metadata={"added": True}``:
+it is left out while it has its default, so that records from before keep their bytes and their digest.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ def encode(record: object) -> bytes:
 def plain(record: object) -> Any:
     """The record as JSON types: dataclasses and mappings to dict, enums to their value, tuples to list."""
     if dataclasses.is_dataclass(record) and not isinstance(record, type):
-        return {f.name: plain(getattr(record, f.name)) for f in dataclasses.fields(record)}
+        named = ((f, getattr(record, f.name)) for f in dataclasses.fields(record))
+        return {f.name: plain(value) for f, value in named if not (f.metadata.get("added") and value == f.default)}
     if isinstance(record, Enum):
         return record.value
     if isinstance(record, Mapping):

@@ -34,10 +34,13 @@ def ask_gate(
     reason: Reason,
     release: Annotated[str, Body(description="The release's digest, where one is to be let through.")] = "",
     environment: Annotated[str, Body(max_length=100, description="Where it is to run.")] = "",
+    datasets: Annotated[
+        tuple[str, ...], Body(description="Digests of data sets, at the data and training gates.")
+    ] = (),
 ) -> Kept[Request]:
     """Ask to pass a gate. What the gate says is shown with the request."""
-    opened = gates.ask(platform.desk, caller, gate, system, reason=reason, release=release, environment=environment)
-    return opened.request
+    said = {"release": release, "environment": environment}
+    return gates.ask(platform.desk, caller, gate, system, reason=reason, datasets=datasets, **said).request
 
 
 @router.get("/{key}", **needs(Permission.READ))
