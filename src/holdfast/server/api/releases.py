@@ -58,5 +58,5 @@ def release_history(platform: Here, digest: str) -> tuple[Kept[Release], ...]:
 
 @router.get("/{digest}/lineage", **needs(Permission.READ))
 def show_lineage(platform: Here, digest: str) -> Traced:
-    """Where a release comes from: itself as what its materials were put together to, then file by file to the sources."""
+    """Where a release comes from: the release itself, made of its materials, then file by file back to the sources."""
     return release_lineage(platform.desk, digest)

@@ -34,9 +34,7 @@ def ask_gate(
     reason: Reason,
     release: Annotated[str, Body(description="The release's digest, where one is to be let through.")] = "",
     environment: Annotated[str, Body(max_length=100, description="Where it is to run.")] = "",
-    datasets: Annotated[
-        tuple[str, ...], Body(description="Digests of data sets, at the data and training gates.")
-    ] = (),
+    datasets: Annotated[tuple[str, ...], Body(description="Digests of data sets, for data and training.")] = (),
 ) -> Kept[Request]:
     """Ask to pass a gate. What the gate says is shown with the request."""
     said = {"release": release, "environment": environment}

@@ -93,6 +93,7 @@ CAN: dict[str, str] = {
     Permission.ENACT_PEOPLE: "enact people and roles",
     Permission.TRUST_SEALERS: "trust sealers",
     Permission.VERIFY_LEDGER: "verify the ledger",
+    Permission.EXPORT_LEDGER: "copy all acts and records, to verify them elsewhere",
 }
 
 
