@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import islice
 
 from holdfast import canonical
@@ -38,7 +38,7 @@ def _hashed(entries: Iterator[bytes], frontier: Frontier) -> Iterator[bytes]:
         yield from batch
 
 
-def stream_rows(desk: Desk) -> Iterator[bytes]:
+def stream_rows(desk: Desk) -> Generator[bytes, None, None]:
     """All acts and then all heads as of one moment, one a line as in an export, an empty line after each of the two.
 
     For whoever verifies elsewhere: memory does not grow with their number.

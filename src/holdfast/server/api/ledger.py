@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import Annotated, Any
 
 from fastapi import Path, Query, Response
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from holdfast.domain.access import Permission
 from holdfast.domain.act import Trail
@@ -72,7 +74,22 @@ def read_entries(
 @router.get("/ledger/rows", **_raw(LINES, "Acts, then heads."), **needs(Permission.EXPORT_LEDGER))
 def read_rows(platform: Here) -> Response:
     """Every act with its record, and every head, as of one moment, for `holdfast verify URL` to hold to the ledger."""
-    return StreamingResponse(audit.stream_rows(platform.desk), media_type=LINES)
+    return Rows(audit.stream_rows(platform.desk))
+
+
+class Rows(StreamingResponse):
+    """Rows as they are read. Whoever hangs up in the middle leaves no transaction open."""
+
+    def __init__(self, rows: Generator[bytes, None, None]) -> None:
+        super().__init__(rows, media_type=LINES)
+        self._rows = rows
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send them, and let go of the database however that ends."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._rows.close()
 
 
 @router.get("/ledger/entries/{index}", **_raw(BYTES, "The entry's bytes."), **needs(Permission.READ))
