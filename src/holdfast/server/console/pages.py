@@ -47,6 +47,7 @@ class Room:
 ROOMS = (
     Room("Home", "/"),
     Room("Systems", "/systems", "Know", ("/releases", "/new-system")),
+    Room("Data", "/data", "Know"),
     Room("Requests", "/requests", "Hold"),
     Room("Appetite", "/appetite", "Hold"),
     Room("Committee", "/committee", "Hold"),
