@@ -205,7 +205,7 @@ def _missing(steps: list[Provenance]) -> str:
 
 def _remarks(steps: list[Provenance]) -> Iterable[str]:
     for step in steps:
-        if step.revision is None:
+        if step.revision is None and step.command:
             yield f"Step {step.id}: the code has no revision."
         elif step.revision.is_dirty:
             yield f"Step {step.id}: the code differed from its revision {step.revision.commit[:12]}."
