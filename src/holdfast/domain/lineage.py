@@ -205,8 +205,8 @@ def _missing(steps: list[Provenance]) -> str:
 
 def _remarks(steps: list[Provenance]) -> Iterable[str]:
     for step in steps:
-        if step.revision is None and step.command:
-            yield f"Step {step.id}: the code has no revision."
+        if step.revision is None:
+            yield from [f"Step {step.id}: the code has no revision."] if step.command else []
         elif step.revision.is_dirty:
             yield f"Step {step.id}: the code differed from its revision {step.revision.commit[:12]}."
         yield from (f"Step {step.id}: {gap}" for gap in step.gaps)
