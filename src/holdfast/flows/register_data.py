@@ -35,7 +35,7 @@ def register_dataset(
     if not is_trusted(desk, sealer):
         raise FixInput("dataset.sealer", "Nobody here trusts the key that sealed this.", "Ask IT to trust the sealer.")
     admission = open_sealed(envelope, bytes.fromhex(sealer), Admission)
-    judged_at = _moment(admission.judged_at)
+    judged_at = moment_of(admission.judged_at)
     record = DatasetVersion(
         name=admission.name,
         version=version,
@@ -48,21 +48,21 @@ def register_dataset(
         parent=parent,
     )
     kept = _enter(desk, caller, Verb.REGISTER_DATASET, record)
-    if judged_at <= _moment(admission_of(desk, kept.record).judged_at):
+    if judged_at <= moment_of(admission_of(desk, kept.record).judged_at):
         return kept
     renewed = replace(record, parent=parent or kept.record.parent)
     desk.do(caller, Draft(Verb.REGISTER_DATASET, kept.key, renewed, kept.revision))
     return desk.store.get(DatasetVersion, kept.key)
 
 
-def _moment(text: str) -> datetime:
+def moment_of(text: str) -> datetime:
     """The moment that a sealed record names; FixInput where it is none, or has no time zone."""
     try:
         found = parse_time(text)
     except ValueError:
         found = None
     if found is None or found.tzinfo is None:
-        raise FixInput("dataset.moment", f"The admission is dated {text!r:.60}, which is no moment.", "Admit it again.")
+        raise FixInput("sealed.moment", f"It is dated {text!r:.60}, which is no moment.", "Make and seal it again.")
     return found
 
 
@@ -75,7 +75,7 @@ def newest_admission(desk: Desk, digest: str) -> tuple[Kept[DatasetVersion], Adm
     """The last word of a data gate on a table, among those whose key is trusted now, and the version that holds it."""
     known = every(desk.store, DatasetVersion, about=digest)
     found = [(kept, admission_of(desk, kept.record)) for kept in known if is_trusted(desk, kept.record.sealer)]
-    return max(found, key=lambda one: _moment(one[1].judged_at), default=None)
+    return max(found, key=lambda one: moment_of(one[1].judged_at), default=None)
 
 
 def offered(desk: Desk, digest: str) -> tuple[Offered, frozenset[str]]:

@@ -16,7 +16,7 @@ from holdfast.domain.release import Release
 from holdfast.flows.desk import Caller, Desk, every, require
 from holdfast.flows.lineage import admitted_source
 from holdfast.flows.register import is_trusted
-from holdfast.flows.register_data import newest_admission
+from holdfast.flows.register_data import moment_of, newest_admission
 from holdfast.ledger.envelope import open_sealed
 
 Sealed = TypeVar("Sealed", Provenance, Source)
@@ -33,6 +33,8 @@ def file_step(desk: Desk, caller: Caller, envelope: bytes, sealer: str) -> Kept[
     found by their digest.
     """
     step = _opened(desk, caller, envelope, sealer, Provenance)
+    moment_of(step.started_at)
+    moment_of(step.finished_at)
     key = canonical.digest_bytes(envelope)
     known = desk.store.find(FiledStep, key)
     if known is not None:
@@ -63,6 +65,7 @@ def _found_later(step: Provenance) -> tuple[Artifact, ...]:
 def file_source(desk: Desk, caller: Caller, envelope: bytes, sealer: str) -> Kept[FiledSource]:
     """Take in what `holdfast data attest` sealed: where a file comes from that is no table."""
     source = _opened(desk, caller, envelope, sealer, Source)
+    moment_of(source.attested_at)
     key = canonical.digest_bytes(envelope)
     if desk.store.find(FiledSource, key) is None:
         desk.do(caller, Draft(Verb.FILE_SOURCE, key, FiledSource(source, desk.blobs.put(envelope), sealer)))

@@ -88,6 +88,16 @@ def test_only_a_trusted_key_and_whoever_may_can_file(office):
     assert not office.desk.store.count(FiledStep)
 
 
+def test_what_is_dated_by_no_moment_is_not_filed(office):
+    trust(office)
+    for wrong in (
+        replace(sample_provenance(), finished_at="now"),
+        Source("a", "sha256:a", "CRM", "x", "m", "2026-11-24T09:00:00"),
+    ):
+        with pytest.raises(FixInput, match="no moment"):
+            file(office, wrong)
+
+
 def test_of_a_step_with_many_files_those_that_it_declared_are_found(office):
     trust(office)
     many = tuple(Artifact(f"{n}.png", canonical.digest_bytes(b"%d" % n), Seen.CHANGED) for n in range(70))
