@@ -68,8 +68,8 @@ class Segment:
     """A file of decisions of one system and day that will never change, as it stands in the ledger.
 
     `root` is the RFC 6962 Merkle root (hex) over its rows in order, `layout` the digest of its columns, `file` the
-    digest of the file's bytes, `place` where it lies below the log's folder. `first` and `last` are the times (RFC 3339)
-    of its earliest and latest decision, and `rows` counts them; `gateway` names the process that wrote it.
+    digest of the file's bytes, `place` where it lies below the log's folder. `first` and `last` are the times
+    (RFC 3339) of its earliest and latest decision, and `rows` counts them; `gateway` names the process that wrote it.
     """
 
     system: str
