@@ -22,7 +22,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 CERTIFICATE = "holdfast.certificate"
-"""Where a scope's state has the names in a verified client certificate: URIs such as SPIFFE's, DNS names, common name."""
+"""Where a scope's state has the names in a verified client certificate: URIs (SPIFFE), DNS names, common name."""
 
 TOO_LONG = "request.too-long"
 HEADER_SECONDS = 10.0
