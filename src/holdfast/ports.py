@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from holdfast.domain.account import Profile, Session
 from holdfast.domain.act import Act, ActRow, Draft, Kept, Page, Snapshot, Trail
+from holdfast.domain.decision import Decision
 from holdfast.domain.evidence import Evidence
 from holdfast.domain.measure import Taken
 from holdfast.domain.schema import Task
@@ -125,6 +126,13 @@ class Places(Protocol):
 
     def lock(self) -> AbstractContextManager[bool]:
         """Whether the caller is the one who may write, until the block or the process ends."""
+
+
+class DecisionLog(Protocol):
+    """Where decisions are kept before anybody hears of them."""
+
+    def append(self, decisions: Sequence[Decision]) -> None:
+        """Durable when it returns, all or none; Unavailable where the disk takes no more."""
 
 
 class Store(Protocol):

@@ -32,6 +32,7 @@ SYSTEMS = {
     "pricing of life insurance": (("life-health-insurance", "profiles"), "high", "Annex III 5(c)"),
     "a chatbot for customers": (("talks-to-people", "generates-content"), "limited", "Art 50(1)"),
     "a generator of stock pictures": (("generates-content",), "limited", "Art 50(2)"),
+    "a spelling corrector": (("generates-content", "assists-editing"), "minimal", ""),
     "a dubbing tool with the speaker's own face": (("generates-content", "deep-fakes"), "limited", "Art 50"),
     "an automatic news ticker": (("generates-content", "public-interest-text"), "limited", "Art 50"),
     "emotion recognition at work": (("emotion-work-school", "emotion-recognition"), "prohibited", "Art 5(1)(f)"),
@@ -43,7 +44,7 @@ SYSTEMS = {
     "emotion recognition in a shop": (("emotion-recognition",), "high", "Annex III 1(c)"),
     "social scoring of tenants": (("social-scoring", "profiles"), "prohibited", "Art 5(1)(c)"),
     "a database of faces from the web": (("scrapes-faces",), "prohibited", "Art 5(1)(e)"),
-    "an undressing app": (("intimate-images", "deep-fakes", "generates-content"), "prohibited", "intimate images"),
+    "an undressing app": (("intimate-images", "deep-fakes", "generates-content"), "prohibited", "Art 5(1)(ba)"),
     "live face recognition by police without a court": (("live-identification",), "prohibited", "Art 5(1)(h)"),
     "the same for a kidnapped child, with a court": (
         ("live-identification", "live-identification-permitted", "remote-identification", "law-enforcement"),
