@@ -6,7 +6,9 @@ import typer
 
 from holdfast.cli import (
     appetite,
+    breaker,
     check,
+    credential,
     data,
     deployment,
     explain,
@@ -74,6 +76,8 @@ app.add_typer(release.app, name="release")
 app.add_typer(gate.app, name="gate")
 app.add_typer(deployment.app, name="deployment")
 app.add_typer(deployment.waivers, name="waiver")
+app.add_typer(breaker.app, name="breaker")
+app.add_typer(credential.app, name="credential")
 app.add_typer(sealer.app, name="sealer")
 app.add_typer(people.app, name="people")
 app.add_typer(people.tokens, name="token")

@@ -39,6 +39,9 @@ class Budget:
     money: int | None = None
 
 
+UNLIMITED = Budget()
+
+
 @dataclass(frozen=True, slots=True)
 class Credential:
     """One program's way in, until `expires_at` (RFC 3339): to `systems` by name, and by `routes`.
@@ -54,7 +57,8 @@ class Credential:
     systems: tuple[str, ...]
     routes: tuple[Route, ...]
     expires_at: str
-    budget: Budget = Budget()
+    budget: Budget = UNLIMITED
+    is_revoked: bool = False
 
     def may_ask(self, system: str, route: Route) -> bool:
         """Whether it reaches this system by this route."""

@@ -23,6 +23,7 @@ from holdfast.domain.lineage import Lineage
 from holdfast.domain.release import Release
 from holdfast.domain.system import System
 from holdfast.domain.verdict import Outcome, Verdict
+from holdfast.flows.breakers import tripped
 from holdfast.flows.desk import APPETITE, COMMITTEE, MOST, Caller, Desk, random_id, require, stated
 from holdfast.flows.register import classifications, gravest, is_trusted, judge_evidence
 from holdfast.flows.register_data import offered
@@ -212,6 +213,9 @@ def admit(desk: Desk, digest: str, environment: str) -> Admission:
         return Admission(False, digest, environment, "No release is made of this digest.")
     shut = Admission(False, digest, environment, "Nobody asked to let this release into this environment.")
     for kept in (request for release in releases for request in _requests(desk, release.key, environment)):
+        stopped = next((b for b in tripped(desk, kept.record.system) if b.release in ("", kept.record.release)), None)
+        if stopped is not None:
+            return Admission(False, digest, environment, f"Stopped: {stopped.reason}", kept.key, Outcome.BREACH)
         decision = look(desk, kept.key).decision
         if decision.outcome is Outcome.PASS:
             why = "Approved, and nothing has changed since."

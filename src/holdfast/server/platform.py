@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from holdfast.domain.classification import Questionnaire
+from holdfast.flows.clear import Clearances
 from holdfast.flows.courier import Courier
 from holdfast.flows.desk import Desk
 from holdfast.flows.sequence import Sequencer
@@ -27,6 +28,7 @@ class Platform:
     provider: Provider | None = None
     questionnaires: Mapping[str, Questionnaire] = field(default_factory=dict)
     courier: Courier | None = None
+    clearances: Clearances = field(default_factory=Clearances)
 
     @property
     def is_encrypted(self) -> bool:

@@ -24,7 +24,7 @@ WHO = {
 NEED_MORE = {"start_deployment", "end_deployment", "revoke_token", "erase_profile"}
 """What this world has nothing for; their own tests repeat them."""
 MAKE_NO_ACT = {"verify_ledger", "review_admission"}
-SECRETS = {"issue_token": "secret", "subscribe": "secret", "invite_person": "link"}
+SECRETS = {"issue_credential": "secret", "issue_token": "secret", "subscribe": "secret", "invite_person": "link"}
 
 
 def changing() -> dict[str, str]:

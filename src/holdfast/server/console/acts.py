@@ -43,6 +43,11 @@ PHRASES: dict[Verb, str] = {
     Verb.SET_PERSON: "set the roles of",
     Verb.ISSUE_TOKEN: "issued the token",
     Verb.REVOKE_TOKEN: "revoked the token",
+    Verb.TRIP_BREAKER: "stopped",
+    Verb.RESET_BREAKER: "let go on",
+    Verb.ISSUE_CREDENTIAL: "issued the credential",
+    Verb.REVOKE_CREDENTIAL: "revoked the credential",
+    Verb.REGISTER_SEGMENT: "registered decisions of",
     Verb.TRUST_SEALER: "trusted the sealer",
     Verb.REVOKE_SEALER: "stopped trusting the sealer",
 }
