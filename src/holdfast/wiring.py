@@ -189,13 +189,16 @@ def open_platform(home: Path, *, database: str, url: str) -> Iterator[Platform]:
     from holdfast.flows.desk import Desk
     from holdfast.flows.sequence import Sequencer
     from holdfast.ledger.log import Log
+    from holdfast.plugins import find_measures
     from holdfast.questionnaires import read_questionnaires
     from holdfast.server.platform import Platform
     from holdfast.storage.accounts import SqlAccounts
     from holdfast.storage.blobs import FileBlobs
     from holdfast.storage.places import FilePlaces
 
-    questionnaires = read_questionnaires(read_settings().questionnaires)
+    settings = read_settings()
+    questionnaires = read_questionnaires(settings.questionnaires)
+    measures = find_measures(settings.plugins)
     signer, secret = open_key(home)
     place = premises(home)
     with (
@@ -206,7 +209,7 @@ def open_platform(home: Path, *, database: str, url: str) -> Iterator[Platform]:
     ):
         desk = Desk(store, FileBlobs(place.blobs), signer, ledger, now, committed=sequencer.wake)
         accounts = SqlAccounts(store, secret)
-        yield Platform(desk, accounts, sequencer, url, _provider(url), questionnaires, courier)
+        yield Platform(desk, accounts, sequencer, url, _provider(url), questionnaires, courier, measures)
 
 
 def _provider(url: str) -> Provider | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from holdfast.domain.classification import Questionnaire
+from holdfast.domain.measure import Measure
 from holdfast.flows.courier import Courier
 from holdfast.flows.desk import Desk
 from holdfast.flows.sequence import Sequencer
@@ -17,7 +18,7 @@ from holdfast.server.oidc import Provider
 class Platform:
     """One running control plane. `url` is where people reach it, without a slash at the end; `provider` is who vouches
     for them, where an organisation has one. Systems are classified by `questionnaires`, by their regime; `courier`
-    tells webhooks, None where nobody does.
+    tells webhooks, None where nobody does. `measures` are those that the probes declare, by id.
     """
 
     desk: Desk
@@ -27,6 +28,7 @@ class Platform:
     provider: Provider | None = None
     questionnaires: Mapping[str, Questionnaire] = field(default_factory=dict)
     courier: Courier | None = None
+    measures: Mapping[str, Measure] = field(default_factory=dict)
 
     @property
     def is_encrypted(self) -> bool:
