@@ -107,6 +107,7 @@ def test_the_data_gate_is_asked_from_a_terminal(project):
     assert done.exit_code == 3, done.output
     asked = json.loads(done.stdout)
     assert asked["request"]["record"]["datasets"] == [digest_file(project.folder / "raw.csv")]
+    assert [(one["name"], one["outcome"], one["has_passed"]) for one in asked["data"]] == [("raw 1", "pass", False)]
     for discipline in Discipline:
         answer(
             project.office.desk,
