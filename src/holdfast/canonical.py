@@ -1,7 +1,8 @@
 """The one encoding of a record to bytes, and its digest: RFC 8785 (JSON Canonicalization Scheme) and SHA-256.
 
 Records are frozen dataclasses of `holdfast.domain`. `encode` and `decode` are inverse on them; equal records have equal
-bytes on every platform and Python version.
+bytes on every platform and Python version. A field that joined its record later carries ``metadata={"added": True}``:
+`encode` leaves it out while it has its default, so that records from before keep their bytes and their digest.
 """
 
 from __future__ import annotations
@@ -38,22 +39,33 @@ def encode(record: object) -> bytes:
 
     ValueError for NaN, infinity and integers beyond 2^53 - 1, on which JSON readers disagree (RFC 8785 §3.2.2.3).
     """
-    return _text(plain(record)).encode("utf-8")
+    return _text(_plain(record, lean=True)).encode("utf-8")
 
 
 def plain(record: object) -> Any:
-    """The record as JSON types: dataclasses and mappings to dict, enums to their value, tuples to list."""
+    """The record as JSON types, with every field: dataclasses and mappings to dict, enums to their value, tuples to
+    list.
+    """
+    return _plain(record, lean=False)
+
+
+def _plain(record: object, *, lean: bool) -> Any:
     if dataclasses.is_dataclass(record) and not isinstance(record, type):
-        return {f.name: plain(getattr(record, f.name)) for f in dataclasses.fields(record)}
+        named = ((f, getattr(record, f.name)) for f in dataclasses.fields(record))
+        return {f.name: _plain(value, lean=lean) for f, value in named if not (lean and _is_left_out(f, value))}
     if isinstance(record, Enum):
         return record.value
     if isinstance(record, Mapping):
-        return {str(key): plain(value) for key, value in record.items()}
+        return {str(key): _plain(value, lean=lean) for key, value in record.items()}
     if isinstance(record, list | tuple):
-        return [plain(item) for item in record]
+        return [_plain(item, lean=lean) for item in record]
     if record is None or isinstance(record, str | bool | int | float):
         return record
     raise TypeError(f"{type(record).__name__} has no canonical form; use dataclasses, mappings, sequences or scalars")
+
+
+def _is_left_out(field: dataclasses.Field[Any], value: object) -> bool:
+    return bool(field.metadata.get("added")) and value == field.default
 
 
 def _text(value: Any) -> str:

@@ -112,6 +112,8 @@ def test_an_insertion_is_found(house):
     house.sql(f"{copy} 'x', verb, kind, 'forged', 1, record, actor, at, body, 99 FROM acts WHERE id = 'loans-0.0'")
     error = refused(house, now=NOW + OVERDUE + timedelta(seconds=1))
     assert (error.code, "forged" in error.message) == ("rows.unrecorded", True)
+    house.sql("UPDATE acts SET at = '2099-01-01T00:00:00Z' WHERE id = 'x'")
+    assert refused(house).code == "rows.unrecorded", "nobody can hide a row by dating it ahead"
     house.sql("UPDATE acts SET ledger_index = 0 WHERE id = 'x'")
     error = refused(house)
     assert (error.code, "forged" in error.message) == ("rows.inserted", True)

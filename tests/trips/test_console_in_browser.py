@@ -13,13 +13,20 @@ from datetime import timedelta
 import pytest
 from tests.trips.chromium import CHROMIUM, violations
 from tests.unit.flows.journey import REGIME, asked, filed, registered
+from tests.unit.flows.test_register_data import admission
+from tests.unit.flows.test_register_data import registered as entered
+from tests.unit.flows.test_steps import file as file_record
+from tests.unit.flows.test_steps import made_of
 
+from holdfast import canonical
 from holdfast.domain.account import Profile
 from holdfast.domain.act import Draft, Verb
 from holdfast.domain.approval import Discipline
+from holdfast.domain.gate import Gate
 from holdfast.domain.person import Person
-from holdfast.domain.release import Deployment
+from holdfast.domain.release import Deployment, Release
 from holdfast.flows.desk import Desk
+from holdfast.flows.gate import ask
 from holdfast.flows.sequence import Sequencer
 from holdfast.ledger.note import Key
 from holdfast.server.app import create_app
@@ -197,10 +204,22 @@ def rooms(office) -> list[str]:
     system = registered(office)
     release = filed(office, "breach").filed.record.release
     request = asked(office, release).request.key
+    data = furnished_with_data(office, release)
     paths = ["/", "/systems", "/new-system", f"/systems/{system.name}", f"/systems/{system.name}/classification"]
     paths += [f"/releases/{release}", f"/requests/{request}", "/requests", "/inbox", "/appetite", "/appetite/propose"]
     paths += ["/committee", "/committee/propose", "/ledger", "/ledger/0", "/sealers", "/people", "/people/owner"]
-    return [*paths, "/people/invite", "/settings", "/search?q=loan", "/nowhere"]
+    return [*paths, "/data", f"/requests/{data}", "/people/invite", "/settings", "/search?q=loan", "/nowhere"]
+
+
+def furnished_with_data(office, release: str) -> str:
+    """A way back that breaks at one of its ends; the key of a request to train on what came in."""
+    model, test, train = (m.digest for m in office.desk.store.get(Release, release).record.materials)
+    raw = canonical.digest_bytes(b"rows")
+    entered(office, admission())
+    file_record(office, made_of(train, raw, id="clean"))
+    file_record(office, replace(made_of(model, train, test, id="train"), command=("python", "train.py", "--epochs=30")))
+    caller, gate = office.caller("owner"), Gate.TRAINING
+    return ask(office.desk, caller, gate, "Loan approval", reason="to train on", datasets=(raw,)).request.key
 
 
 def somebody_who_may_all(desk: Desk) -> None:

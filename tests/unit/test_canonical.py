@@ -72,3 +72,21 @@ def test_a_truncated_record_is_an_error_with_a_hint(cut):
 def test_wrong_types_are_errors(data):
     with pytest.raises(FixInput):
         canonical.decode(Schema, data)
+
+
+def test_a_field_that_was_added_later_leaves_old_records_as_they_were():
+    from holdfast.domain.appetite import Tier
+    from holdfast.domain.gate import Gate, Request, Rule
+
+    old = canonical.decode(
+        Request,
+        b'{"at":"2026-11-24T09:00:00Z","environment":"production","gate":"deployment","is_withdrawn":false,'
+        b'"reason":"ready","release":"sha256:r","requester":"p-1","system":"loans"}',
+    )
+    assert canonical.digest(old) == "sha256:0af1250339410a9bfd52e59a4f4809230088b0950901e5e742710c89e4243a87"
+    named = Request(Gate.DATA, "loans", "p-1", "ready", "2026-11-24T09:00:00Z", datasets=("sha256:t",))
+    assert canonical.decode(Request, canonical.encode(named)) == named
+    assert b'"datasets":["sha256:t"]' in canonical.encode(named)
+    rule = Rule(Gate.CHANGE, (Tier.HIGH,), ("risk",))
+    assert b"needs_lineage" not in canonical.encode(rule)
+    assert canonical.plain(rule)["needs_lineage"] is False, "readers of JSON see every field"

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from holdfast.cli import data_submit
 from holdfast.cli.entrance import JSON_OPTION, Exit, command, print_json
+from holdfast.cli.remote import TOKEN_OPTION, URL_OPTION, connected
 
 if TYPE_CHECKING:
     from holdfast.domain.dataset import Admission
@@ -32,6 +34,9 @@ def admit(
     baseline: Path | None = typer.Option(None, help="A table that passed this gate, to compare with."),
     kept: Path | None = typer.Option(None, help="Write the rows that are left to this CSV file."),
     actor: str = typer.Option("", "--by", help="Who attests the source; your user name if not given."),
+    submit: str = typer.Option("", metavar="VERSION", help="Register it with the control plane, as this version."),
+    url: str = URL_OPTION,
+    token: str = TOKEN_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> Exit:
     """Hold a table to its contract, scan it, compare it with a trusted baseline, and seal the answer.
@@ -70,6 +75,10 @@ def admit(
         print_json({"sealed": str(sealed), **canonical.plain(answer.admission)})
     else:
         typer.echo(_said(answer.admission, sealed, quarantine))
+    if submit:
+        with connected(url, token) as client:
+            registered = data_submit.submit_sealed(client, sealed, submit)
+        typer.echo(f"Registered as {registered.key} at {url}", err=True)
     exits = {Outcome.PASS: Exit.PASS, Outcome.BREACH: Exit.BREACH, Outcome.INCONCLUSIVE: Exit.INCONCLUSIVE}
     return exits[answer.admission.outcome]
 
@@ -91,6 +100,9 @@ def attest(
     licence: str = typer.Option(..., help="On what terms it may be used."),
     name: str = typer.Option("", "--as", help="Its name; the file's if not given."),
     actor: str = typer.Option("", "--by", help="Who attests it; your user name if not given."),
+    submit: bool = typer.Option(False, "--submit", help="File it with the control plane, too."),
+    url: str = URL_OPTION,
+    token: str = TOKEN_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> Exit:
     """Give your word on where a file comes from, so that lineage can end there. Tables go through `data admit`.
@@ -110,4 +122,12 @@ def attest(
         print_json({"sealed": str(sealed), **canonical.plain(source)})
     else:
         typer.echo(f"{source.name} ({source.digest[:19]}) comes from {source.where}. Sealed in {sealed}")
+    if submit:
+        with connected(url, token) as client:
+            kept = data_submit.submit_sealed(client, sealed)
+        typer.echo(f"Filed as {kept.key} at {url}", err=True)
     return Exit.PASS
+
+
+app.command("submit")(data_submit.submit)
+app.command("list")(data_submit.list_datasets)

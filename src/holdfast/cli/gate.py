@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -26,6 +27,7 @@ def ask(
     reason: str = REASON,
     release: str = typer.Option("", help="The release's digest, for deployment and change."),
     environment: str = typer.Option("", help="Where it is to run, for deployment and change."),
+    data: list[str] = typer.Option([], help="A data set's digest, or its file, for data and training; repeat."),
     url: str = URL_OPTION,
     token: str = TOKEN_OPTION,
     as_json: bool = JSON_OPTION,
@@ -37,9 +39,17 @@ def ask(
     from holdfast.domain.gate import Gate
 
     with connected(url, token) as client:
-        kept = client.ask_gate(one_of(Gate, gate), system, reason=reason, release=release, environment=environment)
+        said: dict[str, Any] = {"release": release, "environment": environment, "datasets": _digests(data)}
+        kept = client.ask_gate(one_of(Gate, gate), system, reason=reason, **said)
         asked = client.show_request(kept.key)
     return _show(asked, as_json)
+
+
+def _digests(named: list[str]) -> tuple[str, ...]:
+    """Digests as they are, and those of files."""
+    from holdfast.datasets.read import digest_file
+
+    return tuple(digest_file(Path(name)) if Path(name).is_file() else name for name in named)
 
 
 @app.command("list")

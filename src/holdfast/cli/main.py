@@ -18,6 +18,7 @@ from holdfast.cli import (
     record,
     release,
     release_import,
+    release_lineage,
     release_sign,
     scan,
     sealer,
@@ -78,6 +79,7 @@ app.add_typer(people.app, name="people")
 app.add_typer(people.tokens, name="token")
 app.add_typer(data.app, name="data")
 release.app.command("import")(release_import.import_release)
+release.app.command("lineage")(release_lineage.lineage)
 release.app.command("sign")(release_sign.sign)
 release.app.command("verify")(release_sign.verify)
 

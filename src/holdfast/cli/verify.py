@@ -1,4 +1,4 @@
-"""`holdfast verify`: check a run's folder or a whole ledger from files alone."""
+"""`holdfast verify`: check a sealed file, a run, a ledger, an export or a running platform, trusting one key alone."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from holdfast.cli.entrance import JSON_OPTION, Exit, command, print_json
+from holdfast.cli.remote import TOKEN_OPTION
 
 if TYPE_CHECKING:
     from holdfast.ledger.note import Key
@@ -19,22 +20,30 @@ UNPINNED = (
 
 @command
 def verify(
-    path: Path = typer.Argument(help="A run's folder (or the --out copy of it), a ledger's, or an export."),
+    path: str = typer.Argument(
+        metavar="WHAT",
+        help="The folder of a run, a ledger or an export, a sealed file, or the URL of a platform.",
+    ),
     key: str | None = typer.Option(None, help="The sealer's public key (vkey), or a file that holds it."),
     remembered: list[Path] = typer.Option([], help="A checkpoint of the ledger that you kept; repeat for more."),
+    keep: Path | None = typer.Option(None, help="Keep the platform's checkpoint in this file, to remember next time."),
+    token: str = TOKEN_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> Exit:
     """Verify offline, trusting one public key alone. Exit code 0: verified. 1: something was changed.
 
-    Example: holdfast verify .holdfast/runs/0f3c9a... --key holdfast.local/ledger+...
-    """
-    from holdfast.domain.errors import FixInput, Tampered
+    A URL is asked for all acts, records and ledger entries (as an auditor), which are then verified here.
 
-    if not path.is_dir():
-        raise FixInput("verify.absent", f"There is no folder {path}.", "Give a run's folder or a ledger's.")
+    Example: holdfast verify https://holdfast.example --key platform.vkey --remembered checkpoint-of-last-month
+    """
+    from holdfast.domain.errors import Tampered
+
     pinned = _key(key) if key else None
     try:
-        document = _verified(path, pinned, remembered)
+        if path.startswith(("http://", "https://")):
+            document = _platform(path, pinned, remembered, token, keep)
+        else:
+            document = _verified(Path(path), pinned, remembered)
     except Tampered as error:
         return _refuted(error, as_json)
     if as_json:
@@ -46,11 +55,50 @@ def verify(
 
 
 def _verified(path: Path, key: Key | None, remembered: list[Path]) -> dict[str, Any]:
+    from holdfast.domain.errors import FixInput
     from holdfast.ledger.export import is_export
 
+    if path.is_file():
+        return _sealed(path, key)
+    if not path.is_dir():
+        what = f"There is no file or folder {path}."
+        raise FixInput("verify.absent", what, "Give a run's folder, a ledger's, an export, a sealed file or a URL.")
     if is_export(path):
         return _export(path, key, remembered)
     return _ledger(path, key, remembered) if (path / "checkpoint").exists() else _run(path, key)
+
+
+def _sealed(path: Path, key: Key | None) -> dict[str, Any]:
+    from holdfast.domain.errors import FixInput
+    from holdfast.ledger.sealed import beside, describe
+
+    key = key or beside(path)
+    if key is None:
+        hint = "Add --key: whoever sealed it has it in .holdfast/ledger.vkey."
+        raise FixInput("verify.key", "A sealed file is verified against a key.", hint)
+    return {**describe(path.read_bytes(), key), "key": key.vkey}
+
+
+def _platform(url: str, key: Key | None, remembered: list[Path], token: str, keep: Path | None) -> dict[str, Any]:
+    """A running platform, by what it answers; written to a folder of its own, which is verified and removed."""
+    from tempfile import TemporaryDirectory
+
+    from holdfast.cli.remote import connected
+    from holdfast.domain.errors import FixInput
+    from holdfast.domain.verdict import timestamp
+    from holdfast.ledger.fetch import write_export
+    from holdfast.wiring import now
+
+    if key is None:
+        hint = "Add --key, from somewhere other than the platform: it could sign anything with a key that it names."
+        raise FixInput("verify.key", "A platform is verified against a key.", hint)
+    with TemporaryDirectory(prefix="holdfast-") as folder, connected(url, token) as client:
+        checkpoint, at = client.show_checkpoint(), timestamp(now())
+        write_export(Path(folder), key, checkpoint, bundles=client.read_entries, rows=client.read_rows, taken_at=at)
+        document = _export(Path(folder), key, remembered)
+    if keep is not None:
+        keep.write_bytes(checkpoint)
+    return document
 
 
 def _export(path: Path, key: Key | None, remembered: list[Path]) -> dict[str, Any]:

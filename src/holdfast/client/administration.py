@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
@@ -138,6 +140,14 @@ class Administration(Transport):
     def show_vkey(self) -> str:
         """The ledger's public key."""
         return self._raw("/ledger/vkey").decode()
+
+    def read_entries(self, start: int = 0, limit: int = 256) -> bytes:
+        """Entries from `start`, each behind its length, as C2SP entry bundles have them."""
+        return self._send("GET", "/ledger/entries", query={"start": start, "limit": limit}).content
+
+    def read_rows(self) -> AbstractContextManager[Iterator[bytes]]:
+        """Every act, an empty line, every head and an empty line, one a line as they arrive."""
+        return self._lines("/ledger/rows")
 
     def show_entry(self, index: int) -> bytes:
         """One entry, byte for byte."""

@@ -21,11 +21,18 @@ class Decisions(Transport):
         return self._get(Page[Request], "/requests", **filters)
 
     def ask_gate(
-        self, gate: Gate, system: str, *, reason: str, release: str = "", environment: str = ""
+        self,
+        gate: Gate,
+        system: str,
+        *,
+        reason: str,
+        release: str = "",
+        environment: str = "",
+        datasets: tuple[str, ...] = (),
     ) -> Kept[Request]:
-        """Ask to pass a gate. What the gate says is shown with the request."""
-        said = {"gate": gate, "system": system, "reason": reason, "release": release, "environment": environment}
-        return self._make(Kept[Request], "/requests", **said)
+        """Ask to pass a gate; `datasets` are digests. What the gate says is shown with the request."""
+        said: dict[str, Any] = {"gate": gate, "system": system, "reason": reason, "datasets": datasets}
+        return self._make(Kept[Request], "/requests", release=release, environment=environment, **said)
 
     def show_request(self, key: str) -> Asked:
         """A request: what the gate says now and why, and whose answer is missing."""

@@ -12,6 +12,7 @@ from holdfast.domain.classification import Classification, Questionnaire
 from holdfast.domain.dataset import DatasetVersion, PromptVersion
 from holdfast.domain.evidence import Material
 from holdfast.domain.kinds import Filed
+from holdfast.domain.lineage import FiledOutput, FiledSource, FiledStep, Traced
 from holdfast.domain.release import Release
 from holdfast.domain.system import System
 from holdfast.domain.verdict import Verdict
@@ -94,6 +95,10 @@ class Inventory(Transport):
         more: dict[str, Any] = {"authors": authors, "source": source, "parent": parent}
         return self._make(Kept[Release], "/releases", **said, **more)
 
+    def show_lineage(self, digest: str) -> Traced:
+        """Where a release comes from, file by file to the sources, and where that breaks."""
+        return self._get(Traced, f"/releases/{segment(digest)}/lineage")
+
     def list_evidence(self, **filters: Any) -> Page[Filed]:
         """What is filed; `about` is the digest of a release."""
         return self._get(Page[Filed], "/evidence", **filters)
@@ -131,6 +136,34 @@ class Inventory(Transport):
     def show_dataset(self, name: str, version: str) -> Kept[DatasetVersion]:
         """One version of a data set."""
         return self._get(Kept[DatasetVersion], f"/datasets/{segment(name)}/{segment(version)}")
+
+    def list_steps(self, **filters: Any) -> Page[FiledStep]:
+        """Recorded steps; `state` is succeeded or failed."""
+        return self._get(Page[FiledStep], "/steps", **filters)
+
+    def file_step(self, envelope: bytes, sealer: str) -> Kept[FiledStep]:
+        """File what `holdfast record` sealed. `sealer` is the key that sealed it, in hex."""
+        return self._make(Kept[FiledStep], "/steps", envelope=envelope.decode(), sealer=sealer)
+
+    def show_step(self, key: str) -> Kept[FiledStep]:
+        """One recorded step."""
+        return self._get(Kept[FiledStep], f"/steps/{segment(key)}")
+
+    def show_step_envelope(self, key: str) -> bytes:
+        """The sealed provenance itself, byte for byte."""
+        return self._raw(f"/steps/{segment(key)}/envelope")
+
+    def list_outputs(self, **filters: Any) -> Page[FiledOutput]:
+        """Files that recorded steps made; `about` is the digest of one."""
+        return self._get(Page[FiledOutput], "/outputs", **filters)
+
+    def list_sources(self, **filters: Any) -> Page[FiledSource]:
+        """Attested sources; `about` is the digest of a file."""
+        return self._get(Page[FiledSource], "/sources", **filters)
+
+    def file_source(self, envelope: bytes, sealer: str) -> Kept[FiledSource]:
+        """File what `holdfast data attest` sealed. `sealer` is the key that sealed it, in hex."""
+        return self._make(Kept[FiledSource], "/sources", envelope=envelope.decode(), sealer=sealer)
 
     def list_prompts(self, **filters: Any) -> Page[PromptVersion]:
         """Versions of prompts."""

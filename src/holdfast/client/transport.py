@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 from urllib.parse import quote
@@ -66,6 +67,19 @@ class Transport:
     def _raw(self, path: str) -> bytes:
         return self._send("GET", path).content
 
+    @contextmanager
+    def _lines(self, path: str) -> Iterator[Iterator[bytes]]:
+        """The lines of a long answer, each with its end, as they arrive; memory does not grow with their number."""
+        try:
+            with self._http.stream("GET", f"{self._url}/api/v1{path}", headers=self._headers) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    raise error_of(answer)
+                yield _split(answer.iter_bytes())
+        except httpx.TransportError as error:
+            hint = "Nothing was changed. Try again."
+            raise Unavailable("client.cut-off", f"The answer of {self._url} broke off ({error}).", hint) from error
+
     def _make(self, kind: type[T], path: str, /, *, method: str = "POST", **body: Any) -> T:
         return self._send_record(kind, path, body, method=method)
 
@@ -97,6 +111,15 @@ class Transport:
 def _record(kind: type[T], answer: httpx.Response) -> T:
     found: T = canonical.rebuild(kind, answer.json())
     return found
+
+
+def _split(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    rest = b""
+    for chunk in chunks:
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from (line + b"\n" for line in whole)
+    if rest:
+        yield rest
 
 
 def segment(text: str) -> str:

@@ -26,6 +26,7 @@ class Permission(StrEnum):
     ENACT_PEOPLE = "people.enact"
     TRUST_SEALERS = "sealers.trust"
     VERIFY_LEDGER = "ledger.verify"
+    EXPORT_LEDGER = "ledger.export"
     MANAGE_WEBHOOKS = "webhooks.manage"
 
 
@@ -50,6 +51,7 @@ GRANTS: dict[Permission, frozenset[Role]] = {
     Permission.ENACT_PEOPLE: frozenset({Role.ADMIN}),
     Permission.TRUST_SEALERS: frozenset({Role.APPROVER_IT}),
     Permission.VERIFY_LEDGER: _EVERYBODY,
+    Permission.EXPORT_LEDGER: frozenset({Role.ADMIN, Role.AUDITOR}),
     Permission.MANAGE_WEBHOOKS: frozenset({Role.ADMIN}),
 }
 """Which roles grant a permission. An admin manages people and approves nothing; an auditor reads all, changes none."""

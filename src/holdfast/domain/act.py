@@ -21,6 +21,8 @@ class Verb(StrEnum):
     REGISTER_RELEASE = "release.register"
     REGISTER_DATASET = "dataset.register"
     REGISTER_PROMPT = "prompt.register"
+    FILE_STEP = "step.file"
+    FILE_SOURCE = "source.file"
     RECORD_EVIDENCE = "evidence.record"
     GIVE_VERDICT = "verdict.give"
     ASK_GATE = "gate.ask"

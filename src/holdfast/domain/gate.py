@@ -6,13 +6,15 @@ computed anew whenever somebody asks, so whatever changes (a digest, a limit, an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from holdfast.domain.appetite import Tier
 from holdfast.domain.approval import Approval, Waiver, approved_by, holds, uncovered
 from holdfast.domain.classification import Classification
+from holdfast.domain.intake import Offered, judge_data, judge_lineage, require_passed
+from holdfast.domain.lineage import Lineage
 from holdfast.domain.system import Status, System
 from holdfast.domain.verdict import Outcome, Reason, Verdict
 
@@ -32,6 +34,11 @@ class Gate(StrEnum):
         """Whether a release is let through, which must have been attacked first."""
         return self in (Gate.DEPLOYMENT, Gate.CHANGE)
 
+    @property
+    def needs_data(self) -> bool:
+        """Whether data sets are let through, each of which a data gate must have admitted."""
+        return self in (Gate.DATA, Gate.TRAINING)
+
 
 LONGEST_APPROVAL = 3660
 """Days, about ten years: whoever approved has to look again some day."""
@@ -42,7 +49,7 @@ class Rule:
     """Who must say yes at `gate` for systems of `tiers`: one person for each discipline of `quorum`.
 
     A breach needs a waiver that one person for each discipline of `waiver_quorum` approved; an empty one means that
-    no breach can be waived.
+    no breach can be waived. With `needs_lineage` a release passes only if it traces back to attested sources.
     """
 
     gate: Gate
@@ -50,6 +57,7 @@ class Rule:
     quorum: tuple[str, ...]
     waiver_quorum: tuple[str, ...] = ()
     approval_days: int = 180
+    needs_lineage: bool = field(default=False, metadata={"added": True})
 
     def __post_init__(self) -> None:
         if not 1 <= self.approval_days <= LONGEST_APPROVAL:
@@ -71,9 +79,9 @@ class Committee:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Somebody asks to pass a gate: with a system, or with one release of it into an environment.
+    """Somebody asks to pass a gate: with a system, with data sets for it, or with one release into an environment.
 
-    What people approve is the digest of this record, together with those of what it speaks of.
+    What people approve is the digest of this record, together with those of what it speaks of. `datasets` are digests.
     """
 
     gate: Gate
@@ -84,6 +92,7 @@ class Request:
     release: str = ""
     environment: str = ""
     is_withdrawn: bool = False
+    datasets: tuple[str, ...] = field(default=(), metadata={"added": True})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +109,9 @@ class Dossier:
     """Everything that a gate looks at, loaded once.
 
     `verdict` is the evidence judged at the moment of asking; `digests` are those that are current for what asks to
-    pass (release, sealed verdict, appetite). `barred` are the requester and the authors.
+    pass (release, sealed verdict, appetite). `barred` are the requester and the authors. `data` are the data sets that
+    the request names; an admission counts for `evidence_days`, None where no appetite says so. `lineage` is that of the
+    release where the rule needs it.
     """
 
     gate: Gate
@@ -112,6 +123,9 @@ class Dossier:
     barred: frozenset[str]
     approvals: tuple[Approval, ...] = ()
     waivers: tuple[Waived, ...] = ()
+    data: tuple[Offered, ...] = ()
+    evidence_days: int | None = None
+    lineage: Lineage | None = None
 
     @property
     def rule(self) -> Rule | None:
@@ -147,9 +161,10 @@ def decide(dossier: Dossier, now: datetime) -> Decision:
     """The gate's answer at `now` (aware, UTC).
 
     Facts about the system come first, then the evidence with its waivers, then the committee. Pass needs all three.
+    Evidence is the verdict on a release, the admissions of data sets, and lineage where the rule needs it.
     """
     rule = dossier.rule
-    facts = [*_system(dossier), *_evidence(dossier, rule, now)]
+    facts = [*_system(dossier), *_evidence(dossier, rule, now), *_data(dossier, now), *_lineage(dossier, rule)]
     missing = _missing(dossier, rule, now)
     reasons = [*facts, *_committee(dossier, rule, missing)]
     return Decision(
@@ -195,6 +210,23 @@ def _evidence(dossier: Dossier, rule: Rule | None, now: datetime) -> list[Reason
         return [Reason(Outcome.INCONCLUSIVE, "There is no evidence on this release. Run `holdfast check`.")]
     reasons = dossier.verdict.reasons or (Reason(Outcome.INCONCLUSIVE, "Nothing was judged."),)
     return [_waived(reason, dossier, rule, now) for reason in reasons]
+
+
+def _data(dossier: Dossier, now: datetime) -> list[Reason]:
+    """What speaks for and against each data set that the request names."""
+    if not dossier.gate.needs_data:
+        return []
+    if not dossier.data:
+        return [Reason(Outcome.INCONCLUSIVE, "The request names no data set, so there is nothing to let through.")]
+    reasons = [judge_data(offered, dossier.evidence_days, now) for offered in dossier.data]
+    if dossier.gate is Gate.TRAINING:
+        reasons += [require_passed(offered) for offered in dossier.data]
+    return reasons
+
+
+def _lineage(dossier: Dossier, rule: Rule | None) -> list[Reason]:
+    is_asked = dossier.gate.needs_evidence and rule is not None and rule.needs_lineage
+    return list(judge_lineage(dossier.lineage)) if is_asked else []
 
 
 def _waived(reason: Reason, dossier: Dossier, rule: Rule | None, now: datetime) -> Reason:

@@ -14,6 +14,7 @@ from holdfast.domain.classification import Classification
 from holdfast.domain.dataset import DatasetVersion, PromptVersion
 from holdfast.domain.evidence import Evidence
 from holdfast.domain.gate import Committee, Request
+from holdfast.domain.lineage import FiledOutput, FiledSource, FiledStep
 from holdfast.domain.person import Comment, Person, Proposal, Sealer, Token
 from holdfast.domain.release import Deployment, Release
 from holdfast.domain.system import System
@@ -78,6 +79,12 @@ def _request(record: Request) -> Facets:
     return Facets(record.system, record.release, state, record.gate, record.at)
 
 
+def _step(record: FiledStep) -> Facets:
+    step = record.provenance
+    state = "succeeded" if step.succeeded else "failed"
+    return Facets(about=record.envelope, state=state, title=" ".join(step.command), at=step.finished_at)
+
+
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
@@ -114,6 +121,11 @@ KINDS: dict[str, Kind] = {
             "dataset", DatasetVersion, lambda r: Facets(about=r.digest, state=r.outcome, title=f"{r.name} {r.version}")
         ),
         Kind("prompt", PromptVersion, lambda r: Facets(about=r.digest, title=f"{r.name} {r.version}")),
+        Kind("step", FiledStep, _step),
+        Kind("output", FiledOutput, lambda r: Facets(about=r.digest, title=r.path)),
+        Kind(
+            "source", FiledSource, lambda r: Facets(about=r.source.digest, title=r.source.name, at=r.source.attested_at)
+        ),
         Kind("proposal", Proposal, lambda r: Facets(about=f"{r.kind} {r.key}", state=r.state)),
     )
 }

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from holdfast.domain.provenance import Provenance, Source
+from holdfast.domain.provenance import Artifact, Provenance, Seen, Source
+from holdfast.domain.release import Release
 
 
 class Origin(StrEnum):
@@ -53,9 +54,67 @@ class Lineage:
         return tuple(link for link in self.links if link.origin is Origin.BROKEN)
 
     @property
+    def breaks(self) -> tuple[Link, ...]:
+        """The broken links that no broken link behind them explains: where something has to be mended."""
+        broken = {link.digest for link in self.broken}
+        ends = (ln for ln in self.broken if not any(a.digest in broken for step in ln.made_by for a in step.data))
+        return tuple(ends) or self.broken
+
+    @property
     def is_complete(self) -> bool:
         """Whether every way back ends at an attested source."""
         return not self.broken
+
+
+PAPERS = frozenset({"dependencies", "model description", "signature", "run", "code", "prompt"})
+"""Roles of materials that are made of no data. What plays any other role has to come from somewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class FiledStep:
+    """A recorded step as a control plane files it.
+
+    `provenance` is as much of it as lineage looks at (no code, packages or environment); `envelope` the digest of all
+    of it, sealed, among the blobs; `sealer` the key that sealed it (hex).
+    """
+
+    provenance: Provenance
+    envelope: str
+    sealer: str
+
+
+@dataclass(frozen=True, slots=True)
+class FiledOutput:
+    """That a filed step made a file: the file's digest and path, and the key of the step."""
+
+    digest: str
+    path: str
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class FiledSource:
+    """Somebody's word on where a file comes from, as a control plane files it; `envelope` and `sealer` as of a step."""
+
+    source: Source
+    envelope: str
+    sealer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """A release's lineage, whether it is complete, and the ids of the people who filed what it rests on."""
+
+    lineage: Lineage
+    is_complete: bool
+    filed_by: tuple[str, ...]
+
+
+def assembly(release: Release, *gaps: str) -> Provenance:
+    """The release as the last step of its pipeline, which put the materials together; `gaps` as of any step."""
+    data = tuple(Artifact(m.name, m.digest, Seen.DECLARED) for m in release.materials if m.role not in PAPERS)
+    made = (Artifact(f"{release.system} {release.version}", release.digest, Seen.DECLARED),)
+    return Provenance("release", (), data, made, None, (), (), "", "", "", 0, tuple(gaps))
 
 
 def trace(root: str, steps: Iterable[Provenance], sources: Iterable[Source]) -> Lineage:
@@ -147,7 +206,7 @@ def _missing(steps: list[Provenance]) -> str:
 def _remarks(steps: list[Provenance]) -> Iterable[str]:
     for step in steps:
         if step.revision is None:
-            yield f"Step {step.id}: the code has no revision."
+            yield from [f"Step {step.id}: the code has no revision."] if step.command else []
         elif step.revision.is_dirty:
             yield f"Step {step.id}: the code differed from its revision {step.revision.commit[:12]}."
         yield from (f"Step {step.id}: {gap}" for gap in step.gaps)

@@ -11,17 +11,26 @@ from dataclasses import dataclass, replace
 from holdfast import canonical
 from holdfast.domain.access import Permission
 from holdfast.domain.act import Draft, Kept, Verb
+from holdfast.domain.appetite import Appetite
 from holdfast.domain.approval import Approval, Waiver
+from holdfast.domain.dataset import DatasetVersion
 from holdfast.domain.errors import FixInput, Forbidden
 from holdfast.domain.evidence import Evidence
 from holdfast.domain.gate import Admission, Committee, Decision, Dossier, Gate, Request, Waived, decide
+from holdfast.domain.intake import Offered
 from holdfast.domain.kinds import Filed
+from holdfast.domain.lineage import Lineage
 from holdfast.domain.release import Release
 from holdfast.domain.system import System
 from holdfast.domain.verdict import Outcome, Verdict
-from holdfast.flows.desk import COMMITTEE, MOST, Caller, Desk, random_id, require, stated
+from holdfast.flows.desk import APPETITE, COMMITTEE, MOST, Caller, Desk, random_id, require, stated
 from holdfast.flows.register import classifications, gravest, is_trusted, judge_evidence
+from holdfast.flows.register_data import offered
+from holdfast.flows.steps import release_lineage
 from holdfast.ledger.bundle import same_verdict
+
+MOST_DATASETS = 100
+"""Data sets of one request; each is looked up whenever somebody looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +49,17 @@ class Open:
 
 
 def ask(
-    desk: Desk, caller: Caller, gate: Gate, system: str, *, reason: str, release: str = "", environment: str = ""
+    desk: Desk,
+    caller: Caller,
+    gate: Gate,
+    system: str,
+    *,
+    reason: str,
+    release: str = "",
+    environment: str = "",
+    datasets: tuple[str, ...] = (),
 ) -> Open:
-    """Ask to pass a gate, with a system or with one release of it into an environment."""
+    """Ask to pass a gate: with a system, with `datasets` (digests) for it, or with a release into an environment."""
     require(caller, Permission.ASK_GATE)
     desk.store.get(System, system)
     if gate.needs_evidence:
@@ -50,9 +67,25 @@ def ask(
         if found.system != system:
             raise FixInput("gate.release", f"That release belongs to {found.system}.", "Name a release of this system.")
         stated(environment, "environment")
-    request = Request(gate, system, caller.person.id, stated(reason, "reason"), desk.at, release, environment)
+    wanted = tuple(dict.fromkeys(datasets))
+    _require_known(desk, gate, wanted)
+    why = stated(reason, "reason")
+    request = Request(gate, system, caller.person.id, why, desk.at, release, environment, datasets=wanted)
     made = desk.do(caller, Draft(Verb.ASK_GATE, random_id(), request))
     return look(desk, made[0].key)
+
+
+def _require_known(desk: Desk, gate: Gate, datasets: tuple[str, ...]) -> None:
+    """Data sets are named where they are let through, and each is registered."""
+    if bool(datasets) != gate.needs_data:
+        what = "names no data set" if gate.needs_data else "takes no data sets"
+        raise FixInput("gate.datasets", f"A request at the {gate} gate {what}.", "Data and training gates need some.")
+    if len(datasets) > MOST_DATASETS:
+        raise FixInput("gate.datasets", f"{len(datasets)} data sets are too many.", f"At most {MOST_DATASETS} at once.")
+    for digest in datasets:
+        if not desk.store.list(DatasetVersion, about=digest, limit=1).items:
+            hint = "Register what `holdfast data admit` sealed; its digest is the table's."
+            raise FixInput("gate.datasets", f"No data set is registered with the digest {digest!r:.80}.", hint)
 
 
 def withdraw(desk: Desk, caller: Caller, key: str) -> Kept[Request]:
@@ -70,32 +103,71 @@ def look(desk: Desk, key: str) -> Open:
     request = kept.record
     system = desk.store.get(System, request.system).record
     found = classifications(desk, request.system)
-    committee = desk.store.find(Committee, COMMITTEE)
-    subject = _release(desk, system, request) if request.gate.needs_evidence else _Subject((canonical.digest(system),))
+    committee, appetite = desk.store.find(Committee, COMMITTEE), desk.store.find(Appetite, APPETITE)
+    tier = gravest(found)
+    rule = committee.record.rule(request.gate, tier) if committee and tier else None
+    subject = _subject(desk, system, request, needs_lineage=rule is not None and rule.needs_lineage)
     asked = canonical.digest(request)
     bound = (asked, *sorted({*subject.digests, *(canonical.digest(record) for record in found)}))
     dossier = Dossier(
         gate=request.gate,
         system=system,
-        classification=next((c for c in found if c.tier is gravest(found)), None),
+        classification=next((c for c in found if c.tier is tier), None),
         committee=committee.record if committee else None,
         verdict=subject.verdict,
         digests=frozenset(bound),
         barred=frozenset({request.requester, *subject.authors}),
         approvals=_approvals(desk, asked),
         waivers=tuple(_waivers(desk, asked)),
+        data=subject.data,
+        evidence_days=appetite.record.evidence_days if appetite else None,
+        lineage=subject.lineage,
     )
     return Open(kept, dossier, decide(dossier, desk.now), bound, subject.unsealed)
 
 
 @dataclass(frozen=True, slots=True)
 class _Subject:
-    """What asks to pass: its current digests, who built it, and the verdict on it."""
+    """What asks to pass: its current digests, who built it or filed what counts of it, and what is known of it."""
 
     digests: tuple[str, ...]
     authors: tuple[str, ...] = ()
     verdict: Verdict | None = None
     unsealed: Verdict | None = None
+    data: tuple[Offered, ...] = ()
+    lineage: Lineage | None = None
+
+
+def _subject(desk: Desk, system: System, request: Request, *, needs_lineage: bool) -> _Subject:
+    """What a request speaks of. Lineage is looked up only where it decides: it is many records."""
+    if request.gate.needs_evidence:
+        subject = _release(desk, system, request)
+        traced = release_lineage(desk, request.release) if needs_lineage else None
+        if traced is None:
+            return subject
+        return replace(subject, authors=(*subject.authors, *traced.filed_by), lineage=traced.lineage)
+    return _data(desk, system, request)
+
+
+def _data(desk: Desk, system: System, request: Request) -> _Subject:
+    """The system, and the data sets that are to be used for it, each bound with the contract that it was held to."""
+    found = [offered(desk, digest) for digest in request.datasets]
+    passed = _past_data_gate(desk, request) if request.gate is Gate.TRAINING else frozenset()
+    data = tuple(replace(fact, has_passed=fact.digest in passed) for fact, _ in found)
+    contracts = (fact.contract for fact in data if fact.contract)
+    digests = (canonical.digest(system), *request.datasets, *contracts)
+    return _Subject(digests, tuple(sorted({actor for _, actors in found for actor in actors})), data=data)
+
+
+def _past_data_gate(desk: Desk, request: Request) -> frozenset[str]:
+    """Which of a request's data sets the data gate of the same system lets through now."""
+    wanted, passed = set(request.datasets), set[str]()
+    found = desk.store.list(Request, system=request.system, state="open", text=Gate.DATA, limit=MOST).items
+    for kept in (one for one in found if one.record.gate is Gate.DATA):
+        asked = wanted & set(kept.record.datasets)
+        if asked - passed and look(desk, kept.key).decision.outcome is Outcome.PASS:
+            passed |= asked
+    return frozenset(passed)
 
 
 def _release(desk: Desk, system: System, request: Request) -> _Subject:

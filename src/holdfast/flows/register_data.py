@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from datetime import datetime
 from typing import TypeVar
 
 from holdfast import canonical
@@ -10,7 +12,9 @@ from holdfast.domain.access import Permission
 from holdfast.domain.act import Draft, Kept, Verb
 from holdfast.domain.dataset import Admission, DatasetVersion, PromptVersion
 from holdfast.domain.errors import FixInput
-from holdfast.flows.desk import Caller, Desk, require
+from holdfast.domain.intake import Offered
+from holdfast.domain.verdict import Outcome, parse_time
+from holdfast.flows.desk import Caller, Desk, every, require
 from holdfast.flows.register import NAME, is_trusted
 from holdfast.ledger.envelope import open_sealed
 
@@ -25,11 +29,13 @@ def register_dataset(
     """Enter what a data gate said of a table (`holdfast data admit`), sealed with the key `sealer` (raw Ed25519, hex).
 
     What the gate refused is entered too, as refused. `parent` is the digest of the version that this one follows.
+    A later admission of the same table as the same version takes the place of the earlier one, which stays in history.
     """
     require(caller, Permission.REGISTER_RELEASES)
     if not is_trusted(desk, sealer):
         raise FixInput("dataset.sealer", "Nobody here trusts the key that sealed this.", "Ask IT to trust the sealer.")
     admission = open_sealed(envelope, bytes.fromhex(sealer), Admission)
+    judged_at = moment_of(admission.judged_at)
     record = DatasetVersion(
         name=admission.name,
         version=version,
@@ -41,7 +47,52 @@ def register_dataset(
         sealer=sealer,
         parent=parent,
     )
-    return _enter(desk, caller, Verb.REGISTER_DATASET, record)
+    kept = _enter(desk, caller, Verb.REGISTER_DATASET, record)
+    if judged_at <= moment_of(admission_of(desk, kept.record).judged_at):
+        return kept
+    renewed = replace(record, parent=parent or kept.record.parent)
+    desk.do(caller, Draft(Verb.REGISTER_DATASET, kept.key, renewed, kept.revision))
+    return desk.store.get(DatasetVersion, kept.key)
+
+
+def moment_of(text: str) -> datetime:
+    """The moment that a sealed record names; FixInput where it is none, or has no time zone."""
+    try:
+        found = parse_time(text)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise FixInput("sealed.moment", f"It is dated {text!r:.60}, which is no moment.", "Make and seal it again.")
+    return found
+
+
+def admission_of(desk: Desk, record: DatasetVersion) -> Admission:
+    """The sealed admission behind a version; Tampered where it is not what its sealer signed."""
+    return open_sealed(desk.blobs.get(record.admission), bytes.fromhex(record.sealer), Admission)
+
+
+def newest_admission(desk: Desk, digest: str) -> tuple[Kept[DatasetVersion], Admission] | None:
+    """The last word of a data gate on a table, among those whose key is trusted now, and the version that holds it."""
+    known = every(desk.store, DatasetVersion, about=digest)
+    found = [(kept, admission_of(desk, kept.record)) for kept in known if is_trusted(desk, kept.record.sealer)]
+    return max(found, key=lambda one: moment_of(one[1].judged_at), default=None)
+
+
+def offered(desk: Desk, digest: str) -> tuple[Offered, frozenset[str]]:
+    """A data set as a gate looks at it, and who entered what counts of it."""
+    found = newest_admission(desk, digest)
+    if found is None:
+        named = desk.store.list(DatasetVersion, about=digest, limit=1).items
+        return Offered(digest, _title(named[0].record) if named else ""), frozenset()
+    kept, admission = found
+    against = [objection.sentence for objection in admission.objections if objection.outcome is not Outcome.PASS]
+    because = next(iter(against), "")
+    fact = Offered(digest, _title(kept.record), admission.outcome, admission.judged_at, admission.contract, because)
+    return fact, frozenset({kept.actor})
+
+
+def _title(record: DatasetVersion) -> str:
+    return f"{record.name} {record.version}"
 
 
 def register_prompt(

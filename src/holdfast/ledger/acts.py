@@ -27,6 +27,9 @@ Made = tuple[Act, Facets]
 OVERDUE = timedelta(minutes=5)
 """How long an act may be out of the ledger before the ledger counts as switched off."""
 
+AHEAD = timedelta(days=1)
+"""How far in the future an act outside the ledger may be dated: as long as copying the ledger may take."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
@@ -54,7 +57,8 @@ def reconcile(
     """Hold rows against entries; Tampered at the first difference, naming the row and when its act was done.
 
     `entries` are those of a verified log, from index 0; `rows` and `heads` of one snapshot taken after it, rows in the
-    order of their index, those without one last. An act of the last `OVERDUE` may still be on its way to the ledger.
+    order of their index, those without one last. An act of the last `OVERDUE` may still be on its way to the ledger,
+    and so may one that was made since `now`.
     Memory grows with the number of records, not of acts.
     """
     made: dict[Place, Made] = {}
@@ -131,7 +135,8 @@ def _require_nothing_left(book: _Book) -> None:
 
 
 def _require_recent(row: ActRow, now: datetime) -> None:
-    if now - parse_time(row.act.at) > OVERDUE:
+    age = now - parse_time(row.act.at)
+    if age > OVERDUE or age < -AHEAD:
         raise Tampered(
             "rows.unrecorded",
             f"{_named(row.act)} is not in the ledger.",

@@ -119,6 +119,15 @@ def open_sealed(data: bytes, public_key: bytes | None, kind: type[Record] = Evid
     return record
 
 
+def kind_in(data: bytes) -> type[Sealable]:
+    """The kind of record that an envelope says it holds, which nothing vouches for before it is opened."""
+    said = _object(_envelope_payload(_object(data, "envelope")), "statement").get("predicateType")
+    found = next((kind for kind, predicate in PREDICATES.items() if predicate == said), None)
+    if found is None:
+        raise Tampered("envelope.wrong-kind", f"This envelope holds {said!r:.80}, which nothing here seals.")
+    return found
+
+
 def keyid(public_key: bytes) -> str:
     """The hint by which a signature names its key: the SHA-256 of the raw key, in hex."""
     return hashlib.sha256(public_key).hexdigest()

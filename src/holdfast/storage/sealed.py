@@ -11,6 +11,8 @@ from holdfast.domain.errors import Tampered
 from holdfast.domain.provenance import Provenance, Source
 from holdfast.ledger.envelope import open_sealed, seal
 from holdfast.ledger.log import Log
+from holdfast.ledger.note import Key
+from holdfast.ledger.sealed import VKEY
 from holdfast.ports import Signer
 from holdfast.storage.cache import write_atomically
 
@@ -27,7 +29,7 @@ class SealedRecords:
         self._origin = origin
 
     def add(self, record: Provenance | Source | Admission, at: str) -> Path:
-        """Seal a record, enter its digest in the ledger as of `at`, and keep it; the file that holds it."""
+        """Seal a record, enter its digest in the ledger as of `at`, keep it and the key; the file that holds it."""
         digest = canonical.digest(record)
         act = FOLDERS[type(record)]
         entry = {"format": "holdfast-entry/1", "act": act, "record": digest, "at": at}
@@ -35,6 +37,8 @@ class SealedRecords:
             ledger.append([canonical.encode(entry)])
         path = self._home / act / f"{digest.removeprefix('sha256:')[:16]}.json"
         write_atomically(path, seal(record, self._signer))
+        key = Key(self._signer.name, self._signer.public_bytes())
+        write_atomically(self._home / VKEY, f"{key.vkey}\n".encode())
         return path
 
     def all(self, kind: type[Record]) -> tuple[list[Record], list[Path]]:

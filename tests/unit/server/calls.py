@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -16,6 +16,7 @@ from holdfast.domain.appetite import Appetite
 from holdfast.domain.approval import Discipline
 from holdfast.domain.gate import Committee
 from holdfast.domain.person import Person, Role
+from holdfast.domain.provenance import Source
 from holdfast.domain.verdict import timestamp
 from holdfast.flows.approve import answer, ask_waiver, delegate
 from holdfast.flows.comment import write_comment
@@ -23,9 +24,11 @@ from holdfast.flows.desk import APPETITE, COMMITTEE
 from holdfast.flows.propose import propose
 from holdfast.flows.register_data import register_dataset, register_prompt
 from holdfast.flows.sequence import sequence
+from holdfast.flows.steps import file_step
 from holdfast.flows.webhooks import subscribe
 from holdfast.ledger.envelope import keyid, seal
 from holdfast.server.app import create_app
+from holdfast.testing.pipelines import sample_provenance
 
 ADMITTED = {"name": "applicants", "version": "1"}
 PROMPT = {"name": "greeting", "version": "1"}
@@ -78,6 +81,10 @@ def world(server) -> dict[str, Call]:
     admitted = seal(ADMISSION, desk.signer)
     register_dataset(desk, caller("developer"), admitted, sealer=desk.signer.public_bytes().hex(), version="1")
     register_prompt(desk, caller("developer"), "greeting", "1", b"Hello")
+    key_of_ci = desk.signer.public_bytes().hex()
+    step = file_step(desk, caller("developer"), seal(sample_provenance(), desk.signer), key_of_ci).key
+    another = seal(replace(sample_provenance(), id="another"), desk.signer).decode()
+    source = seal(Source("pictures", digest, "a photographer", "CC0", "m", desk.at), desk.signer).decode()
     webhook = subscribe(desk, caller("admin"), "audit", "https://audit.example/").key
     sequence(desk.store, desk.ledger)
     envelope, sealer = office.sealed(office.evidence("pass", salt="other"))
@@ -101,6 +108,7 @@ def world(server) -> dict[str, Call]:
         "list_releases": Call({}),
         "register_release": Call({}, {"system": SYSTEM.name, "version": "2", "materials": materials}),
         "show_release": Call({"digest": digest}),
+        "show_lineage": Call({"digest": digest}),
         "release_history": Call({"digest": digest}),
         "list_evidence": Call({}, query={"about": digest}),
         "submit_evidence": Call({}, {"envelope": envelope.decode(), "sealer": sealer, "version": "1.1"}),
@@ -111,6 +119,13 @@ def world(server) -> dict[str, Call]:
         "list_datasets": Call({}),
         "register_dataset": Call({}, {"envelope": admitted.decode(), "sealer": sealer, "version": "2"}),
         "show_dataset": Call(ADMITTED),
+        "list_steps": Call({}),
+        "file_step": Call({}, {"envelope": another, "sealer": key_of_ci}),
+        "show_step": Call({"key": step}),
+        "show_step_envelope": Call({"key": step}),
+        "list_outputs": Call({}),
+        "list_sources": Call({}),
+        "file_source": Call({}, {"envelope": source, "sealer": key_of_ci}),
         "list_prompts": Call({}),
         "register_prompt": Call({}, {"name": "greeting", "version": "2", "text": "Good day"}),
         "show_prompt": Call(PROMPT),
@@ -168,6 +183,8 @@ def world(server) -> dict[str, Call]:
         "list_acts": Call({}, query={"kind": "system"}),
         "show_checkpoint": Call({}),
         "show_vkey": Call({}),
+        "read_entries": Call({}, query={"start": 0, "limit": 3}),
+        "read_rows": Call({}),
         "show_entry": Call({"index": 0}),
         "show_proof": Call({"index": 0}),
         "verify_ledger": Call({}),

@@ -284,6 +284,12 @@ def test_committee_rules_are_proposed_and_enacted(server, store):
     compliance.post(f"/proposals/{key}/enact")
     rule = store.get(Committee, COMMITTEE).record.rules[0]
     assert (rule.quorum, rule.waiver_quorum, rule.approval_days) == (("risk", "legal"), ("risk",), 30)
+    assert not rule.needs_lineage
+    owner.post("/committee/propose", data={**form, "lineage.0": "yes"})
+    compliance.post(f"/proposals/{store.list(Proposal, state='open').items[0].key}/enact")
+    assert store.get(Committee, COMMITTEE).record.rules[0].needs_lineage
+    assert "evidence and complete lineage" in compliance.get("/committee").text
+    assert 'name="lineage.0" value="yes" checked' in owner.get("/committee/propose").text
 
 
 @pytest.mark.parametrize("days", ["0", "99999999999999", "1e400", "1.5"])

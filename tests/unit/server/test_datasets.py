@@ -43,6 +43,17 @@ def test_a_sealed_admission_is_registered_and_found_by_digest(server):
     assert developer.post("/api/v1/datasets", json=changed).status_code == 409
 
 
+def test_a_committee_can_ask_for_lineage_over_http(server):
+    owner, risk = server.program("owner"), server.program("risk")
+    committee = owner.get("/api/v1/committee").json()["record"]
+    assert not any(rule["needs_lineage"] for rule in committee["rules"])
+    committee["rules"] = [{**rule, "needs_lineage": rule["gate"] == "change"} for rule in committee["rules"]]
+    made = owner.post("/api/v1/committee/proposals", json={"committee": committee, "reason": "provenance"}).json()
+    assert risk.post(f"/api/v1/proposals/{made['key']}/enact").status_code == 200
+    rules = owner.get("/api/v1/committee").json()["record"]["rules"]
+    assert [rule["gate"] for rule in rules if rule["needs_lineage"]] == ["change"]
+
+
 def test_a_prompt_is_registered_and_read(server):
     developer, viewer = server.program("developer"), server.program("viewer")
     body = {"name": "triage", "version": "1", "text": "Sei höflich."}

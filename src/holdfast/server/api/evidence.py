@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Body, Response
 
@@ -17,6 +17,10 @@ from holdfast.server.callers import Asking, Here
 
 router = routes("", "evidence")
 DSSE = "application/vnd.dsse.envelope.v1+json"
+SEALED: dict[str, Any] = {
+    "response_class": Response,
+    "responses": {200: {"content": {DSSE: {"schema": {"type": "object"}}}, "description": "The envelope, as it came."}},
+}
 
 
 @router.get("/evidence", **needs(Permission.READ))
@@ -43,12 +47,7 @@ def show_evidence(platform: Here, digest: str) -> Kept[Filed]:
     return platform.desk.store.get(Filed, digest)
 
 
-@router.get(
-    "/evidence/{digest}/envelope",
-    response_class=Response,
-    responses={200: {"content": {DSSE: {"schema": {"type": "object"}}}, "description": "The envelope, as it came."}},
-    **needs(Permission.READ),
-)
+@router.get("/evidence/{digest}/envelope", **SEALED, **needs(Permission.READ))
 def show_envelope(platform: Here, digest: str) -> Response:
     """The sealed evidence itself, byte for byte."""
     filed = platform.desk.store.get(Filed, digest).record

@@ -9,8 +9,10 @@ from fastapi import Body
 from holdfast.domain.access import Permission
 from holdfast.domain.act import Kept, Page
 from holdfast.domain.evidence import Material
+from holdfast.domain.lineage import Traced
 from holdfast.domain.release import Release
 from holdfast.flows import register
+from holdfast.flows.steps import release_lineage
 from holdfast.server.api.paging import Listed
 from holdfast.server.api.routing import needs, routes
 from holdfast.server.callers import Asking, Here
@@ -52,3 +54,9 @@ def show_release(platform: Here, digest: str) -> Kept[Release]:
 def release_history(platform: Here, digest: str) -> tuple[Kept[Release], ...]:
     """Every revision of a release, the first one first."""
     return platform.desk.store.history(Release, digest)
+
+
+@router.get("/{digest}/lineage", **needs(Permission.READ))
+def show_lineage(platform: Here, digest: str) -> Traced:
+    """Where a release comes from: the release itself, made of its materials, then file by file back to the sources."""
+    return release_lineage(platform.desk, digest)

@@ -34,17 +34,18 @@ def ask_gate(
     reason: Reason,
     release: Annotated[str, Body(description="The release's digest, where one is to be let through.")] = "",
     environment: Annotated[str, Body(max_length=100, description="Where it is to run.")] = "",
+    datasets: Annotated[tuple[str, ...], Body(description="Digests of data sets, for data and training.")] = (),
 ) -> Kept[Request]:
     """Ask to pass a gate. What the gate says is shown with the request."""
-    opened = gates.ask(platform.desk, caller, gate, system, reason=reason, release=release, environment=environment)
-    return opened.request
+    said = {"release": release, "environment": environment}
+    return gates.ask(platform.desk, caller, gate, system, reason=reason, datasets=datasets, **said).request
 
 
 @router.get("/{key}", **needs(Permission.READ))
 def show_request(platform: Here, key: str) -> Asked:
     """A request: what the gate says now and why, whose answer is missing, and what an approval would be bound to."""
     opened = gates.look(platform.desk, key)
-    return Asked(opened.request, opened.decision, opened.bound, opened.dossier.verdict)
+    return Asked(opened.request, opened.decision, opened.bound, opened.dossier.verdict, opened.dossier.data)
 
 
 @router.post("/{key}/withdraw", **needs(None))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 from holdfast import words
@@ -16,6 +18,10 @@ PHRASES: dict[Verb, str] = {
     Verb.CLASSIFY: "classified",
     Verb.OVERRIDE_TIER: "set the tier by hand of",
     Verb.REGISTER_RELEASE: "registered release",
+    Verb.REGISTER_DATASET: "registered the data set",
+    Verb.REGISTER_PROMPT: "registered the prompt",
+    Verb.FILE_STEP: "filed the recorded step",
+    Verb.FILE_SOURCE: "filed the source of",
     Verb.RECORD_EVIDENCE: "filed evidence on",
     Verb.GIVE_VERDICT: "had a verdict recorded on",
     Verb.ASK_GATE: "asked to pass a gate with",
@@ -45,6 +51,14 @@ _NAMED_BY = ("version", "measure", "role", "discipline", "system", "name", "abou
 """What a record is called by, the most telling field first."""
 
 _PERSON = {"person"}
+
+_DATA: dict[str, Callable[[dict[str, Any]], str]] = {
+    "dataset": lambda body: f"{body['name']} {body['version']}",
+    "prompt": lambda body: f"{body['name']} {body['version']}",
+    "step": lambda body: " ".join(body["provenance"]["command"]),
+    "output": lambda body: f"that made {body['path']}",
+    "source": lambda body: str(body["source"]["name"]),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +95,8 @@ def _what(act: Act, body: dict[str, object]) -> str:
         return f"{body['version']} of {body['system']}"
     if act.kind in ("evidence", "verdict", "deployment"):
         return f"{body['system']}, release {words.short(str(body['release']))}"
+    if act.kind in _DATA:
+        return _DATA[act.kind](body)
     found = next((str(body[name]) for name in _NAMED_BY if body.get(name)), act.key)
     return "IT" if found == "it" else found
 
@@ -96,5 +112,6 @@ def _link(act: Act, body: dict[str, object]) -> str:
         "appetite": "/appetite",
         "committee": "/committee",
         "sealer": "/sealers",
+        **dict.fromkeys(_DATA, "/data"),
     }
     return pages.get(act.kind, "")

@@ -43,6 +43,7 @@ def show_form(visit: Visitor) -> Response:
     for at, rule in enumerate(base.rules):
         fields |= {f"gate.{at}": rule.gate, f"tiers.{at}": rule.tiers, f"quorum.{at}": rule.quorum}
         fields |= {f"waiver.{at}": rule.waiver_quorum, f"days.{at}": rule.approval_days}
+        fields |= {f"lineage.{at}": ["yes"] if rule.needs_lineage else []}
     return _form(visit, Form.of(**fields, rows=len(base.rules) + SPARE))
 
 
@@ -91,4 +92,5 @@ def _rule(form: Form, at: int) -> Rule:
         quorum=tuple(discipline.value for discipline in quorum),
         waiver_quorum=tuple(discipline.value for discipline in form.choices(f"waiver.{at}", Discipline)),
         approval_days=form.whole(f"days.{at}", least=1, most=TEN_YEARS) or 180,
+        needs_lineage=form.value(f"lineage.{at}") == "yes",
     )

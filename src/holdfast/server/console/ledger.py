@@ -45,6 +45,7 @@ def _show(visit: Visit, before: int | None, as_: str = "", **result: Any) -> Res
         "ledger.html",
         size=size,
         root=root,
+        url=visit.platform.url,
         origin=desk.ledger.origin,
         vkey=log_key(desk).vkey,
         checkpoint=_checkpoint(desk, size),

@@ -47,6 +47,7 @@ class Room:
 ROOMS = (
     Room("Home", "/"),
     Room("Systems", "/systems", "Know", ("/releases", "/new-system")),
+    Room("Data", "/data", "Know"),
     Room("Requests", "/requests", "Hold"),
     Room("Appetite", "/appetite", "Hold"),
     Room("Committee", "/committee", "Hold"),
@@ -93,6 +94,7 @@ CAN: dict[str, str] = {
     Permission.ENACT_PEOPLE: "enact people and roles",
     Permission.TRUST_SEALERS: "trust sealers",
     Permission.VERIFY_LEDGER: "verify the ledger",
+    Permission.EXPORT_LEDGER: "copy all acts and records, to verify them elsewhere",
 }
 
 

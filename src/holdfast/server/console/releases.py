@@ -16,6 +16,7 @@ from holdfast.reports import reading
 from holdfast.server.console import shown
 from holdfast.server.console.acts import tell
 from holdfast.server.console.forms import Form, Sent
+from holdfast.server.console.lineage import flow_of
 from holdfast.server.console.pages import Visit, Visitor, go
 
 router = APIRouter()
@@ -43,6 +44,7 @@ def _show(visit: Visit, digest: str, form: Form, status: int = 200) -> Response:
         matters=reading.matters(found.run) if found else (),
         gaps=reading.gaps(found.run) if found else (),
         has_appetite=store.find(Appetite, APPETITE) is not None,
+        flow=flow_of(desk, digest),
         filed=store.list(Filed, about=digest, limit=20).items,
         requests=[look(desk, one.key) for one in store.list(Request, about=digest, limit=8).items],
         deployments=store.list(Deployment, about=digest, limit=20).items,

@@ -21,6 +21,7 @@ from holdfast.reports import reading
 from holdfast.server.api.paging import Listed
 from holdfast.server.console import shown
 from holdfast.server.console.forms import Form, Sent
+from holdfast.server.console.lineage import flow_of
 from holdfast.server.console.pages import Visit, Visitor, discipline, go
 from holdfast.server.console.tables import As, export, link
 
@@ -92,6 +93,7 @@ def _show(visit: Visit, opened: Open, form: Form, status: int = 200) -> Response
         answers=[(kept, _holds(desk, opened, kept.record)) for kept in _all_answers(desk, opened)],
         mine=answerable(desk, visit.caller, opened),
         running=_replaced(desk, request),
+        flow=flow_of(desk, request.release, dossier.lineage) if request.gate.needs_evidence else None,
         is_live=any(kept.record.gate == opened.request.key for kept in _running(desk, request)),
         now=desk.at,
     )

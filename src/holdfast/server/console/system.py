@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from holdfast.domain.act import Kept
+from holdfast.domain.dataset import DatasetVersion
 from holdfast.domain.gate import Gate, Request
 from holdfast.domain.kinds import Filed
 from holdfast.domain.person import Comment
@@ -54,6 +55,7 @@ def _show(visit: Visit, name: str, form: Form, status: int = 200) -> Response:
         latest=latest,
         latest_version=_version(desk, latest),
         gates=[gate for gate in Gate if not gate.needs_evidence],
+        datasets=store.list(DatasetVersion, limit=RECENT).items,
         trends=shown.trends(desk, kept.record, latest.run) if latest else (),
         deployments=store.list(Deployment, system=name, limit=RECENT).items,
         versions={one.key: one.record.version for one in releases.items},
@@ -91,7 +93,8 @@ def ask_gate(visit: Visitor, name: str, form: Sent) -> Response:
         gate = form.choice("gate", Gate, "The gate")
         reason = form.need("ask_reason", "The reason")
         form.settle()
-        opened = ask(visit.desk, visit.caller, gate, name, reason=reason)
+        datasets = tuple(form.values("datasets")) if gate.needs_data else ()
+        opened = ask(visit.desk, visit.caller, gate, name, reason=reason, datasets=datasets)
         return go(f"/requests/{opened.request.key}", "You asked. Those who must answer find it in their inbox.")
     return _show(visit, name, form, 422)
 
