@@ -14,7 +14,7 @@ from holdfast.domain.classification import Classification
 from holdfast.domain.dataset import DatasetVersion, PromptVersion
 from holdfast.domain.evidence import Evidence
 from holdfast.domain.gate import Committee, Request
-from holdfast.domain.person import Comment, Person, Proposal, Sealer, Token
+from holdfast.domain.person import Comment, Person, Proposal, Reset, Sealer, Token
 from holdfast.domain.release import Deployment, Release
 from holdfast.domain.system import System
 from holdfast.domain.verdict import Verdict
@@ -102,6 +102,7 @@ KINDS: dict[str, Kind] = {
         Kind("committee", Committee, lambda r: Facets(title=r.name, state=r.version)),
         Kind("appetite", Appetite, lambda r: Facets(title=r.name, state=r.version)),
         Kind("person", Person, lambda r: Facets(state="active" if r.is_active else "inactive")),
+        Kind("reset", Reset, lambda r: Facets(about=r.person)),
         Kind(
             "token",
             Token,

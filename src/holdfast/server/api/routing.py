@@ -99,7 +99,7 @@ def remade(store: Store, kind: Any, acts: tuple[Act, ...]) -> Any:
         field, inner = next((name, hint) for name, hint in get_type_hints(kind).items() if get_origin(hint) is Kept)
         return kind(**{field: remade(store, inner, acts)})
     (record,) = get_args(kind)
-    act = next(act for act in acts if KINDS[act.kind].type is record)
+    *_, act = (act for act in acts if KINDS[act.kind].type is record)
     return next(kept for kept in store.history(record, act.key) if kept.act == act.id)
 
 
