@@ -193,6 +193,7 @@ def open_platform(home: Path, *, database: str, url: str) -> Iterator[Platform]:
     from holdfast.questionnaires import read_questionnaires
     from holdfast.server.platform import Platform
     from holdfast.storage.accounts import SqlAccounts
+    from holdfast.storage.answers import SqlAnswers
     from holdfast.storage.blobs import FileBlobs
 
     questionnaires = read_questionnaires(read_settings().questionnaires)
@@ -206,7 +207,8 @@ def open_platform(home: Path, *, database: str, url: str) -> Iterator[Platform]:
     ):
         desk = Desk(store, FileBlobs(place.blobs), signer, ledger, now, committed=sequencer.wake)
         accounts = SqlAccounts(store, secret)
-        yield Platform(desk, accounts, sequencer, url, _provider(url), questionnaires, courier)
+        answers = SqlAnswers(store)
+        yield Platform(desk, accounts, sequencer, url, _provider(url), questionnaires, courier, answers)
 
 
 def _places(store: SqlStore, home: Path) -> SqlPlaces:

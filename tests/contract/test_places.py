@@ -1,13 +1,16 @@
-"""How far webhooks were told, on every database: kept for all processes, written by one at a time."""
+"""What all processes on a database share: how far webhooks were told, and what forms were answered."""
 
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import create_engine
 
 from holdfast.domain.errors import Unavailable
+from holdfast.storage.answers import KEPT, SqlAnswers
 from holdfast.storage.locks import one_process
 from holdfast.storage.places import SqlPlaces
 
@@ -46,3 +49,17 @@ def test_no_lock_without_a_database():
     engine = create_engine("postgresql+psycopg://nobody@127.0.0.1:1/none")
     with pytest.raises(Unavailable), one_process(engine, 1, "x"):
         pass
+
+
+def test_an_answer_is_claimed_once_kept_for_a_while_and_given_up(store):
+    answers, now = SqlAnswers(store), datetime(2026, 11, 24, 9, tzinfo=UTC)
+    with ThreadPoolExecutor(8) as pool:
+        claims = [future.result() for future in [pool.submit(answers.claim, "k", now) for _ in range(8)]]
+    assert sorted(claims) == [False] * 7 + [True]
+    assert (answers.find("k"), answers.find("other")) == (b"", None)
+    answers.keep("k", b"sealed")
+    assert answers.find("k") == b"sealed"
+    assert not answers.claim("k", now + KEPT)
+    assert answers.claim("k", now + KEPT + timedelta(seconds=1))
+    answers.drop("k")
+    assert answers.find("k") is None

@@ -9,7 +9,7 @@ from holdfast.domain.classification import Questionnaire
 from holdfast.flows.courier import Courier
 from holdfast.flows.desk import Desk
 from holdfast.flows.sequence import Sequencer
-from holdfast.ports import Accounts
+from holdfast.ports import Accounts, Answers
 from holdfast.server.oidc import Provider
 
 
@@ -17,7 +17,7 @@ from holdfast.server.oidc import Provider
 class Platform:
     """One running control plane. `url` is where people reach it, without a slash at the end; `provider` is who vouches
     for them, where an organisation has one. Systems are classified by `questionnaires`, by their regime; `courier`
-    tells webhooks, None where nobody does.
+    tells webhooks, `answers` keeps what forms were answered; None where nobody does.
     """
 
     desk: Desk
@@ -27,6 +27,7 @@ class Platform:
     provider: Provider | None = None
     questionnaires: Mapping[str, Questionnaire] = field(default_factory=dict)
     courier: Courier | None = None
+    answers: Answers | None = None
 
     @property
     def is_encrypted(self) -> bool:

@@ -16,6 +16,7 @@ from holdfast.flows.sequence import Sequencer
 from holdfast.server.app import create_app
 from holdfast.server.platform import Platform
 from holdfast.storage.accounts import SqlAccounts
+from holdfast.storage.answers import SqlAnswers
 from holdfast.storage.places import SqlPlaces
 from holdfast.testing.desk import PEOPLE
 from holdfast.testing.desk import office as open_office
@@ -69,7 +70,13 @@ def server(tmp_path):
         yield Server(
             office,
             Platform(
-                desk, accounts, sequencer, "http://h.test", questionnaires={REGIME.regime: REGIME}, courier=courier
+                desk,
+                accounts,
+                sequencer,
+                "http://h.test",
+                questionnaires={REGIME.regime: REGIME},
+                courier=courier,
+                answers=SqlAnswers(desk.store),
             ),
         )
 
