@@ -209,7 +209,7 @@ class Store(Protocol):
         """Make the rows of its measurements again."""
 
     def private_rows(self) -> dict[str, tuple[dict[str, object], ...]]:
-        """The rows by which people are known and sign in, by table, as JSON types; for a backup."""
+        """The rows by which people are known and sign in, and how far webhooks were told, by table, as JSON types."""
 
     def load(self, acts: Iterable[ActRow], private: Mapping[str, Sequence[Mapping[str, object]]]) -> None:
         """Fill an empty store from a backup; heads are made from the acts. FixInput where the store is not empty."""

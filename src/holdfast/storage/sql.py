@@ -37,13 +37,15 @@ from holdfast.domain.evidence import Evidence
 from holdfast.domain.kinds import KINDS, NAMES, Facets, facets_of
 from holdfast.domain.measure import Taken
 from holdfast.storage.locks import one_process
-from holdfast.storage.tables import acts, credentials, measurements, profiles, records, secrets
+from holdfast.storage.tables import acts, credentials, measurements, places, profiles, records, secrets
 
 T = TypeVar("T")
 
 SORTS = {"at": records.c.at, "title": records.c.title, "state": records.c.state, "system": records.c.system}
 MOST_AT_ONCE = 64
 """No request makes more acts."""
+PRIVATE = (profiles, credentials, secrets, places)
+"""The tables that only a backup holds."""
 LOCK = 0x686F6C64
 """The number of the sequencer's advisory lock in PostgreSQL: ``hold`` in ASCII."""
 
@@ -236,11 +238,11 @@ class SqlStore:
             _index(connection, evidence)
 
     def private_rows(self) -> dict[str, tuple[dict[str, Any], ...]]:
-        """The rows by which people are known and sign in, by table, as JSON types; for a backup."""
+        """The rows by which people are known and sign in, and how far webhooks were told, by table, as JSON types."""
         with self.begin(repeatable=True) as connection:
             return {
                 table.name: tuple(_readable(row) for row in connection.execute(select(table)).mappings())
-                for table in (profiles, credentials, secrets)
+                for table in PRIVATE
             }
 
     def load(self, rows: Iterable[ActRow], private: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
@@ -250,7 +252,7 @@ class SqlStore:
                 raise FixInput("store.not-empty", "The database holds acts already.", "Restore into an empty one.")
             for row in rows:
                 _put(connection, row.act, row.body, canonical.decode(KINDS[row.act.kind].type, row.body), row.index)
-            for table in (profiles, credentials, secrets):
+            for table in PRIVATE:
                 for kept in private.get(table.name, ()):
                     connection.execute(insert(table).values(**_written(kept)))
 
