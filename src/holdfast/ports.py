@@ -123,8 +123,24 @@ class Places(Protocol):
     def put(self, key: str, note: bytes) -> None:
         """Keep a note, all or nothing."""
 
-    def lock(self) -> AbstractContextManager[bool]:
-        """Whether the caller is the one who may write, until the block or the process ends."""
+    def lock(self) -> AbstractContextManager[Callable[[], bool]]:
+        """A function that says whether the caller is the one who may write, now."""
+
+
+class Answers(Protocol):
+    """What forms were answered, by key, for a while."""
+
+    def claim(self, key: str, now: datetime) -> bool:
+        """Whether the caller is the first under `key`, and has to answer."""
+
+    def keep(self, key: str, sealed: bytes) -> None:
+        """Keep the answer to what was claimed."""
+
+    def drop(self, key: str) -> None:
+        """Give up a claim: whoever comes next does it anew."""
+
+    def find(self, key: str) -> bytes | None:
+        """The answer under `key`; empty while it is being made, None where nobody claims it."""
 
 
 class Store(Protocol):
@@ -193,7 +209,7 @@ class Store(Protocol):
         """Make the rows of its measurements again."""
 
     def private_rows(self) -> dict[str, tuple[dict[str, object], ...]]:
-        """The rows by which people are known and sign in, by table, as JSON types; for a backup."""
+        """The rows by which people are known and sign in, and how far webhooks were told, by table, as JSON types."""
 
     def load(self, acts: Iterable[ActRow], private: Mapping[str, Sequence[Mapping[str, object]]]) -> None:
         """Fill an empty store from a backup; heads are made from the acts. FixInput where the store is not empty."""
@@ -204,6 +220,9 @@ class Accounts(Protocol):
 
     def add(self, profile: Profile) -> None:
         """Say who a pseudonym is; Conflict where the address belongs to somebody already."""
+
+    def change(self, profile: Profile) -> None:
+        """Say anew who a pseudonym is; Conflict where the address is somebody else's."""
 
     def profiles(self, people: set[str] | None = None) -> dict[str, Profile]:
         """Profiles by pseudonym: of `people`, or of all. Erased people have none."""
@@ -220,14 +239,20 @@ class Accounts(Protocol):
     def can_sign_in(self, person: str) -> bool:
         """Whether a password was ever set."""
 
+    def has_come(self, person: str) -> bool:
+        """Whether this person ever signed in by any door, or may have."""
+
     def check(self, email: str, password: str, code: str, now: datetime) -> str | None:
-        """The pseudonym of who signs in; None where something is wrong, or too much was wrong before."""
+        """The pseudonym of who signs in; None where something is wrong, a code was used, or too much was wrong."""
 
     def new_totp(self, email: str) -> tuple[str, str]:
         """A secret for an authenticator app, and its URI. Not in force until it is confirmed."""
 
     def confirm_totp(self, person: str, secret: str, code: str, now: datetime) -> None:
         """Put a second factor in force, once its first code is right."""
+
+    def forget_totp(self, person: str) -> None:
+        """Ask this person for no second factor."""
 
     def has_totp(self, person: str) -> bool:
         """Whether a second factor is asked of this person."""

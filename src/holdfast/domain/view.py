@@ -53,7 +53,7 @@ class Issued:
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """The proposal of a person, and their link: shown once, empty when the same request is repeated."""
+    """The proposal of a person or of a new link, and the link: shown once, empty when the same request is repeated."""
 
     proposal: Kept[Proposal]
     link: str = ""

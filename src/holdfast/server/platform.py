@@ -10,7 +10,7 @@ from holdfast.domain.measure import Measure
 from holdfast.flows.courier import Courier
 from holdfast.flows.desk import Desk
 from holdfast.flows.sequence import Sequencer
-from holdfast.ports import Accounts
+from holdfast.ports import Accounts, Answers
 from holdfast.server.oidc import Provider
 
 
@@ -18,7 +18,8 @@ from holdfast.server.oidc import Provider
 class Platform:
     """One running control plane. `url` is where people reach it, without a slash at the end; `provider` is who vouches
     for them, where an organisation has one. Systems are classified by `questionnaires`, by their regime; `courier`
-    tells webhooks, None where nobody does. `measures` are those that the probes declare, by id.
+    tells webhooks, `answers` keeps what forms were answered; None where nobody does. `measures` are those that the
+    probes declare, by id.
     """
 
     desk: Desk
@@ -29,6 +30,7 @@ class Platform:
     questionnaires: Mapping[str, Questionnaire] = field(default_factory=dict)
     courier: Courier | None = None
     measures: Mapping[str, Measure] = field(default_factory=dict)
+    answers: Answers | None = None
 
     @property
     def is_encrypted(self) -> bool:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import fields
-from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import (
@@ -37,14 +36,16 @@ from holdfast.domain.errors import Absent, Conflict, FixInput, Unavailable
 from holdfast.domain.evidence import Evidence
 from holdfast.domain.kinds import KINDS, NAMES, Facets, facets_of
 from holdfast.domain.measure import Taken
-from holdfast.storage.locks import file_lock
-from holdfast.storage.tables import acts, credentials, measurements, profiles, records, secrets
+from holdfast.storage.locks import one_process
+from holdfast.storage.tables import acts, credentials, measurements, places, profiles, records, secrets
 
 T = TypeVar("T")
 
 SORTS = {"at": records.c.at, "title": records.c.title, "state": records.c.state, "system": records.c.system}
 MOST_AT_ONCE = 64
 """No request makes more acts."""
+PRIVATE = (profiles, credentials, secrets, places)
+"""The tables that only a backup holds."""
 LOCK = 0x686F6C64
 """The number of the sequencer's advisory lock in PostgreSQL: ``hold`` in ASCII."""
 
@@ -213,33 +214,9 @@ class SqlStore:
             found = connection.execute(select(func.max(acts.c.ledger_index))).scalar()
         return -1 if found is None else int(found)
 
-    @contextmanager
-    def sequencer_lock(self) -> Iterator[Callable[[], bool]]:
+    def sequencer_lock(self) -> AbstractContextManager[Callable[[], bool]]:
         """A function that says whether the caller is the one sequencer, now; until the block or the process ends."""
-        if self.engine.dialect.name == "postgresql":
-            with self._advisory_lock() as is_mine:
-                yield is_mine
-        else:
-            with file_lock(Path(str(self.engine.url.database) + ".sequencer")) as mine:
-                yield lambda: mine
-
-    @contextmanager
-    def _advisory_lock(self) -> Iterator[Callable[[], bool]]:
-        """PostgreSQL frees the lock when the connection is lost, so it is asked each time whether it is still there."""
-        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            mine = bool(connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({LOCK})").scalar())
-
-            def is_mine() -> bool:
-                try:
-                    return mine and bool(connection.exec_driver_sql("SELECT true").scalar())
-                except OperationalError:
-                    return False
-
-            try:
-                yield is_mine
-            finally:
-                if is_mine():
-                    connection.exec_driver_sql(f"SELECT pg_advisory_unlock({LOCK})")
+        return one_process(self.engine, LOCK, "sequencer")
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
@@ -261,11 +238,11 @@ class SqlStore:
             _index(connection, evidence)
 
     def private_rows(self) -> dict[str, tuple[dict[str, Any], ...]]:
-        """The rows by which people are known and sign in, by table, as JSON types; for a backup."""
+        """The rows by which people are known and sign in, and how far webhooks were told, by table, as JSON types."""
         with self.begin(repeatable=True) as connection:
             return {
                 table.name: tuple(_readable(row) for row in connection.execute(select(table)).mappings())
-                for table in (profiles, credentials, secrets)
+                for table in PRIVATE
             }
 
     def load(self, rows: Iterable[ActRow], private: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
@@ -275,7 +252,7 @@ class SqlStore:
                 raise FixInput("store.not-empty", "The database holds acts already.", "Restore into an empty one.")
             for row in rows:
                 _put(connection, row.act, row.body, canonical.decode(KINDS[row.act.kind].type, row.body), row.index)
-            for table in (profiles, credentials, secrets):
+            for table in PRIVATE:
                 for kept in private.get(table.name, ()):
                     connection.execute(insert(table).values(**_written(kept)))
 

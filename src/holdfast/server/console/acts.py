@@ -41,6 +41,7 @@ PHRASES: dict[Verb, str] = {
     Verb.SET_APPETITE: "put in force the appetite",
     Verb.SET_COMMITTEE: "put in force the committee",
     Verb.SET_PERSON: "set the roles of",
+    Verb.RESET_PERSON: "put in force a new link for",
     Verb.ISSUE_TOKEN: "issued the token",
     Verb.REVOKE_TOKEN: "revoked the token",
     Verb.TRUST_SEALER: "trusted the sealer",
@@ -50,7 +51,7 @@ PHRASES: dict[Verb, str] = {
 _NAMED_BY = ("version", "measure", "role", "discipline", "system", "name", "about", "kind", "release")
 """What a record is called by, the most telling field first."""
 
-_PERSON = {"person"}
+_PERSON = {"person", "reset"}
 
 _DATA: dict[str, Callable[[dict[str, Any]], str]] = {
     "dataset": lambda body: f"{body['name']} {body['version']}",
@@ -89,7 +90,7 @@ def tell(row: ActRow) -> Told:
 
 
 def _what(act: Act, body: dict[str, object]) -> str:
-    if act.kind in ("system", "person", "appetite", "committee"):
+    if act.kind in ("system", "person", "reset", "appetite", "committee"):
         return str(body.get("name") or act.key)
     if act.kind == "release":
         return f"{body['version']} of {body['system']}"

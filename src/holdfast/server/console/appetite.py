@@ -147,7 +147,7 @@ def _named(limit: Limit) -> str:
     return f"{limit.measure}{f', {scope}' if scope else ''}{tiers}"
 
 
-HOMES = {"appetite": "/appetite", "committee": "/committee", "person": "/people"}
+HOMES = {"appetite": "/appetite", "committee": "/committee", "person": "/people", "reset": "/people"}
 
 
 @router.post("/proposals/{key}/enact")

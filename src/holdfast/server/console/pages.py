@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -73,7 +74,7 @@ def environment() -> Environment:
         "spelled": words.spelled,
     }
     made.filters |= {"discipline": discipline, "can": can}
-    made.globals["rooms"] = ROOMS
+    made.globals |= {"rooms": ROOMS, "once": lambda: secrets.token_urlsafe(24)}
     return made
 
 
