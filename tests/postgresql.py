@@ -33,7 +33,7 @@ def cluster() -> Iterator[str]:
         pytest.skip("PostgreSQL is not installed")
     folder = Path(tempfile.mkdtemp(prefix="holdfast-pg-"))
     user = _unprivileged(folder)
-    port = _free_port()
+    port = free_port()
     try:
         _run([initdb, "-D", str(folder / "data"), "-U", "holdfast", "-A", "trust", "-E", "UTF8"], user)
         options = TRUST.format(folder=folder, port=port)
@@ -73,7 +73,8 @@ def _run(command: list[str], user: str | None) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine on which nobody listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

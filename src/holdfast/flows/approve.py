@@ -104,8 +104,7 @@ def revoke(desk: Desk, caller: Caller, key: str) -> Kept[Approval]:
     kept = desk.store.get(Approval, key)
     if kept.record.person != caller.person.id:
         raise Forbidden("approval.not-yours", "Somebody else gave this answer.", "Only they can take it back.")
-    desk.do(caller, Draft(Verb.REVOKE_APPROVAL, key, replace(kept.record, expires_at=desk.at), kept.revision))
-    return desk.store.get(Approval, key)
+    return desk.keep(caller, Verb.REVOKE_APPROVAL, key, replace(kept.record, expires_at=desk.at), kept.revision)
 
 
 def ask_waiver(
@@ -163,5 +162,4 @@ def end_delegation(desk: Desk, caller: Caller, key: str) -> Kept[Delegation]:
     kept = desk.store.get(Delegation, key)
     if kept.record.person != caller.person.id:
         raise Forbidden("delegation.not-yours", "Somebody else gave this delegation.", "Ask them to end it.")
-    desk.do(caller, Draft(Verb.END_DELEGATION, key, replace(kept.record, until=desk.at), kept.revision))
-    return desk.store.get(Delegation, key)
+    return desk.keep(caller, Verb.END_DELEGATION, key, replace(kept.record, until=desk.at), kept.revision)

@@ -45,8 +45,8 @@ T = TypeVar("T")
 SORTS = {"at": records.c.at, "title": records.c.title, "state": records.c.state, "system": records.c.system}
 MOST_AT_ONCE = 64
 """No request makes more acts."""
-LOCK = 0x686F6C64
-"""The number of the sequencer's advisory lock in PostgreSQL: ``hold`` in ASCII."""
+LOCK, ORDER = 0x686F6C64, 0x6F726465
+"""The numbers of advisory locks in PostgreSQL: ``hold`` of the sequencer, ``orde`` of acts that are being made."""
 
 
 class SqlStore:
@@ -82,6 +82,7 @@ class SqlStore:
         wanted = tuple(_act(draft, actor, at, f"{id}.{number}") for number, draft in enumerate(drafts))
         try:
             with self.begin(writes=True) as connection:
+                _take_part(connection)
                 earlier = _of_request(connection, id, len(wanted))
                 if earlier:
                     return _same(earlier, wanted)
@@ -189,9 +190,10 @@ class SqlStore:
         return tuple(Taken(*row) for row in reversed(rows))
 
     def pending(self, limit: int) -> tuple[Act, ...]:
-        """Acts that are not in the ledger yet, in the order in which they were made."""
+        """Acts that are not in the ledger yet, in the order in which they were made; none before them is to come."""
         query = select(acts).where(acts.c.ledger_index.is_(None)).order_by(acts.c.seq).limit(limit)
         with self.begin() as connection:
+            _await_all(connection)
             return tuple(_act_of(row) for row in connection.execute(query).mappings())
 
     def sequenced(self, acts_at: Sequence[tuple[str, int]]) -> None:
@@ -320,6 +322,20 @@ def _same(earlier: tuple[Act, ...], wanted: tuple[Act, ...]) -> tuple[Act, ...]:
 
 def _write(connection: Connection, act: Act, draft: Draft) -> None:
     _put(connection, act, canonical.encode(draft.record).decode(), draft.record, None)
+
+
+def _take_part(connection: Connection) -> None:
+    """Tell `_await_all` of this transaction until it ends. SQLite has one writer at a time, so nobody asks there."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock_shared({ORDER})")
+
+
+def _await_all(connection: Connection) -> None:
+    """Wait until no transaction is making acts: PostgreSQL numbers acts before it commits them, so of two at once the
+    one with the later number may be seen first.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ORDER})")
 
 
 def _put(connection: Connection, act: Act, body: str, record: object, index: int | None) -> None:
