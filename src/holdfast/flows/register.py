@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from holdfast import canonical
 from holdfast.domain.access import Permission
@@ -184,8 +185,14 @@ def judge_evidence(desk: Desk, system: System, evidence: Evidence, digest: str) 
         now=desk.now,
         use_case=system.use_case,
         evidence_digest=digest,
-        appetite_digest=canonical.digest(appetite),
+        appetite_digest=_digest_of(appetite),
     )
+
+
+@lru_cache(maxsize=8)
+def _digest_of(appetite: Appetite) -> str:
+    """One appetite judges everything, and encoding it takes longer than judging."""
+    return canonical.digest(appetite)
 
 
 def appetite_in_force(desk: Desk) -> Appetite:
