@@ -175,6 +175,31 @@ class Store(Protocol):
     def count(self, kind: type, *, system: str = "", about: str = "", state: str = "") -> int:
         """How many records there are."""
 
+    def many(self, kind: type[T], keys: Collection[str]) -> dict[str, Kept[T]]:
+        """Records by their keys, at once: those of these that there are."""
+
+    def gather(
+        self, kind: type[T], facet: str, values: Collection[str], *, state: str = ""
+    ) -> dict[str, tuple[Kept[T], ...]]:
+        """All records of a kind by a facet (`about` or `system`), at once; under each of `values` the newest first."""
+
+    def keys_of(self, kind: type, digests: Collection[str]) -> dict[str, str]:
+        """The keys of the records of a kind that have or once had these digests."""
+
+    def latest(self, kind: type, about: Collection[str]) -> dict[str, str]:
+        """When the newest record of a kind about each of these happened (RFC 3339)."""
+
+    def newest(
+        self, kind: type[T], *, state: str = "", systems: Collection[str] | None = None, limit: int = 500
+    ) -> tuple[Kept[T], ...]:
+        """The newest record of a kind of each system, where that is in this state; the latest first."""
+
+    def count_newest(self, kind: type, state: str) -> int:
+        """Of how many systems the newest record of a kind is in this state."""
+
+    def unnamed(self, kind: type[T], by: type, field: str, *, state: str = "") -> tuple[Kept[T], ...]:
+        """The records of a kind that no record of kind `by` about the same thing names in `field`; the latest first."""
+
     def history(self, kind: type[T], key: str) -> tuple[Kept[T], ...]:
         """Every revision of a record, the first one first."""
 

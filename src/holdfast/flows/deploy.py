@@ -35,12 +35,16 @@ def end_deployment(desk: Desk, caller: Caller, key: str, *, reason: str) -> Kept
     kept = desk.store.get(Deployment, key)
     if kept.record.until:
         raise Conflict("deploy.ended", "It is out of production already.", "There is nothing to end.")
-    desk.do(caller, _end(desk, kept, stated(reason, "reason")))
-    return desk.store.get(Deployment, key)
+    ended = _ended(desk, kept.record, stated(reason, "reason"))
+    return desk.keep(caller, Verb.END_DEPLOYMENT, key, ended, kept.revision)
 
 
 def _end(desk: Desk, kept: Kept[Deployment], why: str) -> Draft:
-    return Draft(Verb.END_DEPLOYMENT, kept.key, replace(kept.record, until=desk.at, ended_because=why), kept.revision)
+    return Draft(Verb.END_DEPLOYMENT, kept.key, _ended(desk, kept.record, why), kept.revision)
+
+
+def _ended(desk: Desk, deployment: Deployment, why: str) -> Deployment:
+    return replace(deployment, until=desk.at, ended_because=why)
 
 
 def running_in(desk: Desk, system: str, environment: str) -> tuple[Kept[Deployment], ...]:

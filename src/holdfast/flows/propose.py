@@ -17,7 +17,7 @@ from holdfast.domain.errors import Conflict, FixInput, Forbidden
 from holdfast.domain.gate import Committee
 from holdfast.domain.kinds import KINDS, NAMES
 from holdfast.domain.person import Person, Proposal, Reset
-from holdfast.flows.desk import APPETITE, COMMITTEE, Caller, Desk, every, random_id, require, stated
+from holdfast.flows.desk import APPETITE, COMMITTEE, Caller, Desk, as_left, every, random_id, require, stated
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +82,12 @@ def enact(desk: Desk, caller: Caller, key: str) -> Kept[Any]:
     if (current.revision if current else 0) != proposal.base:
         raise Conflict("proposal.void", "What the proposal was made on has changed.", "Drop it and propose anew.")
     enacted = replace(proposal, state="enacted", enacted_by=caller.person.id)
-    desk.do(
+    made = desk.do(
         caller,
         Draft(Verb.ENACT, key, enacted, kept.revision),
         Draft(subject.verb, proposal.key, record, proposal.base),
     )
-    return desk.store.get(type(record), proposal.key)
+    return as_left(made[1], record)
 
 
 def drop(desk: Desk, caller: Caller, key: str) -> Kept[Proposal]:

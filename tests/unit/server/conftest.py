@@ -61,8 +61,8 @@ def form_token(page: str) -> str:
 
 
 @pytest.fixture
-def server(tmp_path):
-    with open_office(tmp_path) as office:
+def server(tmp_path, governed):
+    with open_office(tmp_path, governed) as office:
         office.founded()
         desk = office.desk
         accounts, sequencer = SqlAccounts(desk.store, b"secret"), Sequencer(desk.store, desk.ledger)
