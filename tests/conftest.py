@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import joblib
@@ -15,6 +17,9 @@ import pytest
 from tests.postgresql import cluster, database
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+DATABASES = tuple(os.environ.get("HOLDFAST_TEST_DATABASES", "sqlite").split(","))
+"""On which the flows and the server are tested; stores are tested on both in any case."""
 
 MANIFEST = """\
 holdfast: 1
@@ -98,6 +103,49 @@ def database_url(request, tmp_path):
         return
     with database(request.getfixturevalue("postgresql_server")) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory):
+    """A migrated SQLite file, to be copied."""
+    path = tmp_path_factory.mktemp("template") / "holdfast.db"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_server):
+    """The name of a migrated database, to be copied."""
+    with database(postgresql_server) as url:
+        migrate(url)
+        yield url.rpartition("/")[2]
+
+
+def migrate(url: str) -> None:
+    from holdfast.storage.engine import open_engine
+    from holdfast.storage.schema import upgrade
+
+    engine = open_engine(url)
+    upgrade(engine)
+    engine.dispose()
+
+
+@pytest.fixture(params=DATABASES)
+def governed(request, tmp_path):
+    """An empty store with its schema in place, on each database that is asked for."""
+    from holdfast.storage.engine import open_engine
+    from holdfast.storage.sql import SqlStore
+
+    with ExitStack() as stack:
+        if request.param == "sqlite":
+            shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "holdfast.db")
+            url = f"sqlite:///{tmp_path / 'holdfast.db'}"
+        else:
+            template = request.getfixturevalue("postgresql_template")
+            url = stack.enter_context(database(request.getfixturevalue("postgresql_server"), template))
+        engine = open_engine(url)
+        stack.callback(engine.dispose)
+        yield SqlStore(engine)
 
 
 @pytest.fixture

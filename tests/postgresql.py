@@ -1,4 +1,7 @@
-"""A real PostgreSQL for tests: a cluster of its own in a temporary folder, on a socket and a free port."""
+"""A real PostgreSQL for tests: a cluster of its own in a temporary folder, on a socket and a free port.
+
+It does not sync its files: no test cuts the power, and what one kills are the processes of Holdfast.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine
 
-TRUST = "-c fsync=on -c max_connections=200 -c unix_socket_directories={folder} -c listen_addresses=127.0.0.1 -p {port}"
+TRUST = (
+    "-c fsync=off -c max_connections=200 -c unix_socket_directories={folder} -c listen_addresses=127.0.0.1 -p {port}"
+)
 
 
 def find_tool(name: str) -> str | None:
@@ -33,7 +38,7 @@ def cluster() -> Iterator[str]:
         pytest.skip("PostgreSQL is not installed")
     folder = Path(tempfile.mkdtemp(prefix="holdfast-pg-"))
     user = _unprivileged(folder)
-    port = _free_port()
+    port = free_port()
     try:
         _run([initdb, "-D", str(folder / "data"), "-U", "holdfast", "-A", "trust", "-E", "UTF8"], user)
         options = TRUST.format(folder=folder, port=port)
@@ -47,13 +52,13 @@ def cluster() -> Iterator[str]:
 
 
 @contextmanager
-def database(server: str) -> Iterator[str]:
-    """The URL of an empty database in the cluster at `server`, which ends with the block."""
+def database(server: str, template: str = "template1") -> Iterator[str]:
+    """The URL of a new copy of the database `template` in the cluster at `server`, which ends with the block."""
     name = f"t{uuid.uuid4().hex}"
     url = server.replace("postgresql", "postgresql+psycopg", 1) + "/postgres"
     admin = create_engine(url, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template}")
     yield f"{server}/{name}"
     with admin.connect() as connection:
         connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
@@ -73,7 +78,8 @@ def _run(command: list[str], user: str | None) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine on which nobody listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

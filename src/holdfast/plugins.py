@@ -9,6 +9,7 @@ from functools import cache
 from importlib.metadata import entry_points
 
 from holdfast.domain.errors import FixInput
+from holdfast.domain.measure import Measure
 from holdfast.probes.contract import ProbeSpec
 
 ENTRY_POINTS = "holdfast.probes"
@@ -28,6 +29,11 @@ def find_probe(id: str, plugins: tuple[str, ...] = ()) -> ProbeSpec:
             return spec
     known = ", ".join(spec.id for spec in find_probes(plugins))
     raise FixInput("probe.unknown", f"There is no probe {id!r}.", f"There are: {known}.")
+
+
+def find_measures(plugins: tuple[str, ...] = ()) -> dict[str, Measure]:
+    """Every measure that a probe declares, by id."""
+    return {measure.id: measure for spec in find_probes(plugins) for measure in spec.measures}
 
 
 def _built_in() -> Iterator[ProbeSpec]:

@@ -124,8 +124,24 @@ class Places(Protocol):
     def put(self, key: str, note: bytes) -> None:
         """Keep a note, all or nothing."""
 
-    def lock(self) -> AbstractContextManager[bool]:
-        """Whether the caller is the one who may write, until the block or the process ends."""
+    def lock(self) -> AbstractContextManager[Callable[[], bool]]:
+        """A function that says whether the caller is the one who may write, now."""
+
+
+class Answers(Protocol):
+    """What forms were answered, by key, for a while."""
+
+    def claim(self, key: str, now: datetime) -> bool:
+        """Whether the caller is the first under `key`, and has to answer."""
+
+    def keep(self, key: str, sealed: bytes) -> None:
+        """Keep the answer to what was claimed."""
+
+    def drop(self, key: str) -> None:
+        """Give up a claim: whoever comes next does it anew."""
+
+    def find(self, key: str) -> bytes | None:
+        """The answer under `key`; empty while it is being made, None where nobody claims it."""
 
 
 class DecisionLog(Protocol):
@@ -167,6 +183,31 @@ class Store(Protocol):
     def count(self, kind: type, *, system: str = "", about: str = "", state: str = "") -> int:
         """How many records there are."""
 
+    def many(self, kind: type[T], keys: Collection[str]) -> dict[str, Kept[T]]:
+        """Records by their keys, at once: those of these that there are."""
+
+    def gather(
+        self, kind: type[T], facet: str, values: Collection[str], *, state: str = ""
+    ) -> dict[str, tuple[Kept[T], ...]]:
+        """All records of a kind by a facet (`about` or `system`), at once; under each of `values` the newest first."""
+
+    def keys_of(self, kind: type, digests: Collection[str]) -> dict[str, str]:
+        """The keys of the records of a kind that have or once had these digests."""
+
+    def latest(self, kind: type, about: Collection[str]) -> dict[str, str]:
+        """When the newest record of a kind about each of these happened (RFC 3339)."""
+
+    def newest(
+        self, kind: type[T], *, state: str = "", systems: Collection[str] | None = None, limit: int = 500
+    ) -> tuple[Kept[T], ...]:
+        """The newest record of a kind of each system, where that is in this state; the latest first."""
+
+    def count_newest(self, kind: type, state: str) -> int:
+        """Of how many systems the newest record of a kind is in this state."""
+
+    def unnamed(self, kind: type[T], by: type, field: str, *, state: str = "") -> tuple[Kept[T], ...]:
+        """The records of a kind that no record of kind `by` about the same thing names in `field`; the latest first."""
+
     def history(self, kind: type[T], key: str) -> tuple[Kept[T], ...]:
         """Every revision of a record, the first one first."""
 
@@ -201,7 +242,7 @@ class Store(Protocol):
         """Make the rows of its measurements again."""
 
     def private_rows(self) -> dict[str, tuple[dict[str, object], ...]]:
-        """The rows by which people are known and sign in, by table, as JSON types; for a backup."""
+        """The rows by which people are known and sign in, and how far webhooks were told, by table, as JSON types."""
 
     def load(self, acts: Iterable[ActRow], private: Mapping[str, Sequence[Mapping[str, object]]]) -> None:
         """Fill an empty store from a backup; heads are made from the acts. FixInput where the store is not empty."""
@@ -212,6 +253,9 @@ class Accounts(Protocol):
 
     def add(self, profile: Profile) -> None:
         """Say who a pseudonym is; Conflict where the address belongs to somebody already."""
+
+    def change(self, profile: Profile) -> None:
+        """Say anew who a pseudonym is; Conflict where the address is somebody else's."""
 
     def profiles(self, people: set[str] | None = None) -> dict[str, Profile]:
         """Profiles by pseudonym: of `people`, or of all. Erased people have none."""
@@ -228,14 +272,20 @@ class Accounts(Protocol):
     def can_sign_in(self, person: str) -> bool:
         """Whether a password was ever set."""
 
+    def has_come(self, person: str) -> bool:
+        """Whether this person ever signed in by any door, or may have."""
+
     def check(self, email: str, password: str, code: str, now: datetime) -> str | None:
-        """The pseudonym of who signs in; None where something is wrong, or too much was wrong before."""
+        """The pseudonym of who signs in; None where something is wrong, a code was used, or too much was wrong."""
 
     def new_totp(self, email: str) -> tuple[str, str]:
         """A secret for an authenticator app, and its URI. Not in force until it is confirmed."""
 
     def confirm_totp(self, person: str, secret: str, code: str, now: datetime) -> None:
         """Put a second factor in force, once its first code is right."""
+
+    def forget_totp(self, person: str) -> None:
+        """Ask this person for no second factor."""
 
     def has_totp(self, person: str) -> bool:
         """Whether a second factor is asked of this person."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from holdfast.ports import Signer
     from holdfast.server.oidc import Provider
     from holdfast.server.platform import Platform
+    from holdfast.storage.places import SqlPlaces
     from holdfast.storage.sealed import SealedRecords
     from holdfast.storage.sql import SqlStore
 
@@ -189,24 +190,38 @@ def open_platform(home: Path, *, database: str, url: str) -> Iterator[Platform]:
     from holdfast.flows.desk import Desk
     from holdfast.flows.sequence import Sequencer
     from holdfast.ledger.log import Log
+    from holdfast.plugins import find_measures
     from holdfast.questionnaires import read_questionnaires
     from holdfast.server.platform import Platform
     from holdfast.storage.accounts import SqlAccounts
+    from holdfast.storage.answers import SqlAnswers
     from holdfast.storage.blobs import FileBlobs
-    from holdfast.storage.places import FilePlaces
 
-    questionnaires = read_questionnaires(read_settings().questionnaires)
+    settings = read_settings()
+    questionnaires = read_questionnaires(settings.questionnaires)
+    measures = find_measures(settings.plugins)
     signer, secret = open_key(home)
     place = premises(home)
     with (
         open_store(home, database) as store,
         Log(place.ledger, signer, ORIGIN) as ledger,
         Sequencer(store, ledger) as sequencer,
-        Courier(store, ledger, FilePlaces(home / "webhooks"), secret, now) as courier,
+        Courier(store, ledger, _places(store, home), secret, now) as courier,
     ):
         desk = Desk(store, FileBlobs(place.blobs), signer, ledger, now, committed=sequencer.wake)
         accounts = SqlAccounts(store, secret)
-        yield Platform(desk, accounts, sequencer, url, _provider(url), questionnaires, courier)
+        answers = SqlAnswers(store)
+        yield Platform(desk, accounts, sequencer, url, _provider(url), questionnaires, courier, measures, answers)
+
+
+def _places(store: SqlStore, home: Path) -> SqlPlaces:
+    from holdfast.domain.webhook import Webhook
+    from holdfast.flows.desk import every
+    from holdfast.storage.places import SqlPlaces
+
+    places = SqlPlaces(store)
+    places.adopt(home / "webhooks", (kept.key for kept in every(store, Webhook)))
+    return places
 
 
 def _provider(url: str) -> Provider | None:

@@ -12,7 +12,7 @@ from holdfast.domain.verdict import Reason, parse_time
 
 _COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _SELF_EXPLAINING = {"attribute", "column", "feature", "group", "slice"}
-_UNITLESS = {"", "1", "ratio", "slope"}
+_UNITLESS = {"", "1", "money", "ratio", "slope"}
 
 
 def number(value: float, unit: str = "") -> str:

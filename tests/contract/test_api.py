@@ -30,7 +30,7 @@ from holdfast.server.limits import Limits
 from holdfast.server.platform import Platform
 from holdfast.storage.accounts import SqlAccounts
 from holdfast.storage.engine import open_engine
-from holdfast.storage.places import FilePlaces
+from holdfast.storage.places import SqlPlaces
 from holdfast.storage.schema import upgrade
 from holdfast.storage.sql import SqlStore
 from holdfast.testing.desk import office as open_office
@@ -47,11 +47,11 @@ CHECKS = (
 class Everybody:
     """A control plane, and the token of somebody who is everything at once, so that nothing stops at the door."""
 
-    def __init__(self, office, folder):
+    def __init__(self, office):
         self.office = office
         desk = office.desk
         accounts, sequencer = SqlAccounts(desk.store, b"secret"), Sequencer(desk.store, desk.ledger)
-        courier = Courier(desk.store, desk.ledger, FilePlaces(folder), b"secret", office.clock)
+        courier = Courier(desk.store, desk.ledger, SqlPlaces(desk.store), b"secret", office.clock)
         self.platform = Platform(
             desk, accounts, sequencer, "http://h.test", questionnaires={"regime": REGIME}, courier=courier
         )
@@ -78,7 +78,7 @@ def everybody(request, tmp_path_factory):
             upgrade(engine)
             store = SqlStore(engine)
         office = stack.enter_context(open_office(folder, store))
-        yield Everybody(office.founded(), folder / "webhooks")
+        yield Everybody(office.founded())
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from holdfast.storage.accounts import SqlAccounts
 from holdfast.storage.blobs import FileBlobs
 from holdfast.storage.engine import open_engine
 from holdfast.storage.keys import load_or_create
+from holdfast.storage.places import SqlPlaces
 from holdfast.storage.schema import upgrade
 from holdfast.storage.sql import SqlStore
 from holdfast.testing.desk import office as open_office
@@ -95,6 +96,7 @@ def test_what_is_no_export_says_so(office, tmp_path):
 
 def test_a_backup_starts_again_elsewhere(office, tmp_path):
     register_system(office.desk, office.caller("owner"), System("late", purpose="came after the last sequencing"))
+    SqlPlaces(office.desk.store).put("w-1", b"\x00told")
     backup = write(office, tmp_path / "backup", private=True)
     home = tmp_path / "new"
     engine = open_engine(f"sqlite:///{home / 'holdfast.db'}")
@@ -110,6 +112,7 @@ def test_a_backup_starts_again_elsewhere(office, tmp_path):
     with store.begin() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM measurements").scalar() > 0
     assert SqlAccounts(store, b"secret").check("owner@example.org", PASSWORD, "", office.clock.now) == "owner"
+    assert SqlPlaces(store).get("w-1") == b"\x00told"
     signer = load_or_create(home / "key.pem", "test/ledger")
     assert signer.public_bytes() == office.desk.signer.public_bytes()
     with Log(home / "ledger", signer, "test/ledger") as log:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy import select
+from tests.postgresql import database
 
 from holdfast import canonical
 from holdfast.domain.act import Draft, Verb
@@ -16,8 +21,9 @@ from holdfast.domain.errors import Absent, Conflict, FixInput
 from holdfast.domain.person import Comment
 from holdfast.domain.system import Owners, System
 from holdfast.storage.schema import current, upgrade
-from holdfast.storage.tables import metadata
+from holdfast.storage.tables import metadata, records
 from holdfast.testing.runs import sample_evidence
+from holdfast.wiring import open_store
 
 AT = "2026-11-01T12:00:00Z"
 LOANS = System("loans", purpose="decide loans", use_case="credit", owners=Owners("a", "b", "c", "d"))
@@ -187,7 +193,7 @@ def test_acts_are_listed_the_newest_first_by_system_or_by_what_they_are_about(st
 def test_the_migrations_make_the_tables_that_the_code_uses(store):
     with store.begin() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
-    assert current(store.engine) == "0001"
+    assert current(store.engine) == "0002"
     upgrade(store.engine)
 
 
@@ -229,3 +235,33 @@ def test_text_that_no_row_can_hold_is_never_a_server_error(store):
 
 def _register_named(store):
     return lambda _kind, name: register(store, replace(LOANS, name=name), id=f"r{len(name)}")
+
+
+def test_no_act_is_sequenced_before_one_that_was_made_earlier(postgresql_server):
+    """PostgreSQL numbers an act when it is made, and shows it when its transaction ends."""
+    with database(postgresql_server) as url, open_store(Path(), url) as store, ThreadPoolExecutor() as pool:
+        register(store)
+        store.sequenced([(act.id, number) for number, act in enumerate(store.pending(10))])
+        with store.engine.connect() as slow, slow.begin():
+            slow.execute(select(records).where(records.c.key == "loans").with_for_update())
+            changed = replace(LOANS, purpose="decide car loans")
+            first = pool.submit(register, store, changed, base=1, id="first", verb=Verb.CHANGE_SYSTEM)
+            wait_until(lambda: is_waiting(store, "UPDATE records"))
+            register(store, replace(LOANS, name="cars"), id="second")
+            pending = pool.submit(store.pending, 10)
+            wait_until(lambda: pending.done() or is_waiting(store, "SELECT pg_advisory_xact_lock("))
+        assert first.result()
+        assert [act.id for act in pending.result()] == ["first.0", "second.0"]
+
+
+def is_waiting(store, statement: str) -> bool:
+    waits = "SELECT query FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    with store.engine.connect() as connection:
+        return any(row[0].startswith(statement) for row in connection.exec_driver_sql(waits))
+
+
+def wait_until(holds, seconds: float = 10.0) -> None:
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.01)

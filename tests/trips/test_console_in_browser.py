@@ -23,7 +23,7 @@ from holdfast.domain.account import Profile
 from holdfast.domain.act import Draft, Verb
 from holdfast.domain.approval import Discipline
 from holdfast.domain.gate import Gate
-from holdfast.domain.person import Person
+from holdfast.domain.person import Person, Proposal
 from holdfast.domain.release import Deployment, Release
 from holdfast.flows.desk import Desk
 from holdfast.flows.gate import ask
@@ -32,6 +32,7 @@ from holdfast.ledger.note import Key
 from holdfast.server.app import create_app
 from holdfast.server.platform import Platform
 from holdfast.storage.accounts import SqlAccounts
+from holdfast.storage.answers import SqlAnswers
 from holdfast.testing.desk import PEOPLE
 from holdfast.testing.desk import office as open_office
 
@@ -58,7 +59,9 @@ def served(folder):
             office.desk = replace(desk, committed=sequencer.wake)
             regimes = {REGIME.regime: REGIME}
             url = f"http://127.0.0.1:{port}"
-            platform = Platform(office.desk, accounts, sequencer, url, questionnaires=regimes)
+            platform = Platform(
+                office.desk, accounts, sequencer, url, questionnaires=regimes, answers=SqlAnswers(desk.store)
+            )
             server = uvicorn.Server(uvicorn.Config(create_app(platform), port=port, log_level="error"))
             thread = threading.Thread(target=server.run, daemon=True)
             thread.start()
@@ -227,6 +230,24 @@ def somebody_who_may_all(desk: Desk) -> None:
     roles = tuple(role for roles in PEOPLE.values() for role in roles)
     draft = Draft(Verb.SET_PERSON, "all", Person("all", roles))
     desk.store.commit([draft], actor="founder", at=desk.at, id="all")
+
+
+def test_a_double_click_without_script_invites_once(browser, house):
+    office, platform = house
+    admin = Somebody(browser, platform, "admin", java_script_enabled=False)
+    admin.go("/people/invite").type(Name="Eve", E_mail="eve@example.org")
+    admin.page.get_by_role("button", name="Make the link").dblclick()
+    admin.page.get_by_role("heading", name="Eve is invited").wait_for()
+    assert "/welcome/" in admin.page.locator("pre").inner_text()
+    assert office.desk.store.count(Proposal) == 1
+
+
+def test_the_second_factor_is_shown_to_scan(browser, house):
+    _, platform = house
+    page = Somebody(browser, platform, "owner", java_script_enabled=False).go("/settings").page
+    page.get_by_role("button", name="Set up a second factor").click()
+    picture = page.get_by_role("img", name="QR code")
+    assert picture.evaluate("image => image.complete && image.naturalWidth > 100"), "the policy lets it be seen"
 
 
 def test_axe_finds_nothing_nothing_spills_and_the_policy_holds(browser, house, axe):

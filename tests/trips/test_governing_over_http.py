@@ -27,8 +27,8 @@ PRODUCTION = "production"
 class House:
     """Clients of everybody by role, and a developer's workstation that seals evidence."""
 
-    def __init__(self, stack, folder):
-        self.office = stack.enter_context(open_office(folder)).founded()
+    def __init__(self, stack, folder, store):
+        self.office = stack.enter_context(open_office(folder, store)).founded()
         desk = self.office.desk
         sequencer = stack.enter_context(Sequencer(desk.store, desk.ledger, every=0.01))
         platform = Platform(
@@ -58,9 +58,9 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path):
+def house(tmp_path, governed):
     with ExitStack() as stack:
-        yield House(stack, tmp_path)
+        yield House(stack, tmp_path, governed)
 
 
 def test_from_a_breach_to_production_and_back(house):

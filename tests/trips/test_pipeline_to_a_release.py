@@ -107,6 +107,7 @@ def test_the_data_gate_is_asked_from_a_terminal(project):
     assert done.exit_code == 3, done.output
     asked = json.loads(done.stdout)
     assert asked["request"]["record"]["datasets"] == [digest_file(project.folder / "raw.csv")]
+    assert [(one["name"], one["outcome"], one["has_passed"]) for one in asked["data"]] == [("raw 1", "pass", False)]
     for discipline in Discipline:
         answer(
             project.office.desk,
@@ -121,10 +122,14 @@ def test_the_data_gate_is_asked_from_a_terminal(project):
 def test_sealed_files_are_verified_and_named(project):
     project.type("record", "--", sys.executable, "train.py")
     project.admit()
-    project.type("data", "attest", "raw.csv", "--from", "a friend", "--licence", "CC0")
+    attest = ("data", "attest", "raw.csv", "--from", "a friend", "--licence", "CC0")
+    assert project.type(*attest).exit_code == 0
     home = project.folder / ".holdfast"
+    project.trust()
+    filed = project.type(*attest, "--as", "again", "--submit")
+    assert (filed.exit_code, "Filed as sha256:" in filed.stderr) == (0, True), filed.output
     for folder, what in (("provenance", "pipeline's step"), ("sources", "of a source"), ("admissions", "a data gate")):
-        (file,) = (home / folder).glob("*.json")
+        file = next((home / folder).glob("*.json"))
         done = project.type("verify", str(file), "--key", str(home / "ledger.vkey"), "--json")
         assert (done.exit_code, what in json.loads(done.stdout)["sealed"]) == (0, True), done.output
         assert "was read beside" in project.type("verify", str(file)).stdout

@@ -75,7 +75,8 @@ def test_wrong_types_are_errors(data):
 
 
 def test_a_field_that_was_added_later_leaves_old_records_as_they_were():
-    from holdfast.domain.gate import Gate, Request
+    from holdfast.domain.appetite import Tier
+    from holdfast.domain.gate import Gate, Request, Rule
 
     old = canonical.decode(
         Request,
@@ -86,3 +87,6 @@ def test_a_field_that_was_added_later_leaves_old_records_as_they_were():
     named = Request(Gate.DATA, "loans", "p-1", "ready", "2026-11-24T09:00:00Z", datasets=("sha256:t",))
     assert canonical.decode(Request, canonical.encode(named)) == named
     assert b'"datasets":["sha256:t"]' in canonical.encode(named)
+    rule = Rule(Gate.CHANGE, (Tier.HIGH,), ("risk",))
+    assert b"needs_lineage" not in canonical.encode(rule)
+    assert canonical.plain(rule)["needs_lineage"] is False, "readers of JSON see every field"

@@ -32,14 +32,14 @@ def explain(
     from holdfast.appetite import read_appetite
     from holdfast.domain.appetite import LIMITABLE, Tier
     from holdfast.domain.errors import FixInput
-    from holdfast.plugins import find_probes
+    from holdfast.plugins import find_measures
     from holdfast.settings import read_settings
 
     record = read_appetite(appetite)
     if tier is not None and tier not in LIMITABLE:
         raise FixInput("appetite.tier", f"No limit binds a tier {tier!r}.", f"There are: {', '.join(LIMITABLE)}.")
     limits = record.limits if tier is None else record.binding(Tier(tier))
-    measures = {m.id: m for spec in find_probes(read_settings().plugins) for m in spec.measures}
+    measures = find_measures(read_settings().plugins)
     if as_json:
         rows = [
             {**canonical.plain(limit), "title": measures[limit.measure].title if limit.measure in measures else None}

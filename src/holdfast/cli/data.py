@@ -100,6 +100,9 @@ def attest(
     licence: str = typer.Option(..., help="On what terms it may be used."),
     name: str = typer.Option("", "--as", help="Its name; the file's if not given."),
     actor: str = typer.Option("", "--by", help="Who attests it; your user name if not given."),
+    submit: bool = typer.Option(False, "--submit", help="File it with the control plane, too."),
+    url: str = URL_OPTION,
+    token: str = TOKEN_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> Exit:
     """Give your word on where a file comes from, so that lineage can end there. Tables go through `data admit`.
@@ -119,6 +122,10 @@ def attest(
         print_json({"sealed": str(sealed), **canonical.plain(source)})
     else:
         typer.echo(f"{source.name} ({source.digest[:19]}) comes from {source.where}. Sealed in {sealed}")
+    if submit:
+        with connected(url, token) as client:
+            kept = data_submit.submit_sealed(client, sealed)
+        typer.echo(f"Filed as {kept.key} at {url}", err=True)
     return Exit.PASS
 
 

@@ -67,6 +67,27 @@ def invite(
     return Exit.PASS
 
 
+@app.command("link")
+@command
+def link(
+    id: str = typer.Argument(help="The person's pseudonym, from `holdfast people list`."),
+    reason: str = typer.Option(..., help="Why, in a sentence; the one who enacts it relies on it."),
+    forget_factor: bool = typer.Option(False, help="Their second factor goes with the old password."),
+    url: str = URL_OPTION,
+    token: str = TOKEN_OPTION,
+    as_json: bool = JSON_OPTION,
+) -> Exit:
+    """Print a new one-time link for somebody who never came, or who lost their password.
+
+    For somebody who may have signed in already it works once another admin has enacted the proposal.
+
+    Example: holdfast people link p-4f1c... --reason "lost the phone" --forget-factor
+    """
+    with connected(url, token) as client:
+        show_record(client.renew_link(id, reason=reason, forgets_factor=forget_factor), as_json=as_json)
+    return Exit.PASS
+
+
 @tokens.command("issue")
 @command
 def issue(

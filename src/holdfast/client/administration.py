@@ -69,9 +69,18 @@ class Administration(Transport):
         """Whose token this is."""
         return self._get(Known, "/people/me")
 
+    def change_profile(self, name: str, email: str, *, password: str = "", code: str = "") -> Known:
+        """Say anew what one is called and where one is reached; another address asks for the password."""
+        said = {"name": name, "email": email, "password": password, "code": code}
+        return self._make(Known, "/people/me/profile", method="PUT", **said)
+
     def invite_person(self, name: str, email: str, roles: tuple[Role, ...]) -> Invitation:
         """Propose a person; their link works once somebody else has enacted it."""
         return self._make(Invitation, "/people", name=name, email=email, roles=roles)
+
+    def renew_link(self, id: str, *, reason: str, forgets_factor: bool = False) -> Invitation:
+        """A new link for somebody; who may have signed in already must have it enacted by somebody else first."""
+        return self._make(Invitation, f"/people/{segment(id)}/link", reason=reason, forgets_factor=forgets_factor)
 
     def propose_roles(self, id: str, roles: tuple[Role, ...], *, reason: str) -> Kept[Proposal]:
         """Propose other roles for somebody."""

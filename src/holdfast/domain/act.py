@@ -42,6 +42,7 @@ class Verb(StrEnum):
     SET_APPETITE = "appetite.set"
     SET_COMMITTEE = "committee.set"
     SET_PERSON = "person.set"
+    RESET_PERSON = "person.reset"
     ISSUE_TOKEN = "token.issue"  # noqa: S105 - a verb, not a password
     REVOKE_TOKEN = "token.revoke"  # noqa: S105 - a verb, not a password
     TRIP_BREAKER = "breaker.trip"

@@ -19,7 +19,7 @@ class Offered:
 
     `outcome` is the sealed answer of its newest admission by a key that is trusted, given at `judged_at` under a
     `contract` (digest): None where there is none. `because` is what that admission objects to first. `has_passed` is
-    whether the system's data gate lets the data set through now.
+    whether the system's data gate lets the data set through now; only the training gate asks that.
     """
 
     digest: str

@@ -18,7 +18,7 @@ from holdfast.domain.decision import Segment
 from holdfast.domain.evidence import Evidence
 from holdfast.domain.gate import Committee, Request
 from holdfast.domain.lineage import FiledOutput, FiledSource, FiledStep
-from holdfast.domain.person import Comment, Person, Proposal, Sealer, Token
+from holdfast.domain.person import Comment, Person, Proposal, Reset, Sealer, Token
 from holdfast.domain.release import Deployment, Release
 from holdfast.domain.system import System
 from holdfast.domain.verdict import Verdict
@@ -112,6 +112,7 @@ KINDS: dict[str, Kind] = {
         Kind("committee", Committee, lambda r: Facets(title=r.name, state=r.version)),
         Kind("appetite", Appetite, lambda r: Facets(title=r.name, state=r.version)),
         Kind("person", Person, lambda r: Facets(state="active" if r.is_active else "inactive")),
+        Kind("reset", Reset, lambda r: Facets(about=r.person)),
         Kind(
             "token",
             Token,

@@ -42,6 +42,16 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Reset:
+    """A new link by which somebody sets a password; whoever opens it is that person from then on. `forgets_factor` says
+    that their second factor goes with the old password.
+    """
+
+    person: str
+    forgets_factor: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Token:
     """An API token as the ledger knows it: whose, for what, until when. The secret itself is kept only as a hash."""
 

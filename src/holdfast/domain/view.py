@@ -8,6 +8,7 @@ from holdfast.domain.account import Profile
 from holdfast.domain.act import Kept
 from holdfast.domain.credential import Credential
 from holdfast.domain.gate import Decision, Request
+from holdfast.domain.intake import Offered
 from holdfast.domain.person import Person, Proposal, Token
 from holdfast.domain.verdict import Verdict
 
@@ -17,13 +18,14 @@ class Asked:
     """A request as it stands now.
 
     `bound` are the digests that an approval given now would be bound to, the request's own first; `verdict` is the
-    evidence judged now, None where there is none or the gate needs none.
+    evidence judged now, None where there is none or the gate needs none; `data` are the data sets that it names.
     """
 
     request: Kept[Request]
     decision: Decision
     bound: tuple[str, ...]
     verdict: Verdict | None
+    data: tuple[Offered, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class LetIn:
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """The proposal of a person, and their link: shown once, empty when the same request is repeated."""
+    """The proposal of a person or of a new link, and the link: shown once, empty when the same request is repeated."""
 
     proposal: Kept[Proposal]
     link: str = ""

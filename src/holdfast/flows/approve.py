@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -74,19 +75,20 @@ def _entitled(desk: Desk, caller: Caller, opened: Open, discipline: Discipline, 
     require(caller, Permission.APPROVE)
     if opened.request.record.is_withdrawn:
         raise Conflict("gate.withdrawn", "The request was withdrawn.", "There is nothing to answer.")
-    if not any(mandate.discipline == discipline for mandate in mandates_of(desk, caller.person)):
+    held = mandates_of(desk, caller.person)
+    if not any(mandate.discipline == discipline for mandate in held):
         hint = "An approver of that discipline can delegate to you."
         raise Forbidden("approval.no-mandate", f"You do not speak for {discipline}.", hint)
-    free = [mandate for mandate in unbarred(desk, caller.person, barred) if mandate.discipline == discipline]
+    free = [mandate for mandate in unbarred(held, barred) if mandate.discipline == discipline]
     if not free:
         what = "You asked for this, or built it, so your answer cannot count."
         raise Forbidden("approval.barred", what, "Somebody else must answer.")
     return min(free, key=lambda mandate: mandate.on_behalf_of)
 
 
-def unbarred(desk: Desk, person: Person, barred: frozenset[str]) -> list[Mandate]:
-    """The mandates by which a person may answer where those who are `barred` may not, nor anybody for them."""
-    return [m for m in mandates_of(desk, person) if not barred & {m.person, m.on_behalf_of}]
+def unbarred(held: Collection[Mandate], barred: frozenset[str]) -> list[Mandate]:
+    """The mandates that hold where those who are `barred` may not answer, nor anybody for them."""
+    return [mandate for mandate in held if not barred & {mandate.person, mandate.on_behalf_of}]
 
 
 def mandates_of(desk: Desk, person: Person) -> set[Mandate]:
@@ -104,8 +106,7 @@ def revoke(desk: Desk, caller: Caller, key: str) -> Kept[Approval]:
     kept = desk.store.get(Approval, key)
     if kept.record.person != caller.person.id:
         raise Forbidden("approval.not-yours", "Somebody else gave this answer.", "Only they can take it back.")
-    desk.do(caller, Draft(Verb.REVOKE_APPROVAL, key, replace(kept.record, expires_at=desk.at), kept.revision))
-    return desk.store.get(Approval, key)
+    return desk.keep(caller, Verb.REVOKE_APPROVAL, key, replace(kept.record, expires_at=desk.at), kept.revision)
 
 
 def ask_waiver(
@@ -163,5 +164,4 @@ def end_delegation(desk: Desk, caller: Caller, key: str) -> Kept[Delegation]:
     kept = desk.store.get(Delegation, key)
     if kept.record.person != caller.person.id:
         raise Forbidden("delegation.not-yours", "Somebody else gave this delegation.", "Ask them to end it.")
-    desk.do(caller, Draft(Verb.END_DELEGATION, key, replace(kept.record, until=desk.at), kept.revision))
-    return desk.store.get(Delegation, key)
+    return desk.keep(caller, Verb.END_DELEGATION, key, replace(kept.record, until=desk.at), kept.revision)

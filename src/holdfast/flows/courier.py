@@ -125,7 +125,7 @@ class Courier:
         while not self._stopped.wait(self._every):
             try:
                 with self._places.lock() as is_mine:
-                    while is_mine and not self._stopped.wait(self._every):
+                    while is_mine() and not self._stopped.wait(self._every):
                         self.deliver()
                         self.failure = None
             except HoldfastError as error:

@@ -9,6 +9,7 @@ from holdfast.domain.act import Draft, Kept, Verb
 from holdfast.domain.errors import Conflict, FixInput, Forbidden
 from holdfast.domain.release import Deployment
 from holdfast.domain.verdict import Outcome
+from holdfast.flows.breakers import tripped
 from holdfast.flows.desk import MOST, Caller, Desk, random_id, require, stated
 from holdfast.flows.gate import look
 
@@ -22,6 +23,9 @@ def deploy(desk: Desk, caller: Caller, key: str) -> Kept[Deployment]:
         raise FixInput("deploy.gate", "Only a deployment or change that was asked for can go live.", "Ask that gate.")
     if decision.outcome is not Outcome.PASS:
         raise Forbidden("deploy.shut", f"The gate is shut: {decision.reasons[0].sentence}", "Look at the request.")
+    stopped = next((b for b in tripped(desk, request.system) if b.stops(request.system, request.release)), None)
+    if stopped is not None:
+        raise Forbidden("deploy.stopped", f"It is stopped: {stopped.reason}", "Reset the breaker first.")
     ending = [_end(desk, kept, "replaced") for kept in running_in(desk, request.system, request.environment)]
     deployment = Deployment(request.system, request.release, request.environment, desk.at, key, decision.counted)
     new = random_id()
@@ -35,12 +39,16 @@ def end_deployment(desk: Desk, caller: Caller, key: str, *, reason: str) -> Kept
     kept = desk.store.get(Deployment, key)
     if kept.record.until:
         raise Conflict("deploy.ended", "It is out of production already.", "There is nothing to end.")
-    desk.do(caller, _end(desk, kept, stated(reason, "reason")))
-    return desk.store.get(Deployment, key)
+    ended = _ended(desk, kept.record, stated(reason, "reason"))
+    return desk.keep(caller, Verb.END_DEPLOYMENT, key, ended, kept.revision)
 
 
 def _end(desk: Desk, kept: Kept[Deployment], why: str) -> Draft:
-    return Draft(Verb.END_DEPLOYMENT, kept.key, replace(kept.record, until=desk.at, ended_because=why), kept.revision)
+    return Draft(Verb.END_DEPLOYMENT, kept.key, _ended(desk, kept.record, why), kept.revision)
+
+
+def _ended(desk: Desk, deployment: Deployment, why: str) -> Deployment:
+    return replace(deployment, until=desk.at, ended_because=why)
 
 
 def running_in(desk: Desk, system: str, environment: str) -> tuple[Kept[Deployment], ...]:

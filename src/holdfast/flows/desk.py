@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from holdfast.domain.access import GRANTS, Permission
-from holdfast.domain.act import Act, Draft, Kept
+from holdfast.domain.act import Act, Draft, Kept, Verb
 from holdfast.domain.errors import FixInput, Forbidden
 from holdfast.domain.evidence import Evidence
 from holdfast.domain.person import Person
@@ -70,6 +70,15 @@ class Desk:
         made = self.store.commit(drafts, actor=caller.person.id, at=self.at, id=request, evidence=evidence)
         self.committed()
         return made
+
+    def keep(self, caller: Caller, verb: Verb, key: str, record: T, base: int = 0) -> Kept[T]:
+        """Make one act; the record as it left it, whatever somebody else has made of that since."""
+        return as_left(self.do(caller, Draft(verb, key, record, base))[0], record)
+
+
+def as_left(act: Act, record: T) -> Kept[T]:
+    """The record that an act made, as the act left it."""
+    return Kept(act.key, record, act.revision, act.id, act.actor, act.at)
 
 
 def every(store: Store, kind: type[T], **filters: str) -> Iterator[Kept[T]]:

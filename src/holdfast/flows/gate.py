@@ -15,7 +15,6 @@ from holdfast.domain.appetite import Appetite
 from holdfast.domain.approval import Approval, Waiver
 from holdfast.domain.dataset import DatasetVersion
 from holdfast.domain.errors import FixInput, Forbidden
-from holdfast.domain.evidence import Evidence
 from holdfast.domain.gate import Admission, Committee, Decision, Dossier, Gate, Request, Waived, decide
 from holdfast.domain.intake import Offered
 from holdfast.domain.kinds import Filed
@@ -23,8 +22,10 @@ from holdfast.domain.lineage import Lineage
 from holdfast.domain.release import Release
 from holdfast.domain.system import System
 from holdfast.domain.verdict import Outcome, Verdict
+from holdfast.flows.ahead import ahead
 from holdfast.flows.breakers import tripped
 from holdfast.flows.desk import APPETITE, COMMITTEE, MOST, Caller, Desk, random_id, require, stated
+from holdfast.flows.readings import evidence_of
 from holdfast.flows.register import classifications, gravest, is_trusted, judge_evidence
 from holdfast.flows.register_data import offered
 from holdfast.flows.steps import release_lineage
@@ -182,8 +183,7 @@ def _release(desk: Desk, system: System, request: Request) -> _Subject:
     if found is None:
         return _Subject((release.digest,), release.authors)
     filed, authors = found.record, (*release.authors, found.actor)
-    evidence = canonical.decode(Evidence, desk.blobs.get(filed.digest))
-    now = judge_evidence(desk, system, evidence, filed.digest)
+    now = judge_evidence(desk, system, evidence_of(desk, filed.digest), filed.digest)
     recorded = desk.store.list(Verdict, about=release.digest, limit=MOST).items
     standing = [kept.key for kept in recorded if same_verdict(kept.record, now)]
     digests = (release.digest, now.appetite, *standing)
@@ -212,10 +212,13 @@ def admit(desk: Desk, digest: str, environment: str) -> Admission:
     if not releases:
         return Admission(False, digest, environment, "No release is made of this digest.")
     shut = Admission(False, digest, environment, "Nobody asked to let this release into this environment.")
-    for kept in (request for release in releases for request in _requests(desk, release.key, environment)):
-        stopped = next((b for b in tripped(desk, kept.record.system) if b.release in ("", kept.record.release)), None)
-        if stopped is not None:
-            return Admission(False, digest, environment, f"Stopped: {stopped.reason}", kept.key, Outcome.BREACH)
+    stopped = {release.key: _stopped(desk, release.record) for release in releases}
+    if all(stopped.values()):
+        why = next(iter(stopped.values()))
+        return Admission(False, digest, environment, f"Stopped: {why}", outcome=Outcome.BREACH)
+    requests = _requests(desk, [key for key, why in stopped.items() if not why], environment)
+    desk = ahead(desk, requests)
+    for kept in requests:
         decision = look(desk, kept.key).decision
         if decision.outcome is Outcome.PASS:
             why = "Approved, and nothing has changed since."
@@ -226,6 +229,14 @@ def admit(desk: Desk, digest: str, environment: str) -> Admission:
     return shut
 
 
-def _requests(desk: Desk, release: str, environment: str) -> Iterator[Kept[Request]]:
-    found = desk.store.list(Request, about=release, state="open", limit=MOST).items
-    return (kept for kept in found if kept.record.environment == environment)
+def _stopped(desk: Desk, release: Release) -> str:
+    """Why a breaker keeps this release from deciding; empty where none does."""
+    found = tripped(desk, release.system)
+    return next((breaker.reason for breaker in found if breaker.stops(release.system, release.digest)), "")
+
+
+def _requests(desk: Desk, releases: list[str], environment: str) -> list[Kept[Request]]:
+    """What was asked for these releases there and not taken back, the newest first for each."""
+    found = desk.store.gather(Request, "about", releases)
+    here = (kept for release in releases for kept in found[release])
+    return [kept for kept in here if kept.record.environment == environment and not kept.record.is_withdrawn]

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from holdfast.domain.access import Permission
 from holdfast.domain.act import Kept
-from holdfast.domain.approval import Waiver
+from holdfast.domain.approval import Mandate, Waiver
 from holdfast.domain.gate import Request, Waived, waiver_counts
 from holdfast.domain.kinds import KINDS, Filed
-from holdfast.domain.person import Person, Proposal
+from holdfast.domain.person import Proposal
 from holdfast.domain.release import Deployment
 from holdfast.domain.verdict import Outcome, Verdict, parse_time, timestamp
-from holdfast.flows.approve import unbarred
-from holdfast.flows.desk import Caller, Desk
+from holdfast.flows.ahead import ahead
+from holdfast.flows.approve import mandates_of, unbarred
+from holdfast.flows.desk import MOST, Caller, Desk, every
 from holdfast.flows.gate import Open, look
 from holdfast.flows.propose import SUBJECTS
 from holdfast.flows.register import appetite_in_force
 
-LOOKED_AT = 100
-"""The newest open requests that are looked at; each is judged anew."""
+AT_ONCE = 25
+"""Requests that are loaded and judged together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,34 +39,38 @@ class Answerable:
         return bool(set(self.disciplines) & set(self.opened.decision.waiting_for) or self.waivers)
 
 
-def answerable(desk: Desk, caller: Caller, opened: Open) -> Answerable:
-    """What of an open request the caller may answer now."""
+def answerable(desk: Desk, caller: Caller, opened: Open, mandates: Collection[Mandate] | None = None) -> Answerable:
+    """What of an open request the caller may answer now, by the mandates that they hold (looked up where not given)."""
     if Permission.APPROVE not in caller.permissions or opened.request.record.is_withdrawn:
         return Answerable(opened, ())
-    own = _disciplines(desk, caller.person, opened.dossier.barred)
-    found = [(kept.key, _for_waiver(desk, caller.person, opened, kept, own)) for kept in waivers_of(desk, opened)]
+    held = mandates_of(desk, caller.person) if mandates is None else mandates
+    own = _disciplines(held, opened.dossier.barred)
+    found = [(kept.key, _for_waiver(desk, held, opened, kept, own)) for kept in waivers_of(desk, opened)]
     return Answerable(opened, own, tuple((key, disciplines) for key, disciplines in found if disciplines))
 
 
 def waivers_of(desk: Desk, opened: Open) -> tuple[Kept[Waiver], ...]:
     """The waivers that were asked for a request, the newest first."""
-    return desk.store.list(Waiver, about=opened.bound[0], limit=LOOKED_AT).items
+    return desk.store.list(Waiver, about=opened.bound[0], limit=MOST).items
 
 
-def _disciplines(desk: Desk, person: Person, barred: frozenset[str]) -> tuple[str, ...]:
-    return tuple(sorted({mandate.discipline for mandate in unbarred(desk, person, barred)}))
+def _disciplines(held: Collection[Mandate], barred: frozenset[str]) -> tuple[str, ...]:
+    return tuple(sorted({mandate.discipline for mandate in unbarred(held, barred)}))
 
 
-def _for_waiver(desk: Desk, person: Person, opened: Open, kept: Kept[Waiver], own: tuple[str, ...]) -> tuple[str, ...]:
-    """The disciplines in which a person's answer to a waiver is missing."""
+def _for_waiver(
+    desk: Desk, held: Collection[Mandate], opened: Open, kept: Kept[Waiver], own: tuple[str, ...]
+) -> tuple[str, ...]:
+    """The disciplines in which an answer to a waiver is missing that these mandates could give."""
     rule, waiver = opened.dossier.rule, kept.record
     if rule is None or not set(own) & set(rule.waiver_quorum) or parse_time(waiver.expires_at) <= desk.now:
         return ()
     waived = _waived(opened, waiver)
     if waived is None or waiver_counts(waived, opened.dossier, rule, desk.now):
         return ()
-    said = {approval.role for approval in waived.approvals if approval.person == person.id}
-    free = _disciplines(desk, person, opened.dossier.barred | {waiver.person})
+    people = {mandate.person for mandate in held}
+    said = {approval.role for approval in waived.approvals if approval.person in people}
+    free = _disciplines(held, opened.dossier.barred | {waiver.person})
     return tuple(d for d in free if d in rule.waiver_quorum and d not in said)
 
 
@@ -73,40 +78,59 @@ def _waived(opened: Open, waiver: Waiver) -> Waived | None:
     return next((waived for waived in opened.dossier.waivers if waived.waiver == waiver), None)
 
 
-def waiting(desk: Desk, caller: Caller) -> tuple[Answerable, ...]:
-    """The requests that wait for the caller, the newest first."""
+def waiting(desk: Desk, caller: Caller, after: str = "") -> Iterator[Answerable]:
+    """The requests that wait for the caller, the newest first; those beyond the request `after`, where one is named.
+
+    They are judged as they are taken, so whoever wants a page takes no more than that.
+    """
     if Permission.APPROVE not in caller.permissions:
-        return ()
-    found = (answerable(desk, caller, opened) for opened in open_requests(desk))
-    return tuple(one for one in found if one.waits)
+        return
+    held = mandates_of(desk, caller.person)
+    beyond = undecided(desk)
+    places = [place for place, kept in enumerate(beyond, 1) if kept.key == after]
+    for some in _portions(beyond[places[0] if places else 0 :]):
+        ready = ahead(desk, some)
+        found = (answerable(ready, caller, look(ready, kept.key), held) for kept in some)
+        yield from (one for one in found if one.waits)
 
 
-def open_requests(desk: Desk) -> Iterator[Open]:
-    """The newest requests that nobody took back, each as it stands now."""
-    return (look(desk, kept.key) for kept in desk.store.list(Request, state="open", limit=LOOKED_AT).items)
+def undecided(desk: Desk) -> tuple[Kept[Request], ...]:
+    """Requests that nobody took back and that led to no deployment yet, the newest first.
+
+    What was let in and went into production is decided. Should its approvals lapse there, no answer to the old request
+    is what helps: the release is named where evidence ages or breaches, and is admitted nowhere until it passes again.
+    """
+    return desk.store.unnamed(Request, Deployment, "gate", state="open")
+
+
+def _portions(found: tuple[Kept[Request], ...]) -> Iterator[tuple[Kept[Request], ...]]:
+    return (found[start : start + AT_ONCE] for start in range(0, len(found), AT_ONCE))
+
+
+def look_all(desk: Desk, requests: Sequence[Kept[Request]]) -> list[Open]:
+    """Several requests as they stand now, loaded together."""
+    ready = ahead(desk, requests)
+    return [look(ready, kept.key) for kept in requests]
 
 
 def enactable(desk: Desk, caller: Caller) -> tuple[Kept[Proposal], ...]:
     """Open proposals of others that the caller may enact."""
-    found = desk.store.list(Proposal, state="open", limit=LOOKED_AT).items
     return tuple(
         kept
-        for kept in found
+        for kept in every(desk.store, Proposal, state="open")
         if kept.record.proposer != caller.person.id
         and SUBJECTS[KINDS[kept.record.kind].type].enact in caller.permissions
     )
 
 
-def breached(desk: Desk) -> tuple[Kept[Verdict], ...]:
-    """The newest verdict of each system where that is a breach, among the latest breaches."""
-    found: dict[str, Kept[Verdict]] = {}
-    for kept in desk.store.list(Verdict, state=Outcome.BREACH, limit=LOOKED_AT).items:
-        found.setdefault(kept.record.system, kept)
-    return tuple(kept for system, kept in found.items() if _newest(desk, system) == kept.key)
+def breached(desk: Desk, most: int) -> tuple[Kept[Verdict], ...]:
+    """The newest verdict of each system where that is a breach, the latest first, `most` at most."""
+    return desk.store.newest(Verdict, state=Outcome.BREACH, limit=most)
 
 
-def _newest(desk: Desk, system: str) -> str:
-    return desk.store.list(Verdict, system=system, limit=1).items[0].key
+def count_breached(desk: Desk) -> int:
+    """How many systems' newest verdict is a breach."""
+    return desk.store.count_newest(Verdict, Outcome.BREACH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +144,12 @@ class Ageing:
 def ageing(desk: Desk, within: timedelta) -> tuple[Ageing, ...]:
     """What runs in production on evidence that counts no longer, or not much longer; the most urgent first."""
     days = timedelta(days=appetite_in_force(desk).evidence_days)
+    running = list(every(desk.store, Deployment, state="running"))
+    taken = desk.store.latest(Filed, {kept.record.release for kept in running})
     found = []
-    for kept in desk.store.list(Deployment, state="running", limit=LOOKED_AT).items:
-        newest = desk.store.list(Filed, about=kept.record.release, limit=1).items
-        until = parse_time(newest[0].record.taken_at) + days if newest else None
+    for kept in running:
+        newest = taken.get(kept.record.release)
+        until = parse_time(newest) + days if newest else None
         if until is None or until <= desk.now + within:
             found.append(Ageing(kept, timestamp(until) if until else ""))
     return tuple(sorted(found, key=lambda one: one.until))

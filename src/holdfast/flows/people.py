@@ -9,7 +9,7 @@ from holdfast.domain.access import Permission, permissions
 from holdfast.domain.account import Profile
 from holdfast.domain.act import Draft, Kept, Verb
 from holdfast.domain.errors import Absent, FixInput, Forbidden
-from holdfast.domain.person import Person, Proposal, Role, Token
+from holdfast.domain.person import Person, Proposal, Reset, Role, Token
 from holdfast.domain.verdict import parse_time, timestamp
 from holdfast.flows.desk import Caller, Desk, every, random_id, require, stated
 from holdfast.flows.propose import propose
@@ -17,11 +17,11 @@ from holdfast.ports import Accounts
 
 LINK_HOURS = 72
 LONGEST_TOKEN = timedelta(days=366)
-WELCOME, TOKEN = "welcome", "token"
+WELCOME, RESET, TOKEN = "welcome", "reset", "token"
 FOUNDER = "p-founder"
 
 Invited = tuple[Kept[Proposal], str]
-"""The proposal of a person, and the secret in their link."""
+"""The proposal of a person or of a new link, and the secret in the link."""
 
 
 def found(desk: Desk, accounts: Accounts) -> str | None:
@@ -57,19 +57,77 @@ def invite(
     return proposal, link
 
 
+def renew_link(
+    desk: Desk, accounts: Accounts, caller: Caller, id: str, *, reason: str, forgets_factor: bool = False
+) -> Invited:
+    """A new link for somebody who never came, or who lost what they sign in with; the one before ends.
+
+    Whoever opens the link is that person. So it works once somebody else has enacted it; at once for somebody who never
+    came, whose first link was one admin's word, too.
+    """
+    require(caller, Permission.PROPOSE_PEOPLE)
+    if not desk.store.get(Person, id).record.is_active:
+        raise FixInput("person.inactive", "This person is let in no longer.", "Propose to let them in again first.")
+    if id not in accounts.profiles({id}):
+        raise FixInput("person.erased", "Nobody knows any more who this was.", "Invite them anew.")
+    is_new = not accounts.has_come(id)
+    proposal = propose(desk, caller, Reset(id, forgets_factor), reason=reason, alone=is_new)
+    if is_new:
+        accounts.revoke(WELCOME, id)
+    return proposal, accounts.issue(RESET, proposal.key, desk.now + timedelta(hours=LINK_HOURS))
+
+
 def welcome(desk: Desk, accounts: Accounts, secret: str, *, name: str, email: str, password: str) -> Person:
-    """Set the first password by a one-time link. The founder says who they are, too."""
-    person = accounts.subject(WELCOME, secret, desk.now)
-    if person is None:
-        raise Absent("link.spent", "This link was used already, or has expired.", "Ask an admin for a new one.")
+    """Set a password by a one-time link; every session of the person ends. The founder says who they are, too."""
+    purpose, reset = _linked(desk, accounts, secret)
+    person = reset.person
     known = desk.store.find(Person, person)
     if known is None or not known.record.is_active:
         raise Forbidden("person.waiting", "Your roles wait for a second person's consent.", "Try again later.")
     if person not in accounts.profiles({person}):
         accounts.add(Profile(person, name, email))
     accounts.set_password(person, password)
-    accounts.spend(WELCOME, secret, desk.now)
+    accounts.spend(purpose, secret, desk.now)
+    if reset.forgets_factor:
+        accounts.forget_totp(person)
     return known.record
+
+
+def _linked(desk: Desk, accounts: Accounts, secret: str) -> tuple[str, Reset]:
+    """What kind of link this is, and what it does; Absent once it is used, expired, or another has taken its place."""
+    person = accounts.subject(WELCOME, secret, desk.now)
+    if person is not None:
+        return WELCOME, Reset(person)
+    key = accounts.subject(RESET, secret, desk.now)
+    proposal = desk.store.get(Proposal, key).record if key else None
+    if proposal is not None and proposal.state == "open":
+        raise Forbidden("link.waiting", "This link waits for a second person's consent.", "Try again later.")
+    in_force = desk.store.find(Reset, proposal.key) if proposal and proposal.state == "enacted" else None
+    if proposal is None or in_force is None or in_force.revision != proposal.base + 1:
+        raise Absent("link.spent", "This link was used already, or has expired.", "Ask an admin for a new one.")
+    return RESET, in_force.record
+
+
+def change_profile(
+    desk: Desk, accounts: Accounts, caller: Caller, *, name: str, email: str, password: str = "", code: str = ""
+) -> Profile:
+    """Say anew what one is called and where one is reached. People sign in by their address: another one asks for the
+    password, and for the code where there is a second factor.
+    """
+    me = caller.person.id
+    if caller.permissions != permissions(caller.person):
+        raise Forbidden("token.narrow", "This token may do less than you.", "Change your profile in the console.")
+    known = accounts.profiles({me}).get(me)
+    if known is None:
+        raise Absent("person.unknown", "There is no profile.", "It was erased, or this is a service.")
+    if email.strip().lower() != known.email:
+        if not accounts.can_sign_in(me):
+            raise FixInput("person.vouched", "Your organisation says who you are.", "Have an admin invite you anew.")
+        if accounts.check(known.email, password, code, desk.now) != me:
+            hint = "A code counts once: wait for the next."
+            raise FixInput("password.wrong", "The password or the code is not right.", hint)
+    accounts.change(Profile(me, name, email))
+    return accounts.profiles({me})[me]
 
 
 def erase(desk: Desk, accounts: Accounts, caller: Caller, id: str) -> Kept[Person]:

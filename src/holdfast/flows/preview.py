@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from holdfast import canonical
 from holdfast.domain.appetite import Appetite
 from holdfast.domain.evidence import Evidence
 from holdfast.domain.kinds import Filed
 from holdfast.domain.system import System
 from holdfast.domain.verdict import Outcome, Verdict, judge
 from holdfast.flows.desk import APPETITE, Desk
+from holdfast.flows.readings import evidence_of
 from holdfast.flows.register import is_trusted
 
 MOST_SYSTEMS = 200
@@ -92,7 +92,7 @@ def _change(desk: Desk, system: System, current: Appetite | None, proposed: Appe
     newest = next((kept.record for kept in filed if is_trusted(desk, kept.record.sealer)), None)
     if newest is None:
         return None
-    evidence = canonical.decode(Evidence, desk.blobs.get(newest.digest))
+    evidence = evidence_of(desk, newest.digest)
     before = _judged(desk, system, evidence, current) if current else None
     return Change(system.name, newest.release, before, _judged(desk, system, evidence, proposed))
 

@@ -1,4 +1,4 @@
-"""Changes that nobody may make alone: the appetite, the committee and its rules, people and their roles.
+"""Changes that nobody may make alone: the appetite, the committee and its rules, people, their roles and new links.
 
 One person proposes, another enacts. Until a second person could enact it, a change of people takes effect at once, or
 the first administrator could never add a second; the ledger shows that it did.
@@ -16,8 +16,8 @@ from holdfast.domain.appetite import Appetite
 from holdfast.domain.errors import Conflict, FixInput, Forbidden
 from holdfast.domain.gate import Committee
 from holdfast.domain.kinds import KINDS, NAMES
-from holdfast.domain.person import Person, Proposal
-from holdfast.flows.desk import APPETITE, COMMITTEE, Caller, Desk, every, random_id, require, stated
+from holdfast.domain.person import Person, Proposal, Reset
+from holdfast.flows.desk import APPETITE, COMMITTEE, Caller, Desk, as_left, every, random_id, require, stated
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,15 @@ SUBJECTS: dict[type, _Subject] = {
     Appetite: _Subject(Permission.PROPOSE_APPETITE, Permission.ENACT_APPETITE, Verb.SET_APPETITE),
     Committee: _Subject(Permission.PROPOSE_APPETITE, Permission.ENACT_APPETITE, Verb.SET_COMMITTEE),
     Person: _Subject(Permission.PROPOSE_PEOPLE, Permission.ENACT_PEOPLE, Verb.SET_PERSON),
+    Reset: _Subject(Permission.PROPOSE_PEOPLE, Permission.ENACT_PEOPLE, Verb.RESET_PERSON),
 }
+Record = Appetite | Committee | Person | Reset
 
 
-def propose(desk: Desk, caller: Caller, record: Appetite | Committee | Person, *, reason: str) -> Kept[Proposal]:
-    """Propose that the record take effect; somebody else with the right to must enact it."""
+def propose(desk: Desk, caller: Caller, record: Record, *, reason: str, alone: bool = False) -> Kept[Proposal]:
+    """Propose that the record take effect; somebody else with the right to must enact it, unless it harms nobody when
+    one person does it `alone`.
+    """
     subject = SUBJECTS[type(record)]
     require(caller, subject.propose)
     key = _key(record)
@@ -47,16 +51,18 @@ def propose(desk: Desk, caller: Caller, record: Appetite | Committee | Person, *
     proposal = Proposal(NAMES[type(record)], key, body, base, caller.person.id, stated(reason, "reason"))
     new = random_id()
     drafts = [Draft(Verb.PROPOSE, new, proposal)]
-    if isinstance(record, Person) and not _others_who_may(desk, caller.person, subject.enact):
-        alone = replace(proposal, state="enacted", enacted_by=caller.person.id)
-        drafts = [Draft(Verb.PROPOSE, new, alone), Draft(subject.verb, key, record, base)]
+    if alone or (isinstance(record, Person) and not _others_who_may(desk, caller.person, subject.enact)):
+        enacted = replace(proposal, state="enacted", enacted_by=caller.person.id)
+        drafts = [Draft(Verb.PROPOSE, new, enacted), Draft(subject.verb, key, record, base)]
     desk.do(caller, *drafts)
     return desk.store.get(Proposal, new)
 
 
-def _key(record: Appetite | Committee | Person) -> str:
+def _key(record: Record) -> str:
     if isinstance(record, Person):
         return record.id
+    if isinstance(record, Reset):
+        return record.person
     return APPETITE if isinstance(record, Appetite) else COMMITTEE
 
 
@@ -76,12 +82,12 @@ def enact(desk: Desk, caller: Caller, key: str) -> Kept[Any]:
     if (current.revision if current else 0) != proposal.base:
         raise Conflict("proposal.void", "What the proposal was made on has changed.", "Drop it and propose anew.")
     enacted = replace(proposal, state="enacted", enacted_by=caller.person.id)
-    desk.do(
+    made = desk.do(
         caller,
         Draft(Verb.ENACT, key, enacted, kept.revision),
         Draft(subject.verb, proposal.key, record, proposal.base),
     )
-    return desk.store.get(type(record), proposal.key)
+    return as_left(made[1], record)
 
 
 def drop(desk: Desk, caller: Caller, key: str) -> Kept[Proposal]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from holdfast import canonical
 from holdfast.domain.access import Permission
@@ -17,7 +18,7 @@ from holdfast.domain.person import Sealer
 from holdfast.domain.release import Release
 from holdfast.domain.system import Status, System
 from holdfast.domain.verdict import Verdict, judge
-from holdfast.flows.desk import APPETITE, Caller, Desk, require, stated
+from holdfast.flows.desk import APPETITE, Caller, Desk, as_left, require, stated
 from holdfast.ledger.bundle import release_of
 from holdfast.ledger.envelope import keyid, open_sealed
 
@@ -30,8 +31,7 @@ def register_system(desk: Desk, caller: Caller, system: System) -> Kept[System]:
     if not NAME.fullmatch(system.name):
         raise FixInput("system.name", f"{system.name!r} is no name.", "At most 100 characters, none a slash.")
     stated(system.purpose, "purpose")
-    desk.do(caller, Draft(Verb.REGISTER_SYSTEM, system.name, replace(system, tier=Tier.HIGH)))
-    return desk.store.get(System, system.name)
+    return desk.keep(caller, Verb.REGISTER_SYSTEM, system.name, replace(system, tier=Tier.HIGH))
 
 
 def change_system(desk: Desk, caller: Caller, name: str, system: System, base: int) -> Kept[System]:
@@ -40,8 +40,7 @@ def change_system(desk: Desk, caller: Caller, name: str, system: System, base: i
     before = desk.store.get(System, name).record
     after = replace(system, name=name, tier=before.tier)
     verb = Verb.RETIRE_SYSTEM if after.status is Status.RETIRED else Verb.CHANGE_SYSTEM
-    desk.do(caller, Draft(verb, name, after, base))
-    return desk.store.get(System, name)
+    return desk.keep(caller, verb, name, after, base)
 
 
 def classify_system(
@@ -78,8 +77,7 @@ def _set_classification(desk: Desk, caller: Caller, verb: Verb, record: Classifi
     tier = gravest((*others, record)) or system.record.tier
     if tier is not system.record.tier:
         drafts.append(Draft(verb, system.key, replace(system.record, tier=tier), system.revision))
-    desk.do(caller, *drafts)
-    return desk.store.get(Classification, key)
+    return as_left(desk.do(caller, *drafts)[0], record)
 
 
 def classifications(desk: Desk, system: str) -> tuple[Classification, ...]:
@@ -187,8 +185,14 @@ def judge_evidence(desk: Desk, system: System, evidence: Evidence, digest: str) 
         now=desk.now,
         use_case=system.use_case,
         evidence_digest=digest,
-        appetite_digest=canonical.digest(appetite),
+        appetite_digest=_digest_of(appetite),
     )
+
+
+@lru_cache(maxsize=8)
+def _digest_of(appetite: Appetite) -> str:
+    """One appetite judges everything, and encoding it takes longer than judging."""
+    return canonical.digest(appetite)
 
 
 def appetite_in_force(desk: Desk) -> Appetite:
@@ -208,8 +212,7 @@ def trust_sealer(desk: Desk, caller: Caller, name: str, key: str, *, trusted: bo
         raise Absent("sealer.absent", "Nobody trusts this key.", "There is nothing to revoke.")
     verb = Verb.TRUST_SEALER if trusted else Verb.REVOKE_SEALER
     record = Sealer(stated(name, "name"), key, trusted)
-    desk.do(caller, Draft(verb, id, record, before.revision if before else 0))
-    return desk.store.get(Sealer, id)
+    return desk.keep(caller, verb, id, record, before.revision if before else 0)
 
 
 def is_trusted(desk: Desk, sealer: str) -> bool:

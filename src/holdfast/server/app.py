@@ -17,6 +17,7 @@ from holdfast.server.limits import Limits
 from holdfast.server.openapi import PROBLEMS, describe, operation_id
 from holdfast.server.platform import Platform
 from holdfast.server.problems import handle_problems, problem, too_many
+from holdfast.server.repeats import answer_once
 from holdfast.version import __version__
 
 STATIC = Path(__file__).parent / "static"
@@ -59,6 +60,7 @@ def create_app(platform: Platform, limits: Limits | None = None) -> FastAPI:
     app.state.platform = platform
     app.state.limits = limits or Limits()
     handle_problems(app)
+    app.middleware("http")(answer_once)
     app.middleware("http")(_guard)
     app.include_router(health.router, include_in_schema=False)
     api = APIRouter(prefix="/api/v1", responses=PROBLEMS)

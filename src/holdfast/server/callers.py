@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 from typing import Annotated
 
 from fastapi import Depends, Request
+from starlette.datastructures import UploadFile
 
 from holdfast.domain.account import Session
 from holdfast.domain.errors import Forbidden, SignInFirst
@@ -29,12 +31,34 @@ Here = Annotated[Platform, Depends(platform_of)]
 
 
 async def request_id(request: Request) -> str:
-    """What makes a repeated request the same request: its `Idempotency-Key` with what it says; random without one."""
+    """What makes a repeated request the same request: its `Idempotency-Key`, or a form's field `once`, with all that it
+    says; random without either.
+    """
     key = request.headers.get("idempotency-key")
-    if not key:
-        return random_id()
-    said = f"{key}\n{request.method}\n{request.url.path}\n".encode() + await request.body()
-    return hashlib.sha256(said).hexdigest()[:24]
+    if key:
+        said = f"{key}\n{request.method}\n{request.url.path}\n".encode() + await request.body()
+    else:
+        said = await sent_once(request)
+    return hashlib.sha256(said).hexdigest()[:24] if said else random_id()
+
+
+async def sent_once(request: Request) -> bytes:
+    """All that a form says, and to which page; nothing for a request without a field `once`."""
+    if not request.headers.get("content-type", "").startswith(FORMS):
+        return b""
+    form = await request.form()
+    if not form.get("once"):
+        return b""
+    fields = [[name, await _said(value)] for name, value in form.multi_items()]
+    return json.dumps([request.method, request.url.path, fields]).encode()
+
+
+async def _said(value: UploadFile | str) -> str:
+    if isinstance(value, str):
+        return value
+    digest = hashlib.sha256(await value.read()).hexdigest()
+    await value.seek(0)
+    return f"{value.filename}:{digest}"
 
 
 async def shown_token(request: Request) -> str:

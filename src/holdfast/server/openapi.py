@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
+from holdfast.server.api.known import close
 from holdfast.server.limits import ADDRESS, PERSON
 
 MEDIA_TYPE = "application/problem+json"
@@ -54,10 +55,11 @@ ABOUT = f"""The control plane's API: everything that its console does. A control
 fields and types, at `/api/openapi.json`.
 
 Send `Authorization: Bearer TOKEN`. Lists come in pages: pass `after` of one as `after` of the next. Errors are RFC 9457
-problem documents: `code` is stable, `hint` says what to do, `kind` is the error's name in the Python client. A request
-with an `Idempotency-Key` is done once; sent again, it is answered with what it made, without secrets. Each process lets
-through {PERSON.per_second:g} requests a second for a person and {ADDRESS.per_second:g} for an address, and more at
-once; beyond that it answers 429 with `Retry-After`.
+problem documents: `code` is stable, `hint` says what to do, `kind` is the error's name in the Python client. A key or a
+query parameter that is not described here is refused, not read over. A request with an `Idempotency-Key` is done once;
+sent again, it is answered with what it made, without secrets. Each process lets through {PERSON.per_second:g} requests
+a second for a person and {ADDRESS.per_second:g} for an address, and more at once; beyond that it answers 429 with
+`Retry-After`.
 
 `x-permission` is what a caller must be allowed to do, which follows from their roles and from what their token allows;
 `signed-in` leaves it to whose the thing is."""
@@ -77,6 +79,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
         for unused in ("HTTPValidationError", "ValidationError"):
             parts["schemas"].pop(unused, None)
         parts["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        close(made)
         for operations in made["paths"].values():
             for method, operation in operations.items():
                 operation["security"] = [{"token": []}]

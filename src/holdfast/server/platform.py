@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from holdfast.domain.classification import Questionnaire
+from holdfast.domain.measure import Measure
 from holdfast.flows.clear import Clearances
 from holdfast.flows.courier import Courier
 from holdfast.flows.desk import Desk
 from holdfast.flows.sequence import Sequencer
-from holdfast.ports import Accounts
+from holdfast.ports import Accounts, Answers
 from holdfast.server.oidc import Provider
 
 
@@ -18,7 +19,8 @@ from holdfast.server.oidc import Provider
 class Platform:
     """One running control plane. `url` is where people reach it, without a slash at the end; `provider` is who vouches
     for them, where an organisation has one. Systems are classified by `questionnaires`, by their regime; `courier`
-    tells webhooks, None where nobody does.
+    tells webhooks, `answers` keeps what forms were answered; None where nobody does. `measures` are those that the
+    probes declare, by id.
     """
 
     desk: Desk
@@ -28,6 +30,8 @@ class Platform:
     provider: Provider | None = None
     questionnaires: Mapping[str, Questionnaire] = field(default_factory=dict)
     courier: Courier | None = None
+    measures: Mapping[str, Measure] = field(default_factory=dict)
+    answers: Answers | None = None
     clearances: Clearances = field(default_factory=Clearances)
 
     @property

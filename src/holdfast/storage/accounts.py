@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import secrets
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
 import pyotp
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from cryptography.fernet import Fernet
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from holdfast.domain.account import Profile, Session
@@ -27,7 +30,7 @@ from holdfast.storage.tables import secrets as kept_secrets
 
 SESSION_HOURS = 12
 IDLE_HOURS = 2
-FREE_FAILURES = 5
+FREE_FAILURES, MOST_FAILURES = 5, 30
 LONGEST_LOCK = timedelta(hours=1)
 LEAST_PASSWORD = 12
 
@@ -44,18 +47,27 @@ class SqlAccounts:
 
     def add(self, profile: Profile) -> None:
         """Say who a pseudonym is; Conflict where the address belongs to somebody already."""
-        row = {"person": profile.person, "name": profile.name.strip(), "email": profile.email.strip().lower()}
-        if not row["name"] or "@" not in row["email"]:
-            raise FixInput("person.profile", "A person has a name and an e-mail address.", "Give both.")
+        with self._one_address_each() as connection:
+            connection.execute(insert(profiles).values(has_come=False, **_written(profile)))
+
+    def change(self, profile: Profile) -> None:
+        """Say anew who a pseudonym is; Conflict where the address is somebody else's."""
+        with self._one_address_each() as connection:
+            here = profiles.c.person == profile.person
+            connection.execute(update(profiles).where(here).values(**_written(profile)))
+
+    @contextmanager
+    def _one_address_each(self) -> Iterator[Connection]:
         try:
             with self._store.begin(writes=True) as connection:
-                connection.execute(insert(profiles).values(**row))
+                yield connection
         except IntegrityError as error:
             raise Conflict("person.known", "Somebody with this address is here already.", "Look for them.") from error
 
     def profiles(self, people: set[str] | None = None) -> dict[str, Profile]:
         """Profiles by pseudonym: of `people`, or of all. Erased people have none."""
-        query = select(profiles) if people is None else select(profiles).where(profiles.c.person.in_(people))
+        query = select(profiles.c.person, profiles.c.name, profiles.c.email)
+        query = query if people is None else query.where(profiles.c.person.in_(people))
         with self._store.begin() as connection:
             return {row["person"]: Profile(**row) for row in connection.execute(query).mappings()}
 
@@ -101,11 +113,7 @@ class SqlAccounts:
         with self._store.begin() as connection:
             row = connection.execute(query).mappings().first()
         right = self._verify(row["password"] if row else self._nobody, password)
-        if row is None or (row["locked_until"] and now < parse_time(row["locked_until"])):
-            return None
-        right = right and (row["totp"] is None or self._is_code(row["totp"], code, now))
-        self._note(row["person"], 0 if right else row["failures"] + 1, now)
-        return row["person"] if right else None
+        return row["person"] if row and self._admit(row, right, code, now) else None
 
     def _verify(self, hash: str, password: str) -> bool:
         try:
@@ -113,17 +121,24 @@ class SqlAccounts:
         except (VerificationError, InvalidHashError):
             return False
 
-    def _is_code(self, encrypted: bytes, code: str, now: datetime) -> bool:
-        secret = self._cipher.decrypt(encrypted).decode()
-        return pyotp.TOTP(secret).verify(code.replace(" ", ""), for_time=now, valid_window=1)
-
-    def _note(self, person: str, failures: int, now: datetime) -> None:
-        beyond = failures - FREE_FAILURES
-        lock = min(timedelta(minutes=2**beyond), LONGEST_LOCK) if beyond >= 0 else timedelta(0)
-        until = timestamp(now + lock) if lock else ""
-        change = update(credentials).where(credentials.c.person == person)
+    def _admit(self, read: RowMapping, right: bool, code: str, now: datetime) -> bool:
+        """Take the code and note how it went, in one transaction: of two with the same code, one is let in."""
+        here = credentials.c.person == read["person"]
         with self._store.begin(writes=True) as connection:
-            connection.execute(change.values(failures=failures, locked_until=until))
+            row = connection.execute(select(credentials).where(here).with_for_update()).mappings().first()
+            if row is None or row["password"] != read["password"] or now < _locked_until(row):
+                return False
+            step = row["totp_step"]
+            if right and row["totp"] is not None:
+                taken = _step(self._opened(row["totp"]), code, now, step)
+                right, step = taken is not None, taken or step
+            failures = 0 if right else row["failures"] + 1
+            noted = {"failures": failures, "locked_until": _lock(failures, now), "totp_step": step}
+            connection.execute(update(credentials).where(here).values(**noted))
+        return right
+
+    def _opened(self, encrypted: bytes) -> str:
+        return self._cipher.decrypt(encrypted).decode()
 
     def can_sign_in(self, person: str) -> bool:
         """Whether a password was ever set."""
@@ -137,12 +152,23 @@ class SqlAccounts:
         return secret, pyotp.TOTP(secret).provisioning_uri(name=email, issuer_name="Holdfast")
 
     def confirm_totp(self, person: str, secret: str, code: str, now: datetime) -> None:
-        """Put a second factor in force, once its first code is right."""
-        if not pyotp.TOTP(secret).verify(code.replace(" ", ""), for_time=now, valid_window=1):
-            raise FixInput("totp.code", "That code is not the one that the app shows now.", "Check the phone's clock.")
+        """Put a second factor in force, once its first code is right, which then opens nothing else."""
+        here = credentials.c.person == person
+        with self._store.begin(writes=True) as connection:
+            row = connection.execute(select(credentials).where(here).with_for_update()).mappings().first()
+            same = row is not None and row["totp"] is not None and self._opened(row["totp"]) == secret
+            step = _step(secret, code, now, row["totp_step"] if row and same else None)
+            if row is None or step is None:
+                what = "That code is not the one that the app shows now, or it was used."
+                raise FixInput("totp.code", what, "Wait for the next one; check the phone's clock.")
+            change = update(credentials).where(here)
+            connection.execute(change.values(totp=self._cipher.encrypt(secret.encode()), totp_step=step))
+
+    def forget_totp(self, person: str) -> None:
+        """Ask this person for no second factor."""
         change = update(credentials).where(credentials.c.person == person)
         with self._store.begin(writes=True) as connection:
-            connection.execute(change.values(totp=self._cipher.encrypt(secret.encode())))
+            connection.execute(change.values(totp=None, totp_step=None))
 
     def has_totp(self, person: str) -> bool:
         """Whether a second factor is asked of this person."""
@@ -164,7 +190,14 @@ class SqlAccounts:
         with self._store.begin(writes=True) as connection:
             connection.execute(delete(sessions).where(sessions.c.expires_at < timestamp(now)))
             connection.execute(insert(sessions).values(**row))
+            connection.execute(update(profiles).where(profiles.c.person == person).values(has_come=True))
         return secret
+
+    def has_come(self, person: str) -> bool:
+        """Whether this person ever signed in by any door, or may have."""
+        query = select(profiles.c.has_come).where(profiles.c.person == person)
+        with self._store.begin() as connection:
+            return connection.execute(query).scalar() is not False or self.can_sign_in(person)
 
     def session(self, secret: str, now: datetime) -> Session | None:
         """The session behind a browser's secret; None where it ended, or nobody used it for two hours."""
@@ -220,6 +253,35 @@ class SqlAccounts:
 
 def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _written(profile: Profile) -> dict[str, str]:
+    row = {"person": profile.person, "name": profile.name.strip(), "email": profile.email.strip().lower()}
+    if not row["name"] or "@" not in row["email"]:
+        raise FixInput("person.profile", "A person has a name and an e-mail address.", "Give both.")
+    return row
+
+
+def _locked_until(row: RowMapping) -> datetime:
+    return parse_time(row["locked_until"]) if row["locked_until"] else datetime.min.replace(tzinfo=UTC)
+
+
+def _lock(failures: int, now: datetime) -> str:
+    """Until when nothing is accepted after so many failures; empty for at once."""
+    beyond = min(failures, MOST_FAILURES) - FREE_FAILURES
+    return timestamp(now + min(timedelta(minutes=2**beyond), LONGEST_LOCK)) if beyond >= 0 else ""
+
+
+def _step(secret: str, code: str, now: datetime, last: int | None) -> int | None:
+    """The time step after `last` whose code this is (RFC 6238, a step of skew either way); None for none."""
+    said = code.replace(" ", "").encode()
+    try:
+        totp = pyotp.TOTP(secret)
+        present = totp.timecode(now)
+        right = [n for n in range(present - 1, present + 2) if hmac.compare_digest(totp.generate_otp(n).encode(), said)]
+    except ValueError:
+        return None
+    return next((step for step in right if last is None or step > last), None)
 
 
 def _obvious(known: dict[str, Profile]) -> set[str]:

@@ -1,39 +1,51 @@
-"""Small notes on how far something went, one file each, and a lock for whoever writes them."""
+"""Small notes on how far something went, in the database, and a lock for whoever writes them."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+import shutil
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from holdfast.storage.cache import write_atomically
-from holdfast.storage.locks import file_lock
+from sqlalchemy import insert, select, update
+
+from holdfast.storage.locks import one_process
+from holdfast.storage.sql import SqlStore
+from holdfast.storage.tables import places
+
+LOCK = 0x706C6163
+"""The number of the lock in PostgreSQL: ``plac`` in ASCII."""
 
 
-class FilePlaces:
-    """Implements `ports.Places`: files under `folder`, which all processes of an installation share."""
+class SqlPlaces:
+    """Implements `ports.Places` for all processes on one database."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, store: SqlStore) -> None:
+        self._store = store
 
     def get(self, key: str) -> bytes | None:
         """The note under `key`; None where there is none."""
-        try:
-            return self._path(key).read_bytes()
-        except FileNotFoundError:
-            return None
+        with self._store.begin() as connection:
+            return connection.execute(select(places.c.note).where(places.c.key == key)).scalar()
 
     def put(self, key: str, note: bytes) -> None:
-        """Keep a note, whole or not at all; Unavailable where the disk does not take it."""
-        write_atomically(self._path(key), note)
+        """Keep a note, whole or not at all; Unavailable where the database cannot be reached."""
+        change = update(places).where(places.c.key == key).values(note=note)
+        with self._store.begin(writes=True) as connection:
+            if connection.execute(change).rowcount == 0:
+                connection.execute(insert(places).values(key=key, note=note))
 
-    @contextmanager
-    def lock(self) -> Iterator[bool]:
-        """Whether the caller is the one who may write, until the block or the process ends."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with file_lock(self._folder / "lock") as is_mine:
-            yield is_mine
+    def lock(self) -> AbstractContextManager[Callable[[], bool]]:
+        """A function that says whether the caller is the one who may write, now."""
+        return one_process(self._store.engine, LOCK, "places")
 
-    def _path(self, key: str) -> Path:
-        return self._folder / hashlib.sha256(key.encode()).hexdigest()[:32]
+    def adopt(self, folder: Path, keys: Iterable[str]) -> None:
+        """Take over the notes that an earlier Holdfast kept as files in `folder`; the folder goes."""
+        if not folder.is_dir():
+            return
+        for key in keys:
+            file = folder / hashlib.sha256(key.encode()).hexdigest()[:32]
+            if file.exists() and self.get(key) is None:
+                self.put(key, file.read_bytes())
+        shutil.rmtree(folder, ignore_errors=True)

@@ -9,20 +9,18 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import fields
-from pathlib import Path
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from sqlalchemy import (
     Connection,
     Engine,
     RowMapping,
-    Select,
     and_,
     bindparam,
     delete,
-    false,
     func,
     insert,
     or_,
@@ -37,16 +35,19 @@ from holdfast.domain.errors import Absent, Conflict, FixInput, Unavailable
 from holdfast.domain.evidence import Evidence
 from holdfast.domain.kinds import KINDS, NAMES, Facets, facets_of
 from holdfast.domain.measure import Taken
-from holdfast.storage.locks import file_lock
-from holdfast.storage.tables import acts, credentials, measurements, profiles, records, secrets
+from holdfast.storage import together
+from holdfast.storage.locks import one_process
+from holdfast.storage.tables import acts, credentials, measurements, places, profiles, records, secrets
 
 T = TypeVar("T")
 
 SORTS = {"at": records.c.at, "title": records.c.title, "state": records.c.state, "system": records.c.system}
 MOST_AT_ONCE = 64
 """No request makes more acts."""
-LOCK = 0x686F6C64
-"""The number of the sequencer's advisory lock in PostgreSQL: ``hold`` in ASCII."""
+PRIVATE = (profiles, credentials, secrets, places)
+"""The tables that only a backup holds."""
+LOCK, ORDER = 0x686F6C64, 0x6F726465
+"""The numbers of advisory locks in PostgreSQL: ``hold`` of the sequencer, ``orde`` of acts that are being made."""
 
 
 class SqlStore:
@@ -54,6 +55,8 @@ class SqlStore:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        # Acts stay, so what was named once is named for ever: only the others are looked up again.
+        self._named: dict[tuple[type, type, str], set[str]] = {}
 
     @contextmanager
     def begin(self, *, writes: bool = False, repeatable: bool = False) -> Iterator[Connection]:
@@ -82,6 +85,7 @@ class SqlStore:
         wanted = tuple(_act(draft, actor, at, f"{id}.{number}") for number, draft in enumerate(drafts))
         try:
             with self.begin(writes=True) as connection:
+                _take_part(connection)
                 earlier = _of_request(connection, id, len(wanted))
                 if earlier:
                     return _same(earlier, wanted)
@@ -99,7 +103,7 @@ class SqlStore:
 
     def find(self, kind: type[T], key: str) -> Kept[T] | None:
         """The record as it stands; None if there is none."""
-        query = _heads(NAMES[kind]).where(records.c.key == key)
+        query = together.heads(NAMES[kind]).where(records.c.key == key)
         with self.begin() as connection:
             row = connection.execute(query).mappings().first()
         return _kept(kind, row) if row else None
@@ -125,10 +129,12 @@ class SqlStore:
         limit: int = 50,
     ) -> Page[T]:
         """Records by their facets, a page at a time. `text` is looked for in titles and keys."""
-        query = _heads(NAMES[kind]).where(*_filters(system, about, state, text))
-        column = SORTS.get(sort)
+        query = together.heads(NAMES[kind]).where(*_filters(system, about, state, text))
+        column: Any = SORTS.get(sort)
         if column is None:
             raise FixInput("store.sort", f"Nothing is sorted by {sort!r}.", f"There are: {', '.join(SORTS)}.")
+        if system or about:
+            column = column.concat("")  # or SQLite walks the whole kind in this order instead of finding the few
         order = (column.desc(), records.c.key.desc()) if descending else (column, records.c.key)
         if after:
             query = query.where(_beyond(column, _decode_cursor(after), descending))
@@ -143,6 +149,61 @@ class SqlStore:
         filters = (records.c.kind == NAMES[kind], *_filters(system, about, state, ""))
         with self.begin() as connection:
             return int(connection.execute(select(func.count()).select_from(records).where(*filters)).scalar_one())
+
+    def many(self, kind: type[T], keys: Collection[str]) -> dict[str, Kept[T]]:
+        """Records by their keys, at once: those of these that there are."""
+        with self.begin() as connection:
+            return {row["key"]: _kept(kind, row) for row in together.rows_among(connection, NAMES[kind], "key", keys)}
+
+    def gather(
+        self, kind: type[T], facet: str, values: Collection[str], *, state: str = ""
+    ) -> dict[str, tuple[Kept[T], ...]]:
+        """All records of a kind by a facet (`about` or `system`), at once; under each of `values` the newest first."""
+        found: dict[str, list[Kept[T]]] = {value: [] for value in values}
+        with self.begin() as connection:
+            for row in together.rows_among(connection, NAMES[kind], facet, values, state):
+                found[row[f"facet_{facet}"]].append(_kept(kind, row))
+        return {value: tuple(some) for value, some in found.items()}
+
+    def keys_of(self, kind: type, digests: Collection[str]) -> dict[str, str]:
+        """The keys of the records of a kind that have or once had these digests."""
+        with self.begin() as connection:
+            return together.keys_by_digest(connection, NAMES[kind], digests)
+
+    def latest(self, kind: type, about: Collection[str]) -> dict[str, str]:
+        """When the newest record of a kind about each of these happened (RFC 3339)."""
+        with self.begin() as connection:
+            return together.latest_among(connection, NAMES[kind], about)
+
+    def newest(
+        self, kind: type[T], *, state: str = "", systems: Collection[str] | None = None, limit: int = 500
+    ) -> tuple[Kept[T], ...]:
+        """The newest record of a kind of each system, where that is in this state; the latest first."""
+        query = together.newest_of_each(NAMES[kind], state, systems)
+        order = (records.c.at.concat("").desc(), records.c.key.desc())  # from each system, not through all by time
+        with self.begin() as connection:
+            keys = connection.execute(query.order_by(*order).limit(limit)).scalars().all()
+        found = self.many(kind, keys)
+        return tuple(found[key] for key in keys)
+
+    def count_newest(self, kind: type, state: str) -> int:
+        """Of how many systems the newest record of a kind is in this state."""
+        query = together.newest_of_each(NAMES[kind], state, None)
+        with self.begin() as connection:
+            return int(connection.execute(select(func.count()).select_from(query.subquery())).scalar_one())
+
+    def unnamed(self, kind: type[T], by: type, field: str, *, state: str = "") -> tuple[Kept[T], ...]:
+        """The records of a kind that no record of kind `by` about the same thing names in `field`; the latest first."""
+        here = (records.c.kind == NAMES[kind], *_filters("", "", state, ""))
+        order = (records.c.at.desc(), records.c.key.desc())
+        named = self._named.setdefault((kind, by, field), set())
+        with self.begin() as connection:
+            keys = [key for key in connection.execute(select(records.c.key).where(*here).order_by(*order)).scalars()]
+            asked = [key for key in keys if key not in named]
+            fresh = together.unnamed_among(connection, NAMES[kind], asked, by, field)
+        named.update(key for key in asked if key not in fresh)
+        found = self.many(kind, fresh)
+        return tuple(found[key] for key in asked if key in found)
 
     def history(self, kind: type[T], key: str) -> tuple[Kept[T], ...]:
         """Every revision of a record, the first one first."""
@@ -170,12 +231,10 @@ class SqlStore:
     def recent(self, *, system: str = "", about: Collection[str] = (), limit: int = 50) -> tuple[ActRow, ...]:
         """The latest acts, the newest first: all, or those on records of a system or about certain digests."""
         query = select(acts).order_by(acts.c.seq.desc()).limit(limit)
-        if system or about:
-            on = and_(records.c.kind == acts.c.kind, records.c.key == acts.c.key)
-            wanted = or_(records.c.system == system if system else false(), records.c.about.in_(about))
-            # Naming all kinds lets the database use the indexes, which begin with the kind.
-            query = query.join(records, on).where(records.c.kind.in_(KINDS), wanted)
         with self.begin() as connection:
+            if system or about:
+                seqs = connection.execute(together.latest_seqs(system, about, limit)).scalars().all()
+                query = query.where(acts.c.seq.in_(seqs))
             rows = connection.execute(query).mappings()
             return tuple(ActRow(_act_of(row), row["body"], row["ledger_index"]) for row in rows)
 
@@ -189,9 +248,10 @@ class SqlStore:
         return tuple(Taken(*row) for row in reversed(rows))
 
     def pending(self, limit: int) -> tuple[Act, ...]:
-        """Acts that are not in the ledger yet, in the order in which they were made."""
+        """Acts that are not in the ledger yet, in the order in which they were made; none before them is to come."""
         query = select(acts).where(acts.c.ledger_index.is_(None)).order_by(acts.c.seq).limit(limit)
         with self.begin() as connection:
+            _await_all(connection)
             return tuple(_act_of(row) for row in connection.execute(query).mappings())
 
     def sequenced(self, acts_at: Sequence[tuple[str, int]]) -> None:
@@ -213,33 +273,9 @@ class SqlStore:
             found = connection.execute(select(func.max(acts.c.ledger_index))).scalar()
         return -1 if found is None else int(found)
 
-    @contextmanager
-    def sequencer_lock(self) -> Iterator[Callable[[], bool]]:
+    def sequencer_lock(self) -> AbstractContextManager[Callable[[], bool]]:
         """A function that says whether the caller is the one sequencer, now; until the block or the process ends."""
-        if self.engine.dialect.name == "postgresql":
-            with self._advisory_lock() as is_mine:
-                yield is_mine
-        else:
-            with file_lock(Path(str(self.engine.url.database) + ".sequencer")) as mine:
-                yield lambda: mine
-
-    @contextmanager
-    def _advisory_lock(self) -> Iterator[Callable[[], bool]]:
-        """PostgreSQL frees the lock when the connection is lost, so it is asked each time whether it is still there."""
-        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            mine = bool(connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({LOCK})").scalar())
-
-            def is_mine() -> bool:
-                try:
-                    return mine and bool(connection.exec_driver_sql("SELECT true").scalar())
-                except OperationalError:
-                    return False
-
-            try:
-                yield is_mine
-            finally:
-                if is_mine():
-                    connection.exec_driver_sql(f"SELECT pg_advisory_unlock({LOCK})")
+        return one_process(self.engine, LOCK, "sequencer")
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
@@ -261,11 +297,11 @@ class SqlStore:
             _index(connection, evidence)
 
     def private_rows(self) -> dict[str, tuple[dict[str, Any], ...]]:
-        """The rows by which people are known and sign in, by table, as JSON types; for a backup."""
+        """The rows by which people are known and sign in, and how far webhooks were told, by table, as JSON types."""
         with self.begin(repeatable=True) as connection:
             return {
                 table.name: tuple(_readable(row) for row in connection.execute(select(table)).mappings())
-                for table in (profiles, credentials, secrets)
+                for table in PRIVATE
             }
 
     def load(self, rows: Iterable[ActRow], private: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
@@ -275,7 +311,7 @@ class SqlStore:
                 raise FixInput("store.not-empty", "The database holds acts already.", "Restore into an empty one.")
             for row in rows:
                 _put(connection, row.act, row.body, canonical.decode(KINDS[row.act.kind].type, row.body), row.index)
-            for table in (profiles, credentials, secrets):
+            for table in PRIVATE:
                 for kept in private.get(table.name, ()):
                     connection.execute(insert(table).values(**_written(kept)))
 
@@ -322,6 +358,20 @@ def _write(connection: Connection, act: Act, draft: Draft) -> None:
     _put(connection, act, canonical.encode(draft.record).decode(), draft.record, None)
 
 
+def _take_part(connection: Connection) -> None:
+    """Tell `_await_all` of this transaction until it ends. SQLite has one writer at a time, so nobody asks there."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock_shared({ORDER})")
+
+
+def _await_all(connection: Connection) -> None:
+    """Wait until no transaction is making acts: PostgreSQL numbers acts before it commits them, so of two at once the
+    one with the later number may be seen first.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ORDER})")
+
+
 def _put(connection: Connection, act: Act, body: str, record: object, index: int | None) -> None:
     """An act's row, and the head of its record as it stands after it."""
     row = {name: getattr(act, name) for name in ("id", "verb", "kind", "key", "revision", "record", "actor", "at")}
@@ -366,11 +416,6 @@ def _moved_on(act: Act) -> Conflict:
     return Conflict("store.conflict", what, "Read it again, then repeat.")
 
 
-def _heads(kind: str) -> Select[Any]:
-    shown: list[Any] = [acts, *(column.label(f"facet_{name}") for name, column in SORTS.items())]
-    return select(*shown).join(records, records.c.seq == acts.c.seq).where(records.c.kind == kind)
-
-
 def _filters(system: str, about: str, state: str, text: str) -> list[Any]:
     exact = {records.c.system: system, records.c.about: about, records.c.state: state}
     filters: list[Any] = [column == value for column, value in exact.items() if value]
@@ -411,6 +456,12 @@ def _act_of(row: RowMapping) -> Act:
     return Act(row["id"], Verb(row["verb"]), *(row[name] for name in names))
 
 
+@lru_cache(maxsize=2048)
+def _decoded(kind: type[T], body: str) -> T:
+    """Records are immutable, so one text can be one record; decoding a verdict takes longer than finding it."""
+    return canonical.decode(kind, body)
+
+
 def _kept(kind: type[T], row: RowMapping) -> Kept[T]:
-    record = canonical.decode(kind, row["body"])
+    record: T = _decoded(kind, row["body"])  # type: ignore[arg-type]
     return Kept(row["key"], record, row["revision"], row["id"], row["actor"], row["at"], row["ledger_index"])

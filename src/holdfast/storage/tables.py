@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Float,
     ForeignKey,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    true,
 )
 
 NAMING = {
@@ -98,8 +100,11 @@ profiles = Table(
     Column("person", String(80), primary_key=True),
     Column("name", String(200), nullable=False),
     Column("email", String(200), nullable=False, unique=True),
+    Column("has_come", Boolean, nullable=False, default=True, server_default=true()),
 )
-"""Who a pseudonym is. Not an act: erasing a row erases the person from here and leaves every proof valid."""
+"""Who a pseudonym is, and whether they ever signed in, or may have. Not an act: erasing a row erases the person from
+here and leaves every proof valid.
+"""
 
 credentials = Table(
     "credentials",
@@ -109,7 +114,9 @@ credentials = Table(
     Column("totp", LargeBinary, nullable=True),
     Column("failures", Integer, nullable=False, default=0),
     Column("locked_until", String(30), nullable=False, default=""),
+    Column("totp_step", BigInteger, nullable=True),
 )
+"""How people sign in. `totp_step` is the time step of the last code that was taken; none up to it is taken again."""
 
 sessions = Table(
     "sessions",
@@ -132,3 +139,23 @@ secrets = Table(
     Column("expires_at", String(30), nullable=False),
 )
 """Hashes of API tokens and of one-time links, by purpose; the subject is a token's or a person's id."""
+
+places = Table(
+    "places",
+    metadata,
+    Column("key", String(200), primary_key=True),
+    Column("note", LargeBinary, nullable=False),
+)
+"""How far something went, such as what a webhook was told."""
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("sealed", LargeBinary, nullable=True),
+    Column("expires_at", String(30), nullable=False),
+)
+"""What a form was answered, for a while, in case it comes twice; empty while it is being answered. It is encrypted
+under what was sent, which is not kept.
+"""
+Index("ix_answers_expires_at", answers.c.expires_at)

@@ -101,13 +101,13 @@ NOISE = Measure(
     SHARE,
 )
 REPEAT = Measure(
-    "stress.nondeterminism", "Decisions that change on repetition", "share", LOWER, "Same row, other answer.", SHARE
+    "stress.disagreement", "Decisions that change on repetition", "share", LOWER, "Same row, other answer.", SHARE
 )
 LABELS = Measure(
     "poisoning.label_errors", "Suspected label errors", "share", LOWER, "How many labels look wrong.", SHARE
 )
 TRIGGERS = Measure(
-    "poisoning.triggers", "Planted triggers", "rules", LOWER, "Value combinations that force an outcome."
+    "poisoning.trigger_candidates", "Planted triggers", "rules", LOWER, "Value combinations that force an outcome."
 )
 UNSAFE = Measure(
     "artifact.refused_files", "Unsafe imports in the model file", "imports", LOWER, "Code that loading would run."
@@ -145,7 +145,7 @@ CARDS = (
     ),
     ProbeCard("fairness.groups", "1", "Outcomes by group", "Who is approved less often?"),
     ProbeCard("performance.quality", "1", "Quality", "How good are the decisions, and where are they worst?"),
-    ProbeCard("poisoning.triggers", "1", "Planted triggers", "Does a value combination force an outcome?"),
+    ProbeCard("poisoning.trigger_candidates", "1", "Planted triggers", "Does a value combination force an outcome?"),
     ProbeCard("privacy.membership", "1", "Membership", "Can training rows be recognised?", ("ATLAS:AML.T0024.000",)),
     ProbeCard("stress.faults", "1", "Faulty input", "What happens on noisy, missing and odd input?"),
 )
@@ -216,7 +216,7 @@ def sample_appetite() -> Appetite:
             Limit(REPEAT.id, "The same application gets the same answer.", maximum=0.0, owner=quality),
             Limit(TRIGGERS.id, "None may remain unexplained.", maximum=0, owner=risk),
             Limit(UNSAFE.id, "Loading must not run code.", maximum=0, owner=risk),
-            Limit("explain.stability", "Reasons must hold still.", minimum=0.8, owner=fair, required=False),
+            Limit("explain.repeat_stability", "Reasons must hold still.", minimum=0.8, owner=fair, required=False),
         ),
     )
 
@@ -296,7 +296,9 @@ def _outcomes(outcome: Outcome) -> Iterator[ProbeOutcome]:
     yield Done("extraction.surrogate", "1", tuple(_extraction()), (_stolen(),), queries=4_000, seconds=6.1)
     yield Done("fairness.groups", "1", tuple(_fairness(bad)), _fairness_findings(bad), queries=2_000, seconds=0.8)
     yield Done("performance.quality", "1", tuple(_performance()), (), queries=2_000, seconds=1.2)
-    yield Done("poisoning.triggers", "1", (LABELS.of(0.031, n=9_000), TRIGGERS.of(0, n=9_000)), (), seconds=4.0)
+    yield Done(
+        "poisoning.trigger_candidates", "1", (LABELS.of(0.031, n=9_000), TRIGGERS.of(0, n=9_000)), (), seconds=4.0
+    )
     if outcome is Outcome.INCONCLUSIVE:
         yield Skipped("privacy.membership", "1", "It needs the training data, and the manifest names none.")
     else:

@@ -149,6 +149,10 @@ def test_people_and_tokens(terminal):
     code, made = terminal.type("admin", "people", "invite", "eve@example.org", "--name", "Eve", "--role", "viewer")
     assert (code, made["link"].startswith("http://h.test/welcome/")) == (0, True)
     assert "eve@example.org" in terminal.run("admin", "people", "list").stdout
+    eve = made["proposal"]["record"]["key"]
+    code, again = terminal.type("admin", "people", "link", eve, "--reason", "it went astray")
+    assert (code, again["proposal"]["record"]["state"]) == (0, "enacted")
+    assert again["link"] not in ("", made["link"])
     assert terminal.type("admin", "people", "invite", "x@example.org", "--name", "X", "--role", "king")[0] == 2
 
 

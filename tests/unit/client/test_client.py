@@ -10,7 +10,7 @@ import httpx
 import pytest
 from tests.unit.flows.journey import SYSTEM
 from tests.unit.server.calls import Call, operations, world
-from tests.unit.server.test_repeated import NEED_MORE, changing
+from tests.unit.server.test_repeated import changing
 from tests.unit.serving import secret_of
 
 from holdfast import Client, canonical
@@ -62,22 +62,18 @@ def test_every_operation_can_be_called(server, clients):
     who = {**changing(), **READERS}
     by = {name: clients(name) for name in {*who.values(), "viewer"}}
     last = ("withdraw_request", "revoke_sealer", "propose_deactivation", "revoke_approval", "end_webhook")
-    order = sorted(operations().keys() - NOT_FOR_PEOPLE, key=lambda id: (id in last, id))
+    first = ("end_deployment", "start_deployment")  # before an appetite is enacted, which makes approvals lapse
+    order = sorted(operations().keys() - NOT_FOR_PEOPLE, key=lambda id: (id in last, id not in first, id))
     for id in order:
         method = getattr(by[who.get(id, "viewer")], id)
-        if id in NEED_MORE | {"show_deployment"}:
-            with pytest.raises(errors.HoldfastError):
-                method(**given(method, calls[id]))
-            continue
         assert method(**given(method, calls[id])) is not None, id
 
 
 def test_records_come_back_as_they_are(server, clients):
-    world(server)
+    request = world(server)["show_request"].at["key"]
     kept = clients("viewer").show_system(SYSTEM.name)
     assert kept == server.platform.desk.store.get(type(SYSTEM), SYSTEM.name)
     assert isinstance(kept, Kept)
-    request = clients("viewer").list_requests().items[0].key
     asked = clients("viewer").show_request(request)
     assert asked.decision.outcome.value == "breach"
     assert asked.decision.waiting_for == ("business", "compliance", "legal", "risk")

@@ -6,6 +6,6 @@ from holdfast.testing.desk import office as open_office
 
 
 @pytest.fixture
-def office(tmp_path):
-    with open_office(tmp_path) as made:
+def office(tmp_path, governed):
+    with open_office(tmp_path, governed) as made:
         yield made.founded()

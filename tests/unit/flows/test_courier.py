@@ -21,7 +21,7 @@ from holdfast.flows.courier import Courier, signed
 from holdfast.flows.register import register_system
 from holdfast.flows.sequence import sequence
 from holdfast.flows.webhooks import subscribe, unsubscribe
-from holdfast.storage.places import FilePlaces
+from holdfast.storage.places import SqlPlaces
 
 
 class Listener:
@@ -61,13 +61,13 @@ def listener():
 
 
 @pytest.fixture
-def courier(office, tmp_path):
-    return open_courier(office, tmp_path)
+def courier(office):
+    return open_courier(office)
 
 
-def open_courier(office, folder):
+def open_courier(office):
     desk = office.desk
-    return Courier(desk.store, desk.ledger, FilePlaces(folder / "webhooks"), b"secret", office.clock, every=0.01)
+    return Courier(desk.store, desk.ledger, SqlPlaces(desk.store), b"secret", office.clock, every=0.01)
 
 
 def subscribed(office, url, *verbs):
@@ -166,18 +166,18 @@ def test_one_that_fails_does_not_hold_up_the_others(office, courier, listener):
     assert listener.acts == ["a"]
 
 
-def test_another_process_goes_on_where_the_first_stopped(office, courier, listener, tmp_path):
+def test_another_process_goes_on_where_the_first_stopped(office, courier, listener):
     subscribed(office, listener.url)
     happen(office, "a")
     courier.deliver()
     happen(office, "b")
-    open_courier(office, tmp_path).deliver()
+    open_courier(office).deliver()
     assert listener.acts == ["a", "b"]
 
 
-def test_the_thread_delivers_and_only_one_of_two_does(office, courier, listener, tmp_path):
+def test_the_thread_delivers_and_only_one_of_two_does(office, courier, listener):
     subscribed(office, listener.url)
-    with courier, open_courier(office, tmp_path):
+    with courier, open_courier(office):
         happen(office, "a", "b", "c")
         for _ in range(500):
             if len(listener.told) >= 3:

@@ -11,7 +11,7 @@ from holdfast.domain.verdict import Outcome
 from holdfast.flows.approve import answer, answer_waiver, ask_waiver
 from holdfast.flows.deploy import deploy
 from holdfast.flows.gate import withdraw
-from holdfast.flows.inbox import ageing, breached, enactable, waiting
+from holdfast.flows.inbox import ageing, breached, count_breached, enactable, waiting
 from holdfast.flows.preview import preview
 from holdfast.flows.propose import drop, propose
 from holdfast.testing.runs import sample_appetite
@@ -35,6 +35,23 @@ def test_a_request_waits_for_those_whose_answer_is_missing_and_no_others(office)
     assert waits_for(office, "legal") == []
 
 
+def test_the_request_behind_a_hundred_others_waits_too_until_it_is_decided(office):
+    registered(office)
+    release = filed(office).filed.record.release
+    oldest = asked(office, release).request.key
+    office.clock.pass_days(1)
+    for _ in range(101):
+        asked(office, release)
+    found = waits_for(office, "legal")
+    assert (len(found), found[-1]) == (102, oldest)
+    beyond = waiting(office.desk, office.caller("legal"), found[99])
+    assert [one.opened.request.key for one in beyond] == found[100:]
+    answered_by_all(office, oldest)
+    deploy(office.desk, office.caller("owner"), oldest)
+    office.clock.pass_days(200)
+    assert oldest not in waits_for(office, "legal")
+
+
 def test_who_built_it_is_not_asked(office):
     from holdfast.domain.act import Draft, Verb
     from holdfast.domain.person import Person, Role
@@ -56,7 +73,7 @@ def test_a_waiver_waits_until_it_is_answered_or_over(office):
     answered_by_all(office, key)
     waiver = office.desk.store.list(Waiver).items[0].key
     assert waits_for(office, "it") == []
-    assert waiting(office.desk, office.caller("risk"))[0].waivers == ((waiver, ("risk",)),)
+    assert next(waiting(office.desk, office.caller("risk"))).waivers == ((waiver, ("risk",)),)
     answer_waiver(office.desk, office.caller("risk"), key, waiver, Discipline.RISK, reason="no", says_yes=False)
     assert waits_for(office, "risk") == []
     assert waits_for(office, "legal") == [key]
@@ -75,10 +92,12 @@ def test_a_proposal_waits_for_those_who_may_enact_it(office):
 def test_a_system_is_breached_while_its_newest_verdict_is(office):
     registered(office)
     filed(office, "breach", salt="a")
-    assert [kept.record.system for kept in breached(office.desk)] == ["Loan approval"]
+    assert [kept.record.system for kept in breached(office.desk, 9)] == ["Loan approval"]
+    assert count_breached(office.desk) == 1
     office.clock.pass_days(1)
     filed(office, salt="b")
-    assert breached(office.desk) == ()
+    assert breached(office.desk, 9) == ()
+    assert count_breached(office.desk) == 0
 
 
 def test_what_runs_on_evidence_about_to_lapse_is_named(office):

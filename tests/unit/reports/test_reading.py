@@ -83,7 +83,7 @@ def test_gaps_name_failures_first_then_skips_then_optional_limits():
     assert [(gap.failed, gap.what) for gap in gaps] == [
         (True, "Reason codes (explain.reason_codes)"),
         (False, "evasion.gradient_based"),
-        (False, "explain.stability"),
+        (False, "explain.repeat_stability"),
     ]
 
 

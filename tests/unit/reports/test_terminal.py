@@ -149,4 +149,4 @@ def test_the_appetite_says_why_and_who():
     assert "Credit models 2026.2, approved by Board risk committee. Evidence counts for 90 days." in said
     for part in ("at most 25 %", "Few applicants may game the decision.", "Head of model risk", "on 100 rows or more"):
         assert part in said
-    assert "explain.stability" in said
+    assert "explain.repeat_stability" in said

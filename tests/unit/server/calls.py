@@ -7,10 +7,11 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from tests.unit.flows.journey import SYSTEM, asked, filed, registered
+from tests.unit.flows.journey import SYSTEM, answered_by_all, asked, filed, registered
 from tests.unit.server.test_datasets import ADMISSION
 
 from holdfast import canonical
+from holdfast.domain.account import Profile
 from holdfast.domain.act import Draft, Verb
 from holdfast.domain.appetite import Appetite
 from holdfast.domain.approval import Discipline
@@ -24,7 +25,9 @@ from holdfast.flows.approve import answer, ask_waiver, delegate
 from holdfast.flows.breakers import trip
 from holdfast.flows.comment import write_comment
 from holdfast.flows.credentials import issue_key
+from holdfast.flows.deploy import deploy
 from holdfast.flows.desk import APPETITE, COMMITTEE
+from holdfast.flows.people import issue_token
 from holdfast.flows.propose import propose
 from holdfast.flows.register_data import register_dataset, register_prompt
 from holdfast.flows.register_segments import register_segment
@@ -82,13 +85,20 @@ def world(server) -> dict[str, Call]:
     approval = answer(desk, caller("it"), request, Discipline.IT, reason="seen").key
     delegation = delegate(desk, caller("risk"), "viewer", Discipline.RISK, until=until, reason="away").key
     write_comment(desk, caller("owner"), f"system {SYSTEM.name}", "look")
-    spare = Person("spare", (Role.VIEWER,))
-    desk.store.commit([Draft(Verb.SET_PERSON, "spare", spare)], actor="founder", at=desk.at, id="spare")
+    others = (Person("spare", (Role.VIEWER,)), Person("gone", (), is_active=False))
+    drafts = [Draft(Verb.SET_PERSON, person.id, person) for person in others]
+    desk.store.commit(drafts, actor="founder", at=desk.at, id="others")
+    for person in ("spare", "gone", "viewer"):
+        server.platform.accounts.add(Profile(person, person.title(), f"{person}@example.org"))
+    passed = asked(office, filed(office, salt="passed").verdict.record.release).request.key
+    answered_by_all(office, passed)
+    running = deploy(desk, caller("owner"), passed).key
+    token, _ = issue_token(desk, server.platform.accounts, caller("owner"), name="ci", allowed=(), until=until)
     appetite = desk.store.get(Appetite, APPETITE).record
     committee = desk.store.get(Committee, COMMITTEE).record
     proposal = propose(desk, caller("owner"), appetite, reason="again").key
-    admitted = seal(ADMISSION, desk.signer)
-    register_dataset(desk, caller("developer"), admitted, sealer=desk.signer.public_bytes().hex(), version="1")
+    table = seal(ADMISSION, desk.signer)
+    register_dataset(desk, caller("developer"), table, sealer=desk.signer.public_bytes().hex(), version="1")
     register_prompt(desk, caller("developer"), "greeting", "1", b"Hello")
     key_of_ci = desk.signer.public_bytes().hex()
     step = file_step(desk, caller("developer"), seal(sample_provenance(), desk.signer), key_of_ci).key
@@ -130,7 +140,7 @@ def world(server) -> dict[str, Call]:
         "list_verdicts": Call({}),
         "show_verdict": Call({"digest": filing.verdict.key}),
         "list_datasets": Call({}),
-        "register_dataset": Call({}, {"envelope": admitted.decode(), "sealer": sealer, "version": "2"}),
+        "register_dataset": Call({}, {"envelope": table.decode(), "sealer": sealer, "version": "2"}),
         "show_dataset": Call(ADMITTED),
         "list_steps": Call({}),
         "file_step": Call({}, {"envelope": another, "sealer": key_of_ci}),
@@ -162,10 +172,10 @@ def world(server) -> dict[str, Call]:
         "delegate": Call({}, {"to": "viewer", "discipline": "legal", "until": ends, "reason": "away"}),
         "end_delegation": Call({"key": delegation}),
         "list_deployments": Call({}),
-        "start_deployment": Call({}, {"request": request}),
-        "show_deployment": Call({"key": "none"}),
-        "deployment_history": Call({"key": "none"}),
-        "end_deployment": Call({"key": "none"}, {"reason": "r"}),
+        "start_deployment": Call({}, {"request": passed}),
+        "show_deployment": Call({"key": running}),
+        "deployment_history": Call({"key": running}),
+        "end_deployment": Call({"key": running}, {"reason": "r"}),
         "show_appetite": Call({}),
         "appetite_history": Call({}),
         "propose_appetite": Call({}, {"appetite": plain(appetite), "reason": "r"}),
@@ -181,10 +191,12 @@ def world(server) -> dict[str, Call]:
         "invite_person": Call({}, {"name": "Eve", "email": "eve@example.org", "roles": ["viewer"]}),
         "propose_roles": Call({"id": "spare"}, {"roles": ["auditor"], "reason": "r"}),
         "propose_deactivation": Call({"id": "spare"}, {"reason": "left"}),
-        "erase_profile": Call({"id": "spare"}),
+        "renew_link": Call({"id": "spare"}, {"reason": "never came"}),
+        "change_profile": Call({}, {"name": "Vi", "email": "viewer@example.org"}),
+        "erase_profile": Call({"id": "gone"}),
         "list_tokens": Call({}),
         "issue_token": Call({}, {"name": "ci", "permissions": [], "until": ends}),
-        "revoke_token": Call({"id": "t-none"}),
+        "revoke_token": Call({"id": token.key}),
         "show_clearance": Call({}, query={"environment": "production", "system": (SYSTEM.name,)}),
         "list_breakers": Call({}),
         "trip_breaker": Call({}, {"system": SYSTEM.name, "reason": "odd answers"}),

@@ -16,7 +16,8 @@ from holdfast.flows.sequence import Sequencer
 from holdfast.server.app import create_app
 from holdfast.server.platform import Platform
 from holdfast.storage.accounts import SqlAccounts
-from holdfast.storage.places import FilePlaces
+from holdfast.storage.answers import SqlAnswers
+from holdfast.storage.places import SqlPlaces
 from holdfast.testing.desk import PEOPLE
 from holdfast.testing.desk import office as open_office
 
@@ -60,16 +61,22 @@ def form_token(page: str) -> str:
 
 
 @pytest.fixture
-def server(tmp_path):
-    with open_office(tmp_path) as office:
+def server(tmp_path, governed):
+    with open_office(tmp_path, governed) as office:
         office.founded()
         desk = office.desk
         accounts, sequencer = SqlAccounts(desk.store, b"secret"), Sequencer(desk.store, desk.ledger)
-        courier = Courier(desk.store, desk.ledger, FilePlaces(tmp_path / "webhooks"), b"secret", office.clock)
+        courier = Courier(desk.store, desk.ledger, SqlPlaces(desk.store), b"secret", office.clock)
         yield Server(
             office,
             Platform(
-                desk, accounts, sequencer, "http://h.test", questionnaires={REGIME.regime: REGIME}, courier=courier
+                desk,
+                accounts,
+                sequencer,
+                "http://h.test",
+                questionnaires={REGIME.regime: REGIME},
+                courier=courier,
+                answers=SqlAnswers(desk.store),
             ),
         )
 

@@ -16,6 +16,7 @@ from holdfast.domain.gate import Request
 from holdfast.domain.lineage import FiledSource, FiledStep
 from holdfast.domain.provenance import Source
 from holdfast.domain.release import Release
+from holdfast.flows.register_data import register_prompt
 from holdfast.ledger.envelope import seal
 from holdfast.ledger.note import Key
 
@@ -48,8 +49,9 @@ def test_each_kind_of_sealed_record_is_filed_where_it_belongs(server, developer)
     assert (unnamed.status_code, "The version is missing." in unnamed.text) == (422, True)
     assert "applicants 1 is registered" in said(upload(server, developer, admission(), version="1"))
     assert [store.count(kind) for kind in (FiledStep, FiledSource, DatasetVersion)] == [1, 1, 1]
+    register_prompt(server.platform.desk, server.office.caller("developer"), "triage", "3", b"You are careful.")
     page = server.program("viewer").get("/data").text
-    assert all(text in page for text in ("applicants 1", "python train.py", "a photographer"))
+    assert all(text in page for text in ("applicants 1", "python train.py", "a photographer", "triage 3"))
     assert 'name="envelope"' not in page
     assert "applicants,1,pass,CRM" in developer.get("/data?as=csv").text
 

@@ -8,13 +8,16 @@ import json
 import re
 from dataclasses import replace
 from datetime import timedelta
+from html import unescape
 from urllib.parse import quote, unquote
 
 import pyotp
 import pytest
+import segno
 from tests.unit.flows.journey import SYSTEM, answered_by_all, asked, filed, registered
 
 from holdfast.appetite import write_appetite
+from holdfast.domain.act import Draft, Verb
 from holdfast.domain.appetite import Appetite, Tier
 from holdfast.domain.approval import Approval, Delegation, Waiver
 from holdfast.domain.classification import Classification
@@ -364,6 +367,70 @@ def test_people_are_invited_and_their_roles_changed_by_two(server, store):
     assert "let in no longer" in admin.get("/people").text
 
 
+def link_in(page):
+    return re.search(r"http://h\.test(/welcome/[\w-]{43})", page)[1]
+
+
+def test_who_never_came_gets_another_link(server, store):
+    admin = server.program("admin")
+    first = link_in(admin.post("/people/invite", data={"name": "Eve", "email": "eve@x.org"}).text)
+    eve = next(k.key for k in store.list(Person).items if k.key.startswith("p-"))
+    assert "never signed in" in admin.get(f"/people/{eve}").text
+    assert wrong(admin.post(f"/people/{eve}/link"), "link-reason") == "The reason is missing."
+    page = admin.post(f"/people/{eve}/link", data={"link_reason": "it went astray"}).text
+    assert "A new link for Eve" in page
+    stranger = server.stranger()
+    password = {"password": PASSWORD}
+    assert stranger.post(first, data=password).status_code == 404
+    assert stranger.post(link_in(page), data=password).status_code == 303
+    assert stranger.post("/sign-in", data={"email": "eve@x.org", **password}).status_code == 303
+    assert "lost their password" in admin.get(f"/people/{eve}").text
+
+
+def test_a_link_for_who_came_waits_for_a_second_administrator(server, store):
+    browser, admin = server.browser("owner"), server.program("admin")
+    page = admin.post("/people/owner/link", data={"link_reason": "lost the phone", "forgets_factor": "yes"}).text
+    assert "once another administrator has enacted it" in page
+    stranger = server.stranger()
+    form = {"password": "another long phrase"}
+    assert "second person" in stranger.post(link_in(page), data=form).text
+    for path in ("/people", "/people/owner"):
+        assert "a new link to set a password, and no second factor" in admin.get(path).text
+    kept = store.list(Proposal, state="open").items[0]
+    assert admin.post(f"/proposals/{kept.key}/enact").status_code == 403
+    people_set(store, server, "admin2")
+    other = server.program("admin2")
+    assert "A new link for Owner" in other.get("/inbox").text
+    assert "in force now" in said(other.post(f"/proposals/{kept.key}/enact"))
+    assert browser.get("/settings").status_code == 200
+    assert stranger.post(link_in(page), data=form).status_code == 303
+    assert browser.get("/settings").status_code == 303
+
+
+def people_set(store, server, name):
+    person = Person(name, (Role.ADMIN,))
+    store.commit([Draft(Verb.SET_PERSON, name, person)], actor="founder", at=server.office.desk.at, id=name)
+
+
+def test_somebody_says_anew_who_they_are(server):
+    client = server.browser("owner")
+    form = {"csrf": form_token(client.get("/settings").text), "called": "Olga O.", "email": "Owner@example.org"}
+    form["proof"] = ""
+    assert "changed" in said(client.post("/settings/profile", data=form))
+    assert 'value="Olga O."' in client.get("/settings").text
+    server.browser("risk")
+    assert wrong(client.post("/settings/profile", data={**form, "called": " "}), "called") == "Your name is missing."
+    form["email"] = "risk@example.org"
+    assert "not right" in wrong(client.post("/settings/profile", data=form), "profile-password")
+    form["proof"] = PASSWORD
+    assert "here already" in wrong(client.post("/settings/profile", data=form), "email")
+    form["email"] = "olga@example.org"
+    assert "changed" in said(client.post("/settings/profile", data=form))
+    stranger = server.stranger()
+    old, new = ({"email": email, "password": PASSWORD} for email in ("owner@example.org", "olga@example.org"))
+    assert [stranger.post("/sign-in", data=one).status_code for one in (old, new)] == [401, 303]
+
+
 def test_a_password_is_changed_by_who_knows_it(server):
     client = server.browser("owner")
     csrf = form_token(client.get("/settings").text)
@@ -395,6 +462,29 @@ def test_a_second_factor_is_set_up(server):
     form["code"] = pyotp.TOTP(secret).at(server.office.clock.now)
     assert "asks for a code" in said(client.post("/settings/second-factor/confirm", data=form))
     assert server.platform.accounts.has_totp("owner")
+
+
+def test_the_second_factor_can_be_scanned(server):
+    """The picture's dark squares are those of the address that stands beside it as text."""
+    client = server.browser("owner")
+    csrf = form_token(client.get("/settings").text)
+    page = unescape(client.post("/settings/second-factor", data={"csrf": csrf}).text)
+    uri = re.search(r'name="uri" value="([^"]+)"', page)[1]
+    assert uri.startswith("otpauth://totp/Holdfast:owner%40example.org?secret=")
+    source, alt = re.search(
+        r'<img class="qr" src="data:image/svg\+xml;charset=utf-8,([^"]+)"[^>]* alt="([^"]+)"', page
+    ).groups()
+    assert alt.startswith("QR code")
+    path = re.search(r"<path [^>]*d='(M[^']+h[^']+)'/></g>", unquote(source))[1]
+    dark, x, y = set(), 0.0, 0.0
+    for step, first, second in re.findall(r"([Mmh])(-?[\d.]+)(?:[ ,]?(-?[\d.]+))?", path):
+        if step == "h":
+            dark |= {(int(y), int(x) + n) for n in range(int(first))}
+        x = float(first) if step == "M" else x + float(first)
+        y = {"M": 0.0, "m": y, "h": y}[step] + float(second or 0)
+    quiet = 4
+    matrix = segno.make_qr(uri).matrix
+    assert dark == {(r + quiet, c + quiet) for r, row in enumerate(matrix) for c, bit in enumerate(row) if bit}
 
 
 def test_a_token_is_shown_once_and_revoked(server, store):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import quote
 
 import pytest
@@ -146,3 +147,11 @@ def test_style_sheets_are_served_and_load_nothing(server, sheet):
     assert "url(" not in answer.text
     assert "@import" not in answer.text
     assert server.stranger().get("/static/other.css").status_code == 404
+
+
+def test_answers_and_waivers_in_the_history_lead_to_their_request(lived_in):
+    server, keys = lived_in
+    page = server.browser("viewer").get(f"/systems/{NAME}").text
+    history = page[page.index('id="history"') :]
+    for act, key in (("said yes for", keys["request"]), ("asked to waive", keys["breach"])):
+        assert re.search(rf'{act} <a href="/requests/{key}">', history)

@@ -20,18 +20,27 @@ WHO = {
     "enact_proposal": "compliance",
     "drop_proposal": "owner",
     "issue_token": "viewer",
+    "revoke_token": "owner",
+    "change_profile": "viewer",
 }
-NEED_MORE = {"start_deployment", "end_deployment", "revoke_token", "erase_profile"}
-"""What this world has nothing for; their own tests repeat them."""
-MAKE_NO_ACT = {"verify_ledger", "review_admission"}
-SECRETS = {"issue_credential": "secret", "issue_token": "secret", "subscribe": "secret", "invite_person": "link"}
+ASK_ONLY = {"verify_ledger", "review_admission"}
+"""What changes nothing, though it is no GET."""
+MAKE_NO_ACT = {"erase_profile", "change_profile"}
+"""What changes nothing in the ledger; done again, it comes to the same."""
+SECRETS = {
+    "issue_credential": "secret",
+    "issue_token": "secret",
+    "subscribe": "secret",
+    "invite_person": "link",
+    "renew_link": "link",
+}
 
 
 def changing() -> dict[str, str]:
-    """Every operation that makes acts, and somebody who may."""
+    """Every operation that changes something, and somebody who may."""
     found = {}
     for id, (method, _, permission) in operations().items():
-        if method != "GET" and id not in NEED_MORE | MAKE_NO_ACT:
+        if method != "GET" and id not in ASK_ONLY:
             may = [who for who, roles in PEOPLE.items() if GRANTS.get(permission, set()) & set(roles)]
             found[id] = WHO.get(id) or may[0]
     return found
@@ -46,7 +55,7 @@ def test_a_repeated_request_is_answered_with_what_it_made(server, id):
     first = send(client, id, call, **again)
     assert first.status_code in (200, 201), first.text
     made = acts(limit=200)
-    assert made.items[0].act.actor == who
+    assert id in MAKE_NO_ACT or made.items[0].act.actor == who
     server.office.clock.now += server.office.clock.now.resolution * 3_000_000
     second = send(client, id, call, **again)
     assert second.status_code == first.status_code, second.text

@@ -79,7 +79,10 @@ def test_the_second_factor_is_asked_for_once_it_is_set(server):
     assert accounts.has_totp("owner")
     client = server.stranger()
     assert sign_in(client, "owner@example.org").status_code == 401
+    assert sign_in(client, "owner@example.org", code=pyotp.TOTP(secret).at(now)).status_code == 401
+    now = server.office.clock.now = now + timedelta(seconds=30)
     assert sign_in(client, "owner@example.org", code=pyotp.TOTP(secret).at(now)).status_code == 303
+    assert sign_in(client, "owner@example.org", code=pyotp.TOTP(secret).at(now)).status_code == 401
 
 
 def test_the_founder_sets_a_password_once(server):

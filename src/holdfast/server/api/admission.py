@@ -36,7 +36,7 @@ def show_admission(
     return admit(platform.desk, digest, environment)
 
 
-@router.post("/kubernetes", **needs(Permission.READ))
+@router.post("/kubernetes", **needs(Permission.READ, is_lenient=True))
 def review_admission(
     platform: Here,
     review: Annotated[dict[str, Any], Body(description="An AdmissionReview of admission.k8s.io/v1.")],

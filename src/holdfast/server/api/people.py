@@ -38,6 +38,22 @@ def show_me(platform: Here, caller: Asking) -> Known:
     return Known(kept, platform.accounts.profiles({kept.key}).get(kept.key))
 
 
+@router.put("/me/profile", **needs(None))
+def change_profile(
+    platform: Here,
+    caller: Asking,
+    name: Annotated[str, Body(max_length=200)],
+    email: Annotated[str, Body(max_length=200, description="Another one asks for the password.")],
+    password: Annotated[str, Body(max_length=1000)] = "",
+    code: Annotated[str, Body(max_length=20, description="From the authenticator app, where there is one.")] = "",
+) -> Known:
+    """Say anew what one is called and where one is reached. A token that may do less than its person cannot."""
+    people.change_profile(
+        platform.desk, platform.accounts, caller, name=name, email=email, password=password, code=code
+    )
+    return show_me(platform, caller)
+
+
 @router.post("", status_code=201, **needs(Permission.PROPOSE_PEOPLE))
 def invite_person(
     platform: Here,
@@ -48,6 +64,24 @@ def invite_person(
 ) -> Invitation:
     """Propose a person; the link by which they set a password works once somebody else has enacted it."""
     proposal, secret = people.invite(platform.desk, platform.accounts, caller, name=name, email=email, roles=roles)
+    return Invitation(proposal, f"{platform.url}/welcome/{secret}")
+
+
+@router.post("/{id}/link", status_code=201, **needs(Permission.PROPOSE_PEOPLE))
+def renew_link(
+    platform: Here,
+    caller: Asking,
+    id: str,
+    reason: Reason,
+    forgets_factor: Annotated[bool, Body(description="Whether their second factor goes, too.")] = False,
+) -> Invitation:
+    """A new link, to set a password by; using it ends the person's sessions.
+
+    It works at once for somebody who never signed in, for others once somebody else has enacted the proposal.
+    """
+    proposal, secret = people.renew_link(
+        platform.desk, platform.accounts, caller, id, reason=reason, forgets_factor=forgets_factor
+    )
     return Invitation(proposal, f"{platform.url}/welcome/{secret}")
 
 

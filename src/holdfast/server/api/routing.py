@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Coroutine
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -19,6 +19,7 @@ from holdfast.domain.errors import HoldfastError
 from holdfast.domain.kinds import KINDS
 from holdfast.flows.desk import require
 from holdfast.ports import Store
+from holdfast.server.api.known import refuse_unknown
 from holdfast.server.callers import SAFE, Asking, Here
 from holdfast.server.limits import PERSON
 
@@ -30,16 +31,30 @@ class Repeated(HoldfastError):
     """This request was made before, and made acts."""
 
 
-def needs(permission: Permission | None) -> dict[str, Any]:
+async def body_of(request: Request) -> Any:
+    """The JSON that was sent; None without any."""
+    try:
+        return await request.json()
+    except json.JSONDecodeError:
+        return None
+
+
+Said = Annotated[Any, Depends(body_of)]
+
+
+def needs(permission: Permission | None, *, is_lenient: bool = False) -> dict[str, Any]:
     """A route's permission, enforced before anything else of it and shown in OpenAPI as ``x-permission``.
 
-    None asks only that somebody is signed in: the trip says who may, which depends on whose the thing is.
+    None asks only that somebody is signed in: the trip says who may, which depends on whose the thing is. What the
+    description does not name is refused, except by a lenient route, whose callers were not made for it.
     """
 
-    def check(request: Request, platform: Here, caller: Asking) -> None:
+    def check(request: Request, platform: Here, caller: Asking, said: Said) -> None:
         request.app.state.limits.take(f"person {caller.person.id}", PERSON)
         if permission is not None:
             require(caller, permission)
+        if not is_lenient:
+            refuse_unknown(request, said)
         if request.method not in SAFE and "idempotency-key" in request.headers:
             request.state.asked = f"{caller.person.id}:{caller.request}"
             if platform.desk.store.made_by(request.state.asked):
@@ -84,7 +99,7 @@ def remade(store: Store, kind: Any, acts: tuple[Act, ...]) -> Any:
         field, inner = next((name, hint) for name, hint in get_type_hints(kind).items() if get_origin(hint) is Kept)
         return kind(**{field: remade(store, inner, acts)})
     (record,) = get_args(kind)
-    act = next(act for act in acts if KINDS[act.kind].type is record)
+    *_, act = (act for act in acts if KINDS[act.kind].type is record)
     return next(kept for kept in store.history(record, act.key) if kept.act == act.id)
 
 
@@ -93,7 +108,11 @@ class StrictRequest(Request):
 
     async def json(self) -> Any:
         """The body; a JSONDecodeError where it is not such JSON."""
-        body = await self.body()
+        if not hasattr(self, "_said"):
+            self._said = self._read(await self.body())
+        return self._said
+
+    def _read(self, body: bytes) -> Any:
         try:
             found = json.loads(body.decode(), parse_constant=_refuse, parse_int=_integer, parse_float=_number)
         except (UnicodeDecodeError, RecursionError) as error:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from holdfast import words
 from holdfast.domain.act import Act, ActRow, Verb
+from holdfast.domain.approval import Waiver
+from holdfast.domain.gate import Request
+from holdfast.ports import Store
 
 PHRASES: dict[Verb, str] = {
     Verb.REGISTER_SYSTEM: "registered the system",
@@ -41,6 +44,7 @@ PHRASES: dict[Verb, str] = {
     Verb.SET_APPETITE: "put in force the appetite",
     Verb.SET_COMMITTEE: "put in force the committee",
     Verb.SET_PERSON: "set the roles of",
+    Verb.RESET_PERSON: "put in force a new link for",
     Verb.ISSUE_TOKEN: "issued the token",
     Verb.REVOKE_TOKEN: "revoked the token",
     Verb.TRIP_BREAKER: "stopped",
@@ -55,7 +59,7 @@ PHRASES: dict[Verb, str] = {
 _NAMED_BY = ("version", "measure", "role", "discipline", "system", "name", "about", "kind", "release")
 """What a record is called by, the most telling field first."""
 
-_PERSON = {"person"}
+_PERSON = {"person", "reset"}
 
 _DATA: dict[str, Callable[[dict[str, Any]], str]] = {
     "dataset": lambda body: f"{body['name']} {body['version']}",
@@ -64,6 +68,8 @@ _DATA: dict[str, Callable[[dict[str, Any]], str]] = {
     "output": lambda body: f"that made {body['path']}",
     "source": lambda body: str(body["source"]["name"]),
 }
+_BOUND = {"approval", "waiver"}
+"""Kinds of record that are bound to digests, that of a request or of a waiver first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +93,32 @@ def phrase(verb: Verb) -> str:
     return PHRASES.get(verb, f"did {verb} to")
 
 
-def tell(row: ActRow) -> Told:
-    """The act of a row, in words."""
-    body = json.loads(row.body)
-    return Told(row.act, phrase(row.act.verb), _what(row.act, body), _link(row.act, body), row.index)
+def tell(store: Store, rows: Sequence[ActRow]) -> list[Told]:
+    """The acts of some rows, in words; an answer or a waiver leads to the request that it is about."""
+    bodies = [json.loads(row.body) for row in rows]
+    about = {body["bound_to"][0] for row, body in zip(rows, bodies, strict=True) if row.act.kind in _BOUND}
+    requests = _requests(store, about) if about else {}
+    return [_told(row, body, requests) for row, body in zip(rows, bodies, strict=True)]
+
+
+def _requests(store: Store, digests: set[str]) -> dict[str, str]:
+    """The keys of the requests that these are digests of, or of waivers for."""
+    waivers = store.keys_of(Waiver, digests)
+    kept = store.many(Waiver, waivers.values())
+    asked = {digest: kept[key].record.bound_to[0] for digest, key in waivers.items()}
+    found = store.keys_of(Request, digests | set(asked.values()))
+    return found | {digest: found[request] for digest, request in asked.items() if request in found}
+
+
+def _told(row: ActRow, body: dict[str, Any], requests: dict[str, str]) -> Told:
+    link = _link(row.act, body)
+    if row.act.kind in _BOUND and body["bound_to"][0] in requests:
+        link = f"/requests/{requests[body['bound_to'][0]]}"
+    return Told(row.act, phrase(row.act.verb), _what(row.act, body), link, row.index)
 
 
 def _what(act: Act, body: dict[str, object]) -> str:
-    if act.kind in ("system", "person", "appetite", "committee"):
+    if act.kind in ("system", "person", "reset", "appetite", "committee"):
         return str(body.get("name") or act.key)
     if act.kind == "release":
         return f"{body['version']} of {body['system']}"

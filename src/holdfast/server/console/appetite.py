@@ -33,6 +33,7 @@ def show_appetite(visit: Visitor, as_: As = "") -> Response:
     return visit.page(
         "appetite.html",
         kept=kept,
+        measures=visit.platform.measures,
         history=store.history(Appetite, APPETITE)[::-1],
         proposals=open_proposals(visit.desk, "appetite", APPETITE),
     )
@@ -68,7 +69,8 @@ def _base(desk: Desk) -> Appetite:
 
 
 def _form(visit: Visit, form: Form, base: Appetite, status: int = 200, *, would: Preview | None = None) -> Response:
-    return visit.page("appetite_form.html", status=status, form=form, base=base, would=would)
+    known = visit.platform.measures
+    return visit.page("appetite_form.html", status=status, form=form, base=base, measures=known, would=would)
 
 
 @router.post("/appetite/propose")
@@ -145,7 +147,7 @@ def _named(limit: Limit) -> str:
     return f"{limit.measure}{f', {scope}' if scope else ''}{tiers}"
 
 
-HOMES = {"appetite": "/appetite", "committee": "/committee", "person": "/people"}
+HOMES = {"appetite": "/appetite", "committee": "/committee", "person": "/people", "reset": "/people"}
 
 
 @router.post("/proposals/{key}/enact")

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from holdfast.domain.act import Kept
-from holdfast.domain.dataset import Admission, DatasetVersion
+from holdfast.domain.dataset import Admission, DatasetVersion, PromptVersion
 from holdfast.domain.errors import FixInput
 from holdfast.domain.lineage import FiledSource, FiledStep
 from holdfast.domain.provenance import Provenance, Source
@@ -46,6 +46,7 @@ def _show(visit: Visit, listing: Listing, form: Form, status: int = 200, as_: st
         link=lambda **changes: link(visit.request, **changes),
         outcomes=list(Outcome),
         steps=store.list(FiledStep, limit=RECENT).items,
+        prompts=store.list(PromptVersion, limit=RECENT).items,
         sources=store.list(FiledSource, limit=RECENT).items,
     )
 

@@ -22,6 +22,7 @@ FIELDS = {
     "delegation.void": "until",
     "token.expiry": "token_until",
     "password.weak": "new",
+    "password.wrong": "proof",
     "totp.code": "code",
     "person.profile": "email",
     "person.known": "email",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 from urllib.parse import quote
 
 from fastapi import APIRouter
@@ -16,12 +17,14 @@ from holdfast.domain.person import Person, Sealer
 from holdfast.domain.release import Release
 from holdfast.domain.system import System
 from holdfast.flows.desk import APPETITE, COMMITTEE, Desk
-from holdfast.flows.inbox import ageing, breached, enactable, waiting
+from holdfast.flows.inbox import ageing, breached, count_breached, enactable, waiting
 from holdfast.server.console.acts import tell
 from holdfast.server.console.pages import Visitor
 
 router = APIRouter()
 SOON = timedelta(days=21)
+MOST = 20
+"""Things of a kind that the first page shows; it says how many there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +41,25 @@ class Step:
 def home(visit: Visitor) -> Response:
     """The first page."""
     desk, has_appetite = visit.desk, visit.desk.store.find(Appetite, APPETITE) is not None
-    waits, beyond = waiting(desk, visit.caller), breached(desk)
+    waits = tuple(islice(waiting(desk, visit.caller), MOST + 1))
+    beyond = breached(desk, MOST)
+    stale = ageing(desk, SOON) if has_appetite else ()
     shown = {one.opened.request.record.release for one in waits} | {kept.record.release for kept in beyond}
+    releases = desk.store.many(Release, shown)
     steps = first_steps(desk)
     return visit.page(
         "home.html",
         steps=steps if not all(step.is_done for step in steps) else (),
-        waiting=waits,
+        waiting=waits[:MOST],
+        more_wait=len(waits) > MOST,
         proposals=enactable(desk, visit.caller),
         breached=beyond,
-        ageing=ageing(desk, SOON) if has_appetite else (),
-        acts=[tell(row) for row in desk.store.recent(limit=12)],
+        breaches=count_breached(desk),
+        ageing=stale[:MOST],
+        stale=len(stale),
+        acts=tell(desk.store, desk.store.recent(limit=12)),
         systems=desk.store.count(System),
-        versions={digest: kept.record.version for digest in shown if (kept := desk.store.find(Release, digest))},
+        versions={digest: kept.record.version for digest, kept in releases.items()},
     )
 
 
@@ -59,6 +68,7 @@ def first_steps(desk: Desk) -> tuple[Step, ...]:
     store = desk.store
     systems = store.list(System, limit=50).items
     first = f"/systems/{quote(systems[-1].key, safe='')}" if systems else "/new-system"
+    is_filed = bool(store.list(Filed, limit=1).items)
     owned = any(not kept.record.owners.vacant for kept in systems)
     return (
         Step(
@@ -87,5 +97,10 @@ def first_steps(desk: Desk) -> tuple[Step, ...]:
         ),
         Step("Register a system", "One use of AI: what it decides, and about whom.", "/new-system", bool(systems)),
         Step("Name its four owners", "For data, model, deployment and monitoring; a gate asks for all.", first, owned),
-        Step("File the first evidence", "What `holdfast check` sealed about a release.", first, store.count(Filed) > 0),
+        Step(
+            "File the first evidence",
+            "What `holdfast check` sealed about a release.",
+            first,
+            is_filed,
+        ),
     )

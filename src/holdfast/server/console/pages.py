@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+import secrets
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from secrets import token_hex
 from typing import Annotated, Any
 from urllib.parse import quote, unquote
 
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, StrictUndefined
+from markupsafe import escape
 
 from holdfast import words
 from holdfast.domain.access import Permission
@@ -73,7 +76,7 @@ def environment() -> Environment:
         "spelled": words.spelled,
     }
     made.filters |= {"discipline": discipline, "can": can}
-    made.globals["rooms"] = ROOMS
+    made.globals |= {"rooms": ROOMS, "once": lambda: secrets.token_urlsafe(24)}
     return made
 
 
@@ -156,34 +159,42 @@ def page(
 ) -> HTMLResponse:
     """The `template` with `content`, in the frame that every page has."""
     said = unquote(request.cookies.get(SAID, ""))
+    names = _Names()
     frame = {
         "path": request.url.path,
         "query": request.query_params,
         "csrf": session.csrf if session else "",
         "visitor": caller,
         "may": lambda name: caller is not None and Permission(name) in caller.permissions,
-        "who": _names(platform_of(request)),
+        "who": names,
         "at": platform_of(request).desk.at,
         "said": said,
     }
     html = environment().get_template(template).render(**(frame | content))
-    answer = HTMLResponse(html, status)
+    answer = HTMLResponse(names.written(html, platform_of(request)), status)
     if said:
         answer.delete_cookie(SAID, path="/")
     return answer
 
 
-def _names(platform: Platform) -> Callable[[str], str]:
-    """Who a pseudonym is, asked once for each on a page; the pseudonym itself where nobody knows any more."""
-    known: dict[str, str] = {}
+class _Names:
+    """Who pseudonyms are, asked once for all on a page: each stands as a mark in it until all are known."""
 
-    def who(person: str) -> str:
-        if person not in known:
-            found = platform.accounts.profiles({person}).get(person)
-            known[person] = found.name if found else person
-        return known[person]
+    def __init__(self) -> None:
+        self._mark = token_hex(8)  # so that nobody can write one
+        self._people: dict[str, str] = {}
 
-    return who
+    def __call__(self, person: str) -> str:
+        """What to write for a person for now."""
+        return self._people.setdefault(person, f"{self._mark}.{len(self._people)}.")
+
+    def written(self, html: str, platform: Platform) -> str:
+        """The page with everybody's name; the pseudonym itself where nobody knows any more."""
+        if not self._people:
+            return html
+        known = platform.accounts.profiles(set(self._people))
+        names = {mark: known[person].name if person in known else person for person, mark in self._people.items()}
+        return re.sub(rf"{self._mark}\.\d+\.", lambda found: str(escape(names[found[0]])), html)
 
 
 def go(path: str, said: str = "") -> RedirectResponse:

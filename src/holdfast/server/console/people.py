@@ -10,9 +10,10 @@ from fastapi.responses import Response
 from holdfast import canonical
 from holdfast.domain.access import GRANTS, Permission
 from holdfast.domain.act import Kept
-from holdfast.domain.person import Person, Proposal, Role
+from holdfast.domain.kinds import KINDS
+from holdfast.domain.person import Person, Proposal, Reset, Role
 from holdfast.flows.desk import require
-from holdfast.flows.people import LINK_HOURS, invite
+from holdfast.flows.people import LINK_HOURS, invite, renew_link
 from holdfast.flows.propose import propose
 from holdfast.server.api.paging import Listed
 from holdfast.server.console.forms import Form, Sent
@@ -20,7 +21,8 @@ from holdfast.server.console.pages import Visit, Visitor, can, go
 from holdfast.server.console.tables import link
 
 router = APIRouter(prefix="/people")
-Waiting = list[tuple[Kept[Proposal], Person]]
+Waiting = list[tuple[Kept[Proposal], Person | Reset]]
+OURS = (Person, Reset)
 
 
 @router.get("")
@@ -41,7 +43,8 @@ def list_people(visit: Visitor, listing: Listed) -> Response:
 
 def _proposals(visit: Visit) -> Waiting:
     found = visit.desk.store.list(Proposal, state="open", limit=100).items
-    return [(kept, canonical.decode(Person, kept.record.body)) for kept in found if kept.record.kind == "person"]
+    kinds = {kept.key: KINDS[kept.record.kind].type for kept in found}
+    return [(kept, canonical.decode(kinds[kept.key], kept.record.body)) for kept in found if kinds[kept.key] in OURS]
 
 
 @router.get("/invite")
@@ -93,7 +96,8 @@ def _show(visit: Visit, kept: Kept[Person], form: Form, status: int = 200) -> Re
         kept=kept,
         profile=visit.platform.accounts.profiles({kept.key}).get(kept.key),
         history=visit.desk.store.history(Person, kept.key)[::-1],
-        proposals=[(one, person) for one, person in _proposals(visit) if person.id == kept.key],
+        proposals=[(one, record) for one, record in _proposals(visit) if one.record.key == kept.key],
+        has_come=visit.platform.accounts.has_come(kept.key),
         form=form,
         roles=list(Role),
         grants=grants(),
@@ -112,4 +116,24 @@ def propose_roles(visit: Visitor, id: str, form: Sent) -> Response:
         made = propose(visit.desk, visit.caller, person, reason=reason).record
         waits = "It is in force now: nobody else could enact it yet." if made.state == "enacted" else ""
         return go(f"/people/{id}", waits or "Proposed. It takes effect once another administrator enacts it.")
+    return _show(visit, kept, form, 422)
+
+
+@router.post("/{id}/link")
+def new_link(visit: Visitor, id: str, form: Sent) -> Response:
+    """A new link for somebody, shown this once."""
+    require(visit.caller, Permission.PROPOSE_PEOPLE)
+    kept = visit.desk.store.get(Person, id)
+    with form:
+        reason = form.need("link_reason", "The reason")
+        form.settle()
+        forgets = form.value("forgets_factor") == "yes"
+        proposal, secret = renew_link(
+            visit.desk, visit.platform.accounts, visit.caller, id, reason=reason, forgets_factor=forgets
+        )
+        profile = visit.platform.accounts.profiles({id})[id]
+        url = f"{visit.platform.url}/welcome/{secret}"
+        return visit.page("invited.html", name=profile.name, url=url, hours=LINK_HOURS, proposal=proposal)
+    said = Form.of(roles=kept.record.roles, active="yes" if kept.record.is_active else "no")
+    form.typed = said.typed | form.typed
     return _show(visit, kept, form, 422)

@@ -11,7 +11,8 @@ from holdfast.domain.kinds import Filed
 from holdfast.domain.release import Deployment, Release
 from holdfast.domain.system import System
 from holdfast.flows.desk import APPETITE
-from holdfast.flows.gate import ask, look
+from holdfast.flows.gate import ask
+from holdfast.flows.inbox import look_all
 from holdfast.reports import reading
 from holdfast.server.console import shown
 from holdfast.server.console.acts import tell
@@ -46,9 +47,9 @@ def _show(visit: Visit, digest: str, form: Form, status: int = 200) -> Response:
         has_appetite=store.find(Appetite, APPETITE) is not None,
         flow=flow_of(desk, digest),
         filed=store.list(Filed, about=digest, limit=20).items,
-        requests=[look(desk, one.key) for one in store.list(Request, about=digest, limit=8).items],
+        requests=look_all(desk, store.list(Request, about=digest, limit=8).items),
         deployments=store.list(Deployment, about=digest, limit=20).items,
-        acts=[tell(row) for row in store.recent(about=[digest], limit=20)],
+        acts=tell(store, store.recent(about=[digest], limit=20)),
         gates=GATES,
     )
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from itertools import islice
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from holdfast import words
@@ -16,7 +19,7 @@ from holdfast.flows import approve
 from holdfast.flows.deploy import deploy, running_in
 from holdfast.flows.desk import Desk
 from holdfast.flows.gate import Open, look, withdraw
-from holdfast.flows.inbox import answerable, enactable, waiting, waivers_of
+from holdfast.flows.inbox import answerable, enactable, look_all, waiting, waivers_of
 from holdfast.reports import reading
 from holdfast.server.api.paging import Listed
 from holdfast.server.console import shown
@@ -26,21 +29,29 @@ from holdfast.server.console.pages import Visit, Visitor, discipline, go
 from holdfast.server.console.tables import As, export, link
 
 router = APIRouter()
+PAGE = 50
 COLUMNS = ("request", "gate", "system", "release", "environment", "requester", "asked_at", "decision", "waiting_for")
 
 
 @router.get("/inbox")
-def inbox(visit: Visitor) -> Response:
-    """What waits for me."""
-    found = waiting(visit.desk, visit.caller)
-    return visit.page("inbox.html", waiting=found, proposals=enactable(visit.desk, visit.caller))
+def inbox(visit: Visitor, after: Annotated[str, Query(max_length=200)] = "") -> Response:
+    """What waits for me, a page at a time; `after` is the last request of the page before."""
+    found = tuple(islice(waiting(visit.desk, visit.caller, after), PAGE + 1))
+    shown = found[:PAGE]
+    return visit.page(
+        "inbox.html",
+        waiting=shown,
+        after=shown[-1].opened.request.key if len(found) > PAGE else "",
+        proposals=enactable(visit.desk, visit.caller),
+    )
 
 
 @router.get("/requests")
 def list_requests(visit: Visitor, listing: Listed, as_: As = "") -> Response:
     """All requests, each as the gate answers now."""
     page = visit.desk.store.list(Request, **{**listing.arguments, "limit": min(listing.limit, 25)})
-    found = [look(visit.desk, kept.key) for kept in page.items]
+    found = look_all(visit.desk, page.items)
+    releases = visit.desk.store.many(Release, {opened.request.record.release for opened in found})
     if as_:
         return export("requests", as_, COLUMNS, [_exported(opened) for opened in found])
     return visit.page(
@@ -48,7 +59,7 @@ def list_requests(visit: Visitor, listing: Listed, as_: As = "") -> Response:
         found=found,
         listing=listing,
         after=page.after,
-        versions={o.request.record.release: _version(visit.desk, o.request.record) for o in found},
+        versions={"": "", **{digest: kept.record.version for digest, kept in releases.items()}},
         link=lambda **changes: link(visit.request, **changes),
     )
 

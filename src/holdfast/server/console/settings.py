@@ -14,12 +14,12 @@ from holdfast.domain.errors import Absent
 from holdfast.domain.person import Person, Token
 from holdfast.domain.verdict import parse_time
 from holdfast.flows.approve import delegate, end_delegation
-from holdfast.flows.people import issue_token, revoke_token
+from holdfast.flows.people import change_profile, issue_token, revoke_token
 from holdfast.server.console.forms import Form, Sent
 from holdfast.server.console.pages import Visit, Visitor, go
 
 router = APIRouter(prefix="/settings")
-WRONG = "The password or the code is not right."
+WRONG = "The password or the code is not right. A code counts once: wait for the next."
 
 
 @router.get("")
@@ -30,13 +30,16 @@ def show_settings(visit: Visitor) -> Response:
 
 def _show(visit: Visit, form: Form, status: int = 200, **more: Any) -> Response:
     desk, me = visit.desk, visit.caller.person
+    profile = visit.platform.accounts.profiles({me.id}).get(me.id)
+    if profile is not None:
+        form.typed = {"called": [profile.name], "email": [profile.email]} | form.typed
     people = desk.store.list(Person, state="active", limit=200).items
     return visit.page(
         "settings.html",
         status=status,
         form=form,
         me=me,
-        profile=visit.platform.accounts.profiles({me.id}).get(me.id),
+        profile=profile,
         has_password=visit.platform.accounts.can_sign_in(me.id),
         has_totp=visit.platform.accounts.has_totp(me.id),
         permissions=sorted(visit.caller.permissions),
@@ -56,15 +59,28 @@ def _for_me(visit: Visit, delegation: Delegation) -> bool:
     return delegation.delegate == visit.caller.person.id and _runs(visit, delegation)
 
 
+@router.post("/profile")
+def set_profile(visit: Visitor, form: Sent) -> Response:
+    """Say anew what I am called and where I am reached."""
+    with form:
+        name, email = form.need("called", "Your name"), form.need("email", "Your address")
+        form.settle()
+        proof = {"password": form.value("proof"), "code": form.value("proof_code")}
+        change_profile(visit.desk, visit.platform.accounts, visit.caller, name=name, email=email, **proof)
+        return go("/settings", "Your profile is changed.")
+    return _show(visit, form, 422)
+
+
 @router.post("/password")
 def set_password(visit: Visitor, form: Sent) -> Response:
     """Set another password; all sessions end."""
     accounts, me = visit.platform.accounts, visit.caller.person.id
     with form:
-        if not _knows_password(visit, form.value("current"), form.value("old_code")):
-            form.wrong["current"] = WRONG
         if form.value("new") != form.value("again"):
             form.wrong["again"] = "This is not the same as the new one."
+        form.settle()
+        if not _knows_password(visit, form.value("current"), form.value("old_code")):
+            form.wrong["current"] = WRONG
         form.settle()
         accounts.set_password(me, form.value("new"))
         return go("/sign-in", "Your password is changed. Sign in with it.")
@@ -83,7 +99,14 @@ def start_totp(visit: Visitor) -> Response:
     """Show a new secret; it counts once a first code is right."""
     profile = visit.platform.accounts.profiles({visit.caller.person.id}).get(visit.caller.person.id)
     secret, uri = visit.platform.accounts.new_totp(profile.email if profile else visit.caller.person.id)
-    return _show(visit, Form(), totp=(secret, uri))
+    return _show(visit, Form(), totp=(secret, uri, picture(uri)))
+
+
+def picture(uri: str) -> str:
+    """The QR code of an address, as an image in a `data:` address; dark on light, as cameras want it."""
+    import segno
+
+    return segno.make_qr(uri).svg_data_uri(scale=4, border=4, dark="#000", light="#fff")
 
 
 @router.post("/second-factor/confirm")
@@ -92,12 +115,14 @@ def confirm_totp(visit: Visitor, form: Sent) -> Response:
     with form:
         accounts, secret = visit.platform.accounts, form.value("secret")
         form.need("code", "The code")
+        form.settle()
         if not _knows_password(visit, form.value("password"), form.value("old_code")):
             form.wrong["password"] = WRONG
         form.settle()
         accounts.confirm_totp(visit.caller.person.id, secret, form.value("code"), visit.desk.now)
         return go("/settings", "From now on, signing in asks for a code from your app.")
-    return _show(visit, form, 422, totp=(form.value("secret"), form.value("uri")))
+    uri = form.value("uri")[:500]
+    return _show(visit, form, 422, totp=(form.value("secret"), uri, picture(uri)))
 
 
 @router.post("/tokens")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import islice
 
-from holdfast import canonical, charts, words
+from holdfast import charts, words
 from holdfast.domain.act import Kept
 from holdfast.domain.appetite import Appetite, Limit
-from holdfast.domain.evidence import Evidence
 from holdfast.domain.kinds import Filed
 from holdfast.domain.measure import Direction, Interval, Measure, Measurement, Taken
 from holdfast.domain.release import Release
@@ -16,6 +17,7 @@ from holdfast.domain.run import Run
 from holdfast.domain.system import System
 from holdfast.domain.verdict import Outcome, Verdict
 from holdfast.flows.desk import APPETITE, Desk
+from holdfast.flows.readings import evidence_of
 from holdfast.flows.register import is_trusted, judge_evidence
 from holdfast.reports import reading
 from holdfast.reports.reading import VerdictRow
@@ -63,16 +65,6 @@ def judged(desk: Desk, system: System, verdict: Verdict) -> Run:
     return Run(words.short(verdict.evidence), system, evidence, verdict.evidence, appetite, verdict)
 
 
-def evidence_of(desk: Desk, digest: str) -> Evidence:
-    """The evidence under a digest."""
-    return _decoded(digest, desk.blobs.get(digest))
-
-
-@lru_cache(maxsize=16)
-def _decoded(_digest: str, data: bytes) -> Evidence:
-    return canonical.decode(Evidence, data)
-
-
 def waived(rows: tuple[VerdictRow, ...], open_limits: set[Limit]) -> tuple[VerdictRow, ...]:
     """The rows, with those that a waiver covers marked so: not kept, and yet no longer in the way."""
     return tuple(
@@ -93,23 +85,36 @@ class Trend:
 
 def trends(desk: Desk, system: System, run: Run) -> tuple[Trend, ...]:
     """The measures that the appetite limits, over the system's releases; those that breach now first."""
-    versions: dict[str, str] = {}
-    found: list[Trend] = []
+    courses = tuple(islice(_courses(desk, system, run), MOST_TRENDS))
+    versions = desk.store.many(Release, {release for course in courses for release, _ in course.points})
+    named = {digest: kept.record.version for digest, kept in versions.items()}
+    return tuple(_drawn_course(course, named) for course in courses)
+
+
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """How a limited measure went: (release, measurement) points, the oldest first, and the limit."""
+
+    measure: Measure
+    limit: Limit
+    breaches: bool
+    points: list[tuple[str, Measurement]]
+
+
+def _courses(desk: Desk, system: System, run: Run) -> Iterator[_Course]:
     for reason in run.verdict.reasons:
-        if reason.limit is None or reason.measurement is None or len(found) == MOST_TRENDS:
-            continue
-        measure = reading.definition(run, reason.limit.measure)
-        points = _worst(measure, reason.limit, desk.store.trend(system.name, measure.id))
-        for taken, _ in points:
-            if taken not in versions:
-                kept = desk.store.find(Release, taken)
-                versions[taken] = kept.record.version if kept else words.short(taken)
-        named = tuple((versions[release], m) for release, m in points)
-        breaches = reason.outcome is Outcome.BREACH
-        if breaches or len({m.value for _, m in points}) > 1:  # a flat line that is kept shows nothing
-            bound = words.bound(reason.limit, measure.unit)
-            found.append(Trend(measure.title, bound, _drawn(measure, named, reason.limit), breaches))
-    return tuple(found)
+        if reason.limit is not None and reason.measurement is not None:
+            measure = reading.definition(run, reason.limit.measure)
+            points = _worst(measure, reason.limit, desk.store.trend(system.name, measure.id))
+            breaches = reason.outcome is Outcome.BREACH
+            if breaches or len({m.value for _, m in points}) > 1:  # a flat line that is kept shows nothing
+                yield _Course(measure, reason.limit, breaches, points)
+
+
+def _drawn_course(course: _Course, versions: Mapping[str, str]) -> Trend:
+    named = tuple((versions.get(release, words.short(release)), m) for release, m in course.points)
+    bound = words.bound(course.limit, course.measure.unit)
+    return Trend(course.measure.title, bound, _drawn(course.measure, named, course.limit), course.breaches)
 
 
 def _worst(measure: Measure, limit: Limit, taken: tuple[Taken, ...]) -> list[tuple[str, Measurement]]:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import Response
 
 from holdfast.domain.errors import FixInput, Forbidden
-from holdfast.flows.people import welcome
+from holdfast.flows.people import WELCOME, welcome
 from holdfast.server.callers import COOKIE, Asking, Browser, Here
 from holdfast.server.console.pages import go, page
 from holdfast.server.platform import Platform
@@ -56,6 +56,7 @@ def let_in(platform: Platform, person: str, next: str) -> Response:
     """A session for somebody who showed who they are, on the way to `next`."""
     answer = go(next)
     secret = platform.accounts.open_session(person, platform.desk.now)
+    platform.accounts.revoke(WELCOME, person)
     answer.set_cookie(COOKIE, secret, httponly=True, samesite="lax", secure=platform.is_encrypted, path="/")
     return answer
 

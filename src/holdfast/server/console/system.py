@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter
 from fastapi.responses import Response
 
@@ -16,7 +18,8 @@ from holdfast.domain.verdict import Verdict
 from holdfast.flows.comment import write_comment
 from holdfast.flows.deploy import end_deployment
 from holdfast.flows.desk import Desk
-from holdfast.flows.gate import Open, ask, look
+from holdfast.flows.gate import Open, ask
+from holdfast.flows.inbox import look_all
 from holdfast.flows.register import classifications, file_evidence
 from holdfast.ledger.note import Key
 from holdfast.server.console import shown
@@ -39,7 +42,7 @@ def _show(visit: Visit, name: str, form: Form, status: int = 200) -> Response:
     desk, store = visit.desk, visit.desk.store
     kept = store.get(System, name)
     releases = store.list(Release, system=name, limit=RECENT)
-    requests = [look(desk, one.key) for one in store.list(Request, system=name, limit=8).items]
+    requests = look_all(desk, store.list(Request, system=name, limit=8).items)
     filed = store.list(Filed, system=name, limit=1).items
     latest = shown.newest(desk, kept.record, filed[0].record.release) if filed else None
     return visit.page(
@@ -49,7 +52,7 @@ def _show(visit: Visit, name: str, form: Form, status: int = 200) -> Response:
         kept=kept,
         classifications=classifications(desk, name),
         regimes={regime: found.title for regime, found in visit.platform.questionnaires.items()},
-        releases=[_release_row(desk, one) for one in releases.items],
+        releases=_release_rows(desk, releases.items),
         has_more=bool(releases.after),
         requests=requests,
         latest=latest,
@@ -60,7 +63,7 @@ def _show(visit: Visit, name: str, form: Form, status: int = 200) -> Response:
         deployments=store.list(Deployment, system=name, limit=RECENT).items,
         versions={one.key: one.record.version for one in releases.items},
         comments=store.list(Comment, about=f"system {name}", limit=RECENT).items,
-        acts=[tell(row) for row in store.recent(system=name, about=_abouts(name, requests), limit=12)],
+        acts=tell(store, store.recent(system=name, about=_abouts(name, requests), limit=12)),
     )
 
 
@@ -70,14 +73,18 @@ def _abouts(name: str, requests: list[Open]) -> list[str]:
     return [f"system {name}", *(opened.bound[0] for opened in requests), *waivers]
 
 
-def _release_row(desk: Desk, kept: Kept[Release]) -> dict[str, object]:
-    verdicts = desk.store.list(Verdict, about=kept.key, limit=1).items
-    running = desk.store.list(Deployment, about=kept.key, state="running", limit=5).items
-    return {
-        "kept": kept,
-        "verdict": verdicts[0].record if verdicts else None,
-        "running": ", ".join(one.record.environment for one in running),
-    }
+def _release_rows(desk: Desk, releases: Sequence[Kept[Release]]) -> list[dict[str, object]]:
+    digests = [kept.key for kept in releases]
+    verdicts = desk.store.gather(Verdict, "about", digests)
+    deployments = desk.store.gather(Deployment, "about", digests)
+    return [
+        {
+            "kept": kept,
+            "verdict": verdicts[kept.key][0].record if verdicts[kept.key] else None,
+            "running": ", ".join(one.record.environment for one in deployments[kept.key] if not one.record.until),
+        }
+        for kept in releases
+    ]
 
 
 def _version(desk: Desk, latest: shown.Shown | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -29,7 +30,7 @@ COLUMNS = ("name", "use_case", "tier", "status", "verdict", "in_production", "va
 def list_systems(visit: Visitor, listing: Listed, as_: As = "") -> Response:
     """The inventory, filtered and sorted by its URL."""
     page = visit.desk.store.list(System, **listing.arguments)
-    rows = [_row(visit.desk, kept) for kept in page.items]
+    rows = _rows(visit.desk, page.items)
     if as_:
         return export("systems", as_, COLUMNS, [[row[name] for name in COLUMNS] for row in rows])
     return visit.page(
@@ -44,16 +45,21 @@ def list_systems(visit: Visitor, listing: Listed, as_: As = "") -> Response:
     )
 
 
-def _row(desk: Desk, kept: Kept[System]) -> dict[str, object]:
+def _rows(desk: Desk, systems: Sequence[Kept[System]]) -> list[dict[str, object]]:
+    names = [kept.key for kept in systems]
+    verdicts = {kept.record.system: kept.record for kept in desk.store.newest(Verdict, systems=names)}
+    running = desk.store.gather(Deployment, "system", names, state="running")
+    return [_row(kept, verdicts.get(kept.key), running[kept.key]) for kept in systems]
+
+
+def _row(kept: Kept[System], verdict: Verdict | None, running: Sequence[Kept[Deployment]]) -> dict[str, object]:
     system = kept.record
-    verdicts = desk.store.list(Verdict, system=system.name, limit=1).items
-    running = desk.store.list(Deployment, system=system.name, state="running", limit=5).items
     return {
         "name": system.name,
         "use_case": system.use_case,
         "tier": system.tier.value,
         "status": system.status.value,
-        "verdict": verdicts[0].record.outcome.value if verdicts else "",
+        "verdict": verdict.outcome.value if verdict else "",
         "in_production": ", ".join(sorted({one.record.environment for one in running})),
         "vacant_owners": len(system.owners.vacant),
         "changed_at": kept.at,
