@@ -9,6 +9,7 @@ from holdfast.domain.classification import Questionnaire
 from holdfast.domain.measure import Measure
 from holdfast.flows.courier import Courier
 from holdfast.flows.desk import Desk
+from holdfast.flows.lapsed import Lapses
 from holdfast.flows.sequence import Sequencer
 from holdfast.ports import Accounts, Answers
 from holdfast.server.oidc import Provider
@@ -31,6 +32,7 @@ class Platform:
     courier: Courier | None = None
     measures: Mapping[str, Measure] = field(default_factory=dict)
     answers: Answers | None = None
+    lapses: Lapses = field(default_factory=Lapses)
 
     @property
     def is_encrypted(self) -> bool:

@@ -36,7 +36,8 @@ COLUMNS = ("request", "gate", "system", "release", "environment", "requester", "
 @router.get("/inbox")
 def inbox(visit: Visitor, after: Annotated[str, Query(max_length=200)] = "") -> Response:
     """What waits for me, a page at a time; `after` is the last request of the page before."""
-    found = tuple(islice(waiting(visit.desk, visit.caller, after), PAGE + 1))
+    lapsed = [one.opened.request for one in visit.platform.lapses.find(visit.desk)]
+    found = tuple(islice(waiting(visit.desk, visit.caller, after, lapsed=lapsed), PAGE + 1))
     shown = found[:PAGE]
     return visit.page(
         "inbox.html",
