@@ -36,7 +36,7 @@ class Answerable:
     @property
     def waits(self) -> bool:
         """Whether their answer is missing."""
-        return bool(set(self.disciplines) & set(self.opened.decision.waiting_for) or self.waivers)
+        return bool(set(self.disciplines) & set(self.opened.ruling.waiting_for) or self.waivers)
 
 
 def answerable(desk: Desk, caller: Caller, opened: Open, mandates: Collection[Mandate] | None = None) -> Answerable:

@@ -65,5 +65,5 @@ def lapsed(desk: Desk) -> tuple[Lapsed, ...]:
         requests = desk.store.many(Request, {kept.record.gate for kept in some})
         ready = ahead(desk, requests.values())
         opened = ((kept, look(ready, kept.record.gate)) for kept in some)
-        found += [Lapsed(kept, one) for kept, one in opened if one.decision.outcome is not Outcome.PASS]
+        found += [Lapsed(kept, one) for kept, one in opened if one.ruling.outcome is not Outcome.PASS]
     return tuple(found)
