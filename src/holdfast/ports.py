@@ -65,8 +65,11 @@ class Ledger(Protocol):
 
     origin: str
 
-    def append(self, entries: Sequence[bytes]) -> Sequence[int]:
-        """Durably append; the index of each entry, in order. Acknowledged means it survives kill -9 and power loss."""
+    def append(self, entries: Sequence[bytes], *, after: int | None = None) -> Sequence[int]:
+        """Durably append; the index of each entry, in order. Acknowledged means it survives kill -9 and power loss.
+
+        With `after` they go in only while the log has exactly so many entries; Conflict otherwise.
+        """
 
     def checkpoint(self) -> bytes:
         """The signed note over everything that is committed."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from holdfast.domain.act import Draft, Verb
-from holdfast.domain.errors import Tampered
+from holdfast.domain.errors import Conflict, Tampered
 from holdfast.domain.system import System
 from holdfast.flows.sequence import Sequencer, catch_up, sequence
 from holdfast.ledger.acts import OVERDUE, reconcile
@@ -168,9 +168,21 @@ def test_an_act_that_was_appended_but_not_noted_is_noted_once(house):
     house.act(Verb.CHANGE_SYSTEM, System("loans", purpose="new"), 1)
     (act,) = house.store.pending(10)
     house.log.append([canonical.encode(act)])
-    assert catch_up(house.store, house.log) == 1
+    assert catch_up(house.store, house.log) == house.log.head()[0]
+    assert house.store.pending(1) == ()
     assert sequence(house.store, house.log) == 0
     assert house.verify().acts == 5
+
+
+def test_a_sequencer_that_lost_its_lock_unknowingly_appends_nothing(house):
+    size = catch_up(house.store, house.log)
+    house.act(Verb.CHANGE_SYSTEM, System("loans", purpose="new"), 1)
+    assert sequence(house.store, house.log) == 1
+    house.act(Verb.CHANGE_SYSTEM, System("loans", purpose="newer"), 2)
+    with pytest.raises(Conflict):
+        sequence(house.store, house.log, size)
+    assert sequence(house.store, house.log) == 1
+    assert (house.verify().acts, house.verify().others) == (6, 1)
 
 
 def test_an_act_that_two_sequencers_appended_says_nothing_new(house):

@@ -54,7 +54,7 @@ class House:
             self.people[discipline].answer_request(request, discipline, reason="looked at")
 
     def gate(self, request):
-        return self.people["viewer"].show_request(request).decision
+        return self.people["viewer"].show_request(request).ruling
 
 
 @pytest.fixture
@@ -99,8 +99,8 @@ def test_from_a_breach_to_production_and_back(house):
     evidence = house.office.evidence("breach", salt="1.1")
     envelope, sealer = house.office.sealed(evidence)
     people["developer"].submit_evidence(envelope, sealer, "1.1")
-    decision = house.gate(request)
-    assert (decision.outcome, len(decision.waiting_for)) == (Outcome.BREACH, 5)
+    ruling = house.gate(request)
+    assert (ruling.outcome, len(ruling.waiting_for)) == (Outcome.BREACH, 5)
     assert not people["viewer"].show_admission(second.release, PRODUCTION).admitted
 
     # All of it can be shown afterwards.

@@ -91,7 +91,7 @@ def test_from_a_recorded_step_to_a_release_that_traces_back(project):
     desk, owner = project.office.desk, project.office.caller("owner")
     demand_lineage(project.office)
     key = ask(desk, owner, Gate.DEPLOYMENT, SYSTEM.name, reason="r", release=digest, environment="p").request.key
-    said = {reason.sentence for reason in look(desk, key).decision.reasons}
+    said = {reason.sentence for reason in look(desk, key).ruling.reasons}
     assert "Every file of this release traces back to an attested source." in said
 
 

@@ -165,13 +165,13 @@ def _answer(
 
 def _show(asked: Asked, as_json: bool) -> Exit:
     """The gate's answer with its reasons, worst first."""
-    decision = asked.decision
+    ruling = asked.ruling
     if as_json:
         from holdfast import canonical
 
         print_json(canonical.plain(asked))
     else:
-        typer.echo(f"request: {asked.request.key}\n{decision.gate}: {decision.outcome}")
-        for reason in decision.reasons:
+        typer.echo(f"request: {asked.request.key}\n{ruling.gate}: {ruling.outcome}")
+        for reason in ruling.reasons:
             typer.echo(f"  {reason.outcome}: {reason.sentence}")
-    return EXITS[decision.outcome]
+    return EXITS[ruling.outcome]

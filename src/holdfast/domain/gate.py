@@ -1,6 +1,6 @@
 """Gates: whether something may pass a checkpoint. A pure function of what is known, who said what, and now.
 
-The checkpoint's answer is a `Decision` in the words of a verdict: Pass, Breach or Inconclusive, with its reasons. It is
+The checkpoint's answer is a `Ruling` in the words of a verdict: Pass, Breach or Inconclusive, with its reasons. It is
 computed anew whenever somebody asks, so whatever changes (a digest, a limit, an approval, the date) changes the answer.
 """
 
@@ -135,7 +135,7 @@ class Dossier:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class Ruling:
     """A gate's answer. `waiting_for` are the disciplines whose yes is missing; `counted` who said one that counts."""
 
     gate: Gate
@@ -157,7 +157,7 @@ class Admission:
     outcome: Outcome = Outcome.INCONCLUSIVE
 
 
-def decide(dossier: Dossier, now: datetime) -> Decision:
+def decide(dossier: Dossier, now: datetime) -> Ruling:
     """The gate's answer at `now` (aware, UTC).
 
     Facts about the system come first, then the evidence with its waivers, then the committee. Pass needs all three.
@@ -167,7 +167,7 @@ def decide(dossier: Dossier, now: datetime) -> Decision:
     facts = [*_system(dossier), *_evidence(dossier, rule, now), *_data(dossier, now), *_lineage(dossier, rule)]
     missing = _missing(dossier, rule, now)
     reasons = [*facts, *_committee(dossier, rule, missing)]
-    return Decision(
+    return Ruling(
         gate=dossier.gate,
         outcome=_overall(reasons),
         reasons=tuple(sorted(reasons, key=lambda reason: _ORDER.index(reason.outcome))),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from holdfast.domain.account import Profile
 from holdfast.domain.act import Kept
 from holdfast.domain.credential import Credential
-from holdfast.domain.gate import Decision, Request
+from holdfast.domain.gate import Request, Ruling
 from holdfast.domain.intake import Offered
 from holdfast.domain.person import Person, Proposal, Token
 from holdfast.domain.verdict import Verdict
@@ -22,7 +22,7 @@ class Asked:
     """
 
     request: Kept[Request]
-    decision: Decision
+    ruling: Ruling
     bound: tuple[str, ...]
     verdict: Verdict | None
     data: tuple[Offered, ...] = ()

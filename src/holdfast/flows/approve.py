@@ -136,7 +136,7 @@ def ask_waiver(
 
 
 def _in_the_way(opened: Open, measure: str) -> Limit:
-    for reason in opened.decision.reasons:
+    for reason in opened.ruling.reasons:
         if reason.outcome is not Outcome.PASS and reason.limit is not None and reason.limit.measure == measure:
             return reason.limit
     raise FixInput("waiver.kept", f"{measure} does not stand in the way.", "Waive only what does.")

@@ -74,7 +74,7 @@ def _open_gate(desk: Desk, key: str) -> Cleared | None:
     """What a request lets in now; None where its gate is shut."""
     opened = look(desk, key)
     request = opened.request.record
-    if not request.gate.needs_evidence or request.is_withdrawn or opened.decision.outcome is not Outcome.PASS:
+    if not request.gate.needs_evidence or request.is_withdrawn or opened.ruling.outcome is not Outcome.PASS:
         return None
     release = desk.store.get(Release, request.release).record
     until = shuts_at(opened.dossier, _evidence_ends(desk, release.digest), desk.now)

@@ -18,16 +18,16 @@ def deploy(desk: Desk, caller: Caller, key: str) -> Kept[Deployment]:
     """Put what passed its gate into production; what ran there before ends with it, at the same moment."""
     require(caller, Permission.DEPLOY)
     opened = look(desk, key)
-    request, decision = opened.request.record, opened.decision
+    request, ruling = opened.request.record, opened.ruling
     if not request.gate.needs_evidence or request.is_withdrawn:
         raise FixInput("deploy.gate", "Only a deployment or change that was asked for can go live.", "Ask that gate.")
-    if decision.outcome is not Outcome.PASS:
-        raise Forbidden("deploy.shut", f"The gate is shut: {decision.reasons[0].sentence}", "Look at the request.")
+    if ruling.outcome is not Outcome.PASS:
+        raise Forbidden("deploy.shut", f"The gate is shut: {ruling.reasons[0].sentence}", "Look at the request.")
     stopped = next((b for b in tripped(desk, request.system) if b.stops(request.system, request.release)), None)
     if stopped is not None:
         raise Forbidden("deploy.stopped", f"It is stopped: {stopped.reason}", "Reset the breaker first.")
     ending = [_end(desk, kept, "replaced") for kept in running_in(desk, request.system, request.environment)]
-    deployment = Deployment(request.system, request.release, request.environment, desk.at, key, decision.counted)
+    deployment = Deployment(request.system, request.release, request.environment, desk.at, key, ruling.counted)
     new = random_id()
     desk.do(caller, *ending, Draft(Verb.DEPLOY, new, deployment))
     return desk.store.get(Deployment, new)

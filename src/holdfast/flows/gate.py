@@ -15,7 +15,7 @@ from holdfast.domain.appetite import Appetite
 from holdfast.domain.approval import Approval, Waiver
 from holdfast.domain.dataset import DatasetVersion
 from holdfast.domain.errors import FixInput, Forbidden
-from holdfast.domain.gate import Admission, Committee, Decision, Dossier, Gate, Request, Waived, decide
+from holdfast.domain.gate import Admission, Committee, Dossier, Gate, Request, Ruling, Waived, decide
 from holdfast.domain.intake import Offered
 from holdfast.domain.kinds import Filed
 from holdfast.domain.lineage import Lineage
@@ -45,7 +45,7 @@ class Open:
 
     request: Kept[Request]
     dossier: Dossier
-    decision: Decision
+    ruling: Ruling
     bound: tuple[str, ...]
     unsealed: Verdict | None = None
 
@@ -167,7 +167,7 @@ def _past_data_gate(desk: Desk, request: Request) -> frozenset[str]:
     found = desk.store.list(Request, system=request.system, state="open", text=Gate.DATA, limit=MOST).items
     for kept in (one for one in found if one.record.gate is Gate.DATA):
         asked = wanted & set(kept.record.datasets)
-        if asked - passed and look(desk, kept.key).decision.outcome is Outcome.PASS:
+        if asked - passed and look(desk, kept.key).ruling.outcome is Outcome.PASS:
             passed |= asked
     return frozenset(passed)
 
@@ -219,13 +219,13 @@ def admit(desk: Desk, digest: str, environment: str) -> Admission:
     requests = _requests(desk, [key for key, why in stopped.items() if not why], environment)
     desk = ahead(desk, requests)
     for kept in requests:
-        decision = look(desk, kept.key).decision
-        if decision.outcome is Outcome.PASS:
+        ruling = look(desk, kept.key).ruling
+        if ruling.outcome is Outcome.PASS:
             why = "Approved, and nothing has changed since."
             return Admission(True, digest, environment, why, kept.key, Outcome.PASS)
         if not shut.request:  # the newest request says why
-            why = decision.reasons[0].sentence
-            shut = Admission(False, digest, environment, why, kept.key, decision.outcome)
+            why = ruling.reasons[0].sentence
+            shut = Admission(False, digest, environment, why, kept.key, ruling.outcome)
     return shut
 
 

@@ -36,7 +36,7 @@ class Answerable:
     @property
     def waits(self) -> bool:
         """Whether their answer is missing."""
-        return bool(set(self.disciplines) & set(self.opened.decision.waiting_for) or self.waivers)
+        return bool(set(self.disciplines) & set(self.opened.ruling.waiting_for) or self.waivers)
 
 
 def answerable(desk: Desk, caller: Caller, opened: Open, mandates: Collection[Mandate] | None = None) -> Answerable:
@@ -78,15 +78,18 @@ def _waived(opened: Open, waiver: Waiver) -> Waived | None:
     return next((waived for waived in opened.dossier.waivers if waived.waiver == waiver), None)
 
 
-def waiting(desk: Desk, caller: Caller, after: str = "") -> Iterator[Answerable]:
-    """The requests that wait for the caller, the newest first; those beyond the request `after`, where one is named.
+def waiting(
+    desk: Desk, caller: Caller, after: str = "", *, lapsed: Collection[Kept[Request]] = ()
+) -> Iterator[Answerable]:
+    """The requests that wait for the caller: those of `lapsed` deployments, then undecided ones, the newest first; all
+    or those beyond the request `after`, where one is named.
 
     They are judged as they are taken, so whoever wants a page takes no more than that.
     """
     if Permission.APPROVE not in caller.permissions:
         return
     held = mandates_of(desk, caller.person)
-    beyond = undecided(desk)
+    beyond = (*lapsed, *undecided(desk))
     places = [place for place, kept in enumerate(beyond, 1) if kept.key == after]
     for some in _portions(beyond[places[0] if places else 0 :]):
         ready = ahead(desk, some)
@@ -97,8 +100,7 @@ def waiting(desk: Desk, caller: Caller, after: str = "") -> Iterator[Answerable]
 def undecided(desk: Desk) -> tuple[Kept[Request], ...]:
     """Requests that nobody took back and that led to no deployment yet, the newest first.
 
-    What was let in and went into production is decided. Should its approvals lapse there, no answer to the old request
-    is what helps: the release is named where evidence ages or breaches, and is admitted nowhere until it passes again.
+    What was let in and went into production is decided, until it lapses there (`holdfast.flows.lapsed`).
     """
     return desk.store.unnamed(Request, Deployment, "gate", state="open")
 

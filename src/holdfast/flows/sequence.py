@@ -12,18 +12,23 @@ from holdfast.ports import Ledger, Store
 BATCH = 512
 
 
-def sequence(store: Store, ledger: Ledger) -> int:
-    """Append all pending acts; how many. The caller holds the store's sequencer lock."""
+def sequence(store: Store, ledger: Ledger, size: int | None = None) -> int:
+    """Append all pending acts; how many. The caller holds the store's sequencer lock.
+
+    `size` is what the ledger had when all places were known. Conflict where it has grown since: a process that lost the
+    lock without knowing may be at work still, and what it appends must not go in twice.
+    """
+    known = catch_up(store, ledger) if size is None else size
     done = 0
     while batch := store.pending(BATCH):
-        indexes = ledger.append([canonical.encode(act) for act in batch])
+        indexes = ledger.append([canonical.encode(act) for act in batch], after=known + done)
         store.sequenced([(act.id, index) for act, index in zip(batch, indexes, strict=True)])
         done += len(batch)
     return done
 
 
 def catch_up(store: Store, ledger: Ledger) -> int:
-    """Note the places of acts that are in the ledger already; how many there were.
+    """Note the places of acts that are in the ledger already; the ledger's size as of then.
 
     A process that died between append and note left acts in the ledger that the store does not know of. Noting them
     before anything is appended keeps each act there once.
@@ -32,7 +37,7 @@ def catch_up(store: Store, ledger: Ledger) -> int:
     size, _ = ledger.head()
     found = [(act.id, index) for index, entry in enumerate(ledger.read(start, size), start) if (act := act_in(entry))]
     store.sequenced(found)
-    return len(found)
+    return size
 
 
 class Sequencer:
@@ -77,9 +82,9 @@ class Sequencer:
         with self._store.sequencer_lock() as is_mine:
             if not is_mine():
                 return
-            catch_up(self._store, self._ledger)
+            size = catch_up(self._store, self._ledger)
             while is_mine():
-                sequence(self._store, self._ledger)
+                size += sequence(self._store, self._ledger, size)
                 self.failure = None
                 if self._stopped.is_set():
                     return

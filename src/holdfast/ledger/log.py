@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from holdfast.domain.errors import FixInput, Tampered, Unavailable
+from holdfast.domain.errors import Conflict, FixInput, Tampered, Unavailable
 from holdfast.ledger.files import locked, make_folder
 from holdfast.ledger.group import GroupCommit
 from holdfast.ledger.journal import SEGMENT_BYTES, Journal
@@ -64,10 +64,11 @@ class Log:
         self._is_open = True
         self._open()
 
-    def append(self, entries: Sequence[bytes]) -> list[int]:
+    def append(self, entries: Sequence[bytes], *, after: int | None = None) -> list[int]:
         """Durably append; the index of each entry, in order. All of one call are in, or none.
 
-        Acknowledged means it survives kill -9 and power loss. FixInput for an entry over 65,535 bytes.
+        Acknowledged means it survives kill -9 and power loss. With `after` they go in only while the log has exactly so
+        many entries; Conflict otherwise. FixInput for an entry over 65,535 bytes.
         """
         self._check_usable()
         for number, entry in enumerate(entries):
@@ -81,7 +82,7 @@ class Log:
             return []
         if self._unpublished > MAX_UNPUBLISHED_BYTES:
             self.checkpoint()
-        first = self._group.submit(entries)
+        first = self._group.submit(entries) if after is None else self._commit(entries, after)
         self._schedule()
         return list(range(first, first + len(entries)))
 
@@ -147,8 +148,11 @@ class Log:
                 self._publisher.frontier()
         self._publish()
 
-    def _commit(self, entries: Sequence[bytes]) -> int:
+    def _commit(self, entries: Sequence[bytes], after: int | None = None) -> int:
         with _disk(self._path), self._appending():
+            if after not in (None, self._journal.size):
+                what = f"The ledger has {self._journal.size} entries, not {after}: somebody else appended."
+                raise Conflict("ledger.moved-on", what, "Look what they appended, then go on.")
             first = self._journal.append(entries)
             self._unpublished += sum(map(len, entries))
             return first

@@ -10,6 +10,7 @@ from holdfast.domain.measure import Measure
 from holdfast.flows.clear import Clearances
 from holdfast.flows.courier import Courier
 from holdfast.flows.desk import Desk
+from holdfast.flows.lapsed import Lapses
 from holdfast.flows.sequence import Sequencer
 from holdfast.ports import Accounts, Answers
 from holdfast.server.oidc import Provider
@@ -33,6 +34,7 @@ class Platform:
     measures: Mapping[str, Measure] = field(default_factory=dict)
     answers: Answers | None = None
     clearances: Clearances = field(default_factory=Clearances)
+    lapses: Lapses = field(default_factory=Lapses)
 
     @property
     def is_encrypted(self) -> bool:

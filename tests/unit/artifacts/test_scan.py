@@ -39,7 +39,7 @@ def scanned(folder: Path, data: bytes, name: str = "file") -> FileReport:
         ("data.arrow", b"ARROW1\0\0" + bytes(20), "arrow"),
         ("model.txt", b"tree\nversion=v4\nnum_class=1\n", "lightgbm"),
         ("model.json", b'{"learner":{"attributes":{}},"version":[3,0,0]}', "xgboost-json"),
-        ("table.csv.gz", gzip.compress(b"a,b\n1,2\n"), "text+gzip"),
+        ("table.csv.gz", gzip.compress(b"a,b\n1,2\n", mtime=0), "text+gzip"),
         ("model.bin", pickle.dumps({"a": 1}), "pickle"),
     ],
 )

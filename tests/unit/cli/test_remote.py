@@ -78,7 +78,7 @@ def test_a_gate_is_asked_answered_and_checked(terminal):
     words = ("gate", "ask", "deployment", SYSTEM.name, "--release", digest, "--environment", "production")
     code, opened = terminal.type("owner", *words, "--reason", "ready")
     key = opened["request"]["key"]
-    assert (code, opened["decision"]["outcome"]) == (3, "inconclusive")
+    assert (code, opened["ruling"]["outcome"]) == (3, "inconclusive")
     assert "Waiting for" in terminal.run("viewer", "gate", "show", key).stdout
     assert terminal.type("risk", "refuse", key, "--as", "risk", "--reason", "small")[1]["record"]["says_yes"] is False
     assert terminal.type("legal", "approve", key, "--as", "legal", "--reason", "seen")[0] == 0

@@ -75,8 +75,8 @@ def test_records_come_back_as_they_are(server, clients):
     assert kept == server.platform.desk.store.get(type(SYSTEM), SYSTEM.name)
     assert isinstance(kept, Kept)
     asked = clients("viewer").show_request(request)
-    assert asked.decision.outcome.value == "breach"
-    assert asked.decision.waiting_for == ("business", "compliance", "legal", "risk")
+    assert asked.ruling.outcome.value == "breach"
+    assert asked.ruling.waiting_for == ("business", "compliance", "legal", "risk")
 
 
 def test_a_list_goes_on_page_after_page(server, clients):

@@ -59,18 +59,18 @@ def waived(person: str = "owner", controls: str = "a person reviews each refusal
 
 
 def test_all_three_together_pass():
-    decision = decide(dossier(), NOW)
-    assert (decision.outcome, decision.waiting_for) == (Outcome.PASS, ())
-    assert decision.counted == tuple(sorted(f"head of {role}" for role in QUORUM))
+    ruling = decide(dossier(), NOW)
+    assert (ruling.outcome, ruling.waiting_for) == (Outcome.PASS, ())
+    assert ruling.counted == tuple(sorted(f"head of {role}" for role in QUORUM))
 
 
 @pytest.mark.parametrize("gate", list(Gate))
 @pytest.mark.parametrize("part", ["data", "model", "deployment", "monitoring"])
 def test_without_all_four_owners_no_gate_is_passed(gate: Gate, part: str):
     owners = replace(Owners("a", "b", "c", "d"), **{part: " "})
-    decision = decide(dossier(gate=gate, system=System("loans", owners=owners)), NOW)
-    assert decision.outcome is Outcome.INCONCLUSIVE
-    assert part in decision.reasons[0].sentence
+    ruling = decide(dossier(gate=gate, system=System("loans", owners=owners)), NOW)
+    assert ruling.outcome is Outcome.INCONCLUSIVE
+    assert part in ruling.reasons[0].sentence
 
 
 tiers = st.sampled_from([None, *Tier])
@@ -86,9 +86,9 @@ def test_nobody_can_approve_what_is_prohibited(gate, overridden, with_waiver, ro
 
 @given(st.sets(st.sampled_from(QUORUM)))
 def test_each_missing_discipline_is_named_and_keeps_the_gate_shut(there):
-    decision = decide(dossier(approvals=tuple(approval(role, role) for role in there)), NOW)
-    assert set(decision.waiting_for) == set(QUORUM) - there
-    assert (decision.outcome is Outcome.PASS) == (there == set(QUORUM))
+    ruling = decide(dossier(approvals=tuple(approval(role, role) for role in there)), NOW)
+    assert set(ruling.waiting_for) == set(QUORUM) - there
+    assert (ruling.outcome is Outcome.PASS) == (there == set(QUORUM))
 
 
 @pytest.mark.parametrize("person", ["requester", "author"])
@@ -104,9 +104,9 @@ def test_one_person_counts_for_one_discipline():
 
 @given(st.sampled_from(sorted(DIGESTS)))
 def test_a_changed_digest_reopens_the_gate(gone):
-    decision = decide(dossier(digests=(DIGESTS - {gone}) | {"sha256:new"}), NOW)
-    assert decision.outcome is Outcome.INCONCLUSIVE
-    assert decision.waiting_for == tuple(sorted(QUORUM))
+    ruling = decide(dossier(digests=(DIGESTS - {gone}) | {"sha256:new"}), NOW)
+    assert ruling.outcome is Outcome.INCONCLUSIVE
+    assert ruling.waiting_for == tuple(sorted(QUORUM))
 
 
 def test_no_evidence_and_no_verdict_reasons_are_inconclusive():
@@ -143,9 +143,9 @@ def test_what_keeps_all_evidence_from_counting_cannot_be_waived():
 
 def test_dissent_is_on_record_and_does_not_count():
     no = approval("second lawyer", "legal", says_yes=False)
-    decision = decide(dossier(approvals=(*dossier().approvals, no)), NOW)
-    assert decision.outcome is Outcome.PASS
-    assert any("Dissent on record (legal): seen" in reason.sentence for reason in decision.reasons)
+    ruling = decide(dossier(approvals=(*dossier().approvals, no)), NOW)
+    assert ruling.outcome is Outcome.PASS
+    assert any("Dissent on record (legal): seen" in reason.sentence for reason in ruling.reasons)
     only = tuple(replace(a, says_yes=a.role != "legal") for a in dossier().approvals)
     assert decide(dossier(approvals=only), NOW).waiting_for == ("legal",)
 

@@ -46,9 +46,9 @@ def lineage(steps=(), sources=(), release=RELEASE):
 
 @pytest.mark.parametrize("gate", [Gate.DATA, Gate.TRAINING])
 def test_admitted_data_and_approvals_pass(gate):
-    decision = decide(data_dossier(OK, gate=gate), NOW)
-    assert decision.outcome is Outcome.PASS
-    assert any("applicants 1 was let in" in reason.sentence for reason in decision.reasons)
+    ruling = decide(data_dossier(OK, gate=gate), NOW)
+    assert ruling.outcome is Outcome.PASS
+    assert any("applicants 1 was let in" in reason.sentence for reason in ruling.reasons)
 
 
 @pytest.mark.parametrize(
@@ -62,9 +62,9 @@ def test_admitted_data_and_approvals_pass(gate):
     ],
 )
 def test_one_data_set_that_may_not_be_used_shuts_the_gate(bad, outcome, says):
-    decision = decide(data_dossier(OK, bad), NOW)
-    assert decision.outcome is outcome
-    assert says in decision.reasons[0].sentence
+    ruling = decide(data_dossier(OK, bad), NOW)
+    assert ruling.outcome is outcome
+    assert says in ruling.reasons[0].sentence
 
 
 offers = st.builds(
@@ -79,14 +79,14 @@ offers = st.builds(
 @given(st.lists(offers, max_size=3), st.sampled_from([Gate.DATA, Gate.TRAINING]), st.none() | st.integers(1, 365))
 def test_no_data_stale_data_or_refused_data_is_never_pass(data, gate, days):
     """Law 1 for data: Pass follows from each data set being let in, lately enough, and from nothing else."""
-    decision = decide(data_dossier(*data, gate=gate, days=days), NOW)
+    ruling = decide(data_dossier(*data, gate=gate, days=days), NOW)
 
     def usable(one: Offered) -> bool:
         age = NOW - parse_time(one.judged_at)
         fresh = days is not None and timedelta(minutes=-5) <= age <= timedelta(days=days)
         return one.outcome is Outcome.PASS and fresh and (gate is Gate.DATA or one.has_passed)
 
-    assert (decision.outcome is Outcome.PASS) == (bool(data) and all(map(usable, data)))
+    assert (ruling.outcome is Outcome.PASS) == (bool(data) and all(map(usable, data)))
 
 
 @given(st.integers(0, 400))
@@ -99,9 +99,9 @@ def test_what_is_let_in_reopens_with_time_alone(days):
 def test_training_asks_for_the_data_gate_of_the_same_system():
     admitted_only = replace(OK, has_passed=False)
     assert decide(data_dossier(admitted_only), NOW).outcome is Outcome.PASS
-    decision = decide(data_dossier(admitted_only, gate=Gate.TRAINING), NOW)
-    assert decision.outcome is Outcome.INCONCLUSIVE
-    assert "has not passed this system's data gate" in decision.reasons[0].sentence
+    ruling = decide(data_dossier(admitted_only, gate=Gate.TRAINING), NOW)
+    assert ruling.outcome is Outcome.INCONCLUSIVE
+    assert "has not passed this system's data gate" in ruling.reasons[0].sentence
 
 
 def test_approvals_are_bound_to_the_data():
@@ -119,9 +119,9 @@ BROKEN = lineage([step("model", "train"), step("train", "raw")])
 @pytest.mark.parametrize("gate", [Gate.DEPLOYMENT, Gate.CHANGE])
 def test_a_rule_that_needs_lineage_names_the_broken_link(gate):
     assert decide(dossier(gate=gate, committee=STRICT, lineage=WHOLE), NOW).outcome is Outcome.PASS
-    decision = decide(dossier(gate=gate, committee=STRICT, lineage=BROKEN), NOW)
-    assert decision.outcome is Outcome.INCONCLUSIVE
-    assert [r.sentence for r in decision.reasons if "lineage" in r.sentence] == [
+    ruling = decide(dossier(gate=gate, committee=STRICT, lineage=BROKEN), NOW)
+    assert ruling.outcome is Outcome.INCONCLUSIVE
+    assert [r.sentence for r in ruling.reasons if "lineage" in r.sentence] == [
         "The lineage breaks at raw (sha256:raw): No recorded step made it, and nobody attested where it comes from."
     ]
     assert decide(dossier(gate=gate, committee=STRICT, lineage=None), NOW).outcome is Outcome.INCONCLUSIVE

@@ -32,7 +32,7 @@ def wants(office, *datasets, gate=Gate.DATA, who="owner"):
 
 
 def answer_of(office, key):
-    return look(office.desk, key).decision
+    return look(office.desk, key).ruling
 
 
 def passed(office, *datasets, gate=Gate.DATA):
@@ -54,9 +54,9 @@ def test_what_was_let_in_passes_and_approvals_are_bound_to_it(office):
 def test_stale_evidence_reopens_it_and_a_new_admission_shuts_that_up(office):
     key = passed(office, TABLE)
     office.clock.pass_days(91)
-    decision = answer_of(office, key)
-    assert decision.outcome is Outcome.INCONCLUSIVE
-    assert "applicants 1 was let in 91 days ago; that counts for 90" in decision.reasons[0].sentence
+    ruling = answer_of(office, key)
+    assert ruling.outcome is Outcome.INCONCLUSIVE
+    assert "applicants 1 was let in 91 days ago; that counts for 90" in ruling.reasons[0].sentence
     again = replace(admission(), judged_at=timestamp(office.clock.now))
     kept = registered(office, again)
     assert (kept.key, kept.revision) == ("applicants:1", 2)
@@ -77,9 +77,9 @@ def test_a_later_refusal_under_any_name_shuts_it(office):
     refused = replace(admission(outcome=Outcome.BREACH), judged_at="2026-11-24T10:00:00Z")
     registered(office, replace(refused, name="applicants-again"), "7")
     office.clock.pass_days(1)
-    decision = answer_of(office, key)
-    assert decision.outcome is Outcome.BREACH
-    assert "applicants-again 7: 2 of 9 rows are below 18." in decision.reasons[0].sentence
+    ruling = answer_of(office, key)
+    assert ruling.outcome is Outcome.BREACH
+    assert "applicants-again 7: 2 of 9 rows are below 18." in ruling.reasons[0].sentence
 
 
 def test_another_contract_lapses_approvals(office):

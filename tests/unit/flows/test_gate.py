@@ -36,13 +36,13 @@ def test_the_whole_way(office):
     registered(office)
     breach = filed(office, "breach", "first").filed.record.release
     opened = asked(office, breach)
-    assert opened.decision.outcome is Outcome.BREACH
+    assert opened.ruling.outcome is Outcome.BREACH
     answered_by_all(office, opened.request.key)
-    assert look(office.desk, opened.request.key).decision.outcome is Outcome.BREACH
+    assert look(office.desk, opened.request.key).ruling.outcome is Outcome.BREACH
     with pytest.raises(Forbidden, match="shut"):
         deploy(office.desk, office.caller("developer"), opened.request.key)
 
-    measure = next(r.limit.measure for r in opened.decision.reasons if r.outcome is Outcome.BREACH and r.limit)
+    measure = next(r.limit.measure for r in opened.ruling.reasons if r.outcome is Outcome.BREACH and r.limit)
     until = office.clock.now + timedelta(days=30)
     waiver = ask_waiver(
         office.desk,
@@ -57,10 +57,10 @@ def test_the_whole_way(office):
         office.desk, office.caller("risk"), opened.request.key, waiver.key, Discipline.RISK, reason="no", says_yes=False
     )
     assert not no.record.says_yes
-    assert look(office.desk, opened.request.key).decision.outcome is Outcome.BREACH
+    assert look(office.desk, opened.request.key).ruling.outcome is Outcome.BREACH
 
     release, key = released(office, "mitigated")
-    assert look(office.desk, key).decision.outcome is Outcome.PASS
+    assert look(office.desk, key).ruling.outcome is Outcome.PASS
     live = deploy(office.desk, office.caller("developer"), key).record
     assert set(live.let_in_by) == set(ALL)
     assert admit(office.desk, release, "production").admitted
@@ -68,7 +68,7 @@ def test_the_whole_way(office):
 
     changed = filed(office, "pass", "other data").filed.record.release
     assert not admit(office.desk, changed, "production").admitted
-    assert asked(office, changed).decision.waiting_for == tuple(sorted(ALL))
+    assert asked(office, changed).ruling.waiting_for == tuple(sorted(ALL))
 
 
 def test_a_digest_that_nobody_knows_may_not_run(office):
@@ -118,7 +118,7 @@ def test_new_evidence_that_says_the_same_keeps_no_approval_of_the_old(office):
     release, key = released(office)
     office.clock.pass_days(1)
     filed(office, "pass")
-    assert look(office.desk, key).decision.waiting_for == tuple(sorted(ALL))
+    assert look(office.desk, key).ruling.waiting_for == tuple(sorted(ALL))
     answered_by_all(office, key)
     assert admit(office.desk, release, "production").admitted
 
@@ -128,7 +128,7 @@ def test_a_waiver_that_those_who_must_approved_opens_the_gate_until_it_ends(offi
     release = filed(office, "breach").filed.record.release
     opened = asked(office, release)
     key = opened.request.key
-    measures = {r.limit.measure for r in opened.decision.reasons if r.outcome is not Outcome.PASS and r.limit}
+    measures = {r.limit.measure for r in opened.ruling.reasons if r.outcome is not Outcome.PASS and r.limit}
     until = office.clock.now + timedelta(days=30)
     for measure in measures:
         waiver = ask_waiver(
@@ -137,9 +137,9 @@ def test_a_waiver_that_those_who_must_approved_opens_the_gate_until_it_ends(offi
         for discipline in (Discipline.RISK, Discipline.LEGAL):
             answer_waiver(office.desk, office.caller(discipline), key, waiver.key, discipline, reason="ok")
     answered_by_all(office, key)
-    assert look(office.desk, key).decision.outcome is Outcome.PASS
+    assert look(office.desk, key).ruling.outcome is Outcome.PASS
     office.clock.pass_days(31)
-    assert look(office.desk, key).decision.outcome is Outcome.BREACH
+    assert look(office.desk, key).ruling.outcome is Outcome.BREACH
 
 
 def test_only_what_stands_in_the_way_is_waived(office):
@@ -176,7 +176,7 @@ def test_a_delegate_answers_until_the_delegation_ends(office):
     given = delegate(office.desk, office.caller("risk"), "it", Discipline.RISK, until=until, reason="leave")
     found = answer(office.desk, office.caller("it"), key, Discipline.RISK, reason="seen").record
     assert (found.person, found.on_behalf_of) == ("it", "risk")
-    assert "risk" not in look(office.desk, key).decision.waiting_for
+    assert "risk" not in look(office.desk, key).ruling.waiting_for
     with pytest.raises(Forbidden):
         end_delegation(office.desk, office.caller("it"), given.key)
     end_delegation(office.desk, office.caller("risk"), given.key)
@@ -190,17 +190,17 @@ def test_an_answer_is_taken_back_by_who_gave_it(office):
     with pytest.raises(Forbidden):
         revoke(office.desk, office.caller("risk"), given.key)
     revoke(office.desk, office.caller("legal"), given.key)
-    assert "legal" in look(office.desk, key).decision.waiting_for
+    assert "legal" in look(office.desk, key).ruling.waiting_for
 
 
 def test_a_gate_without_a_release_is_bound_to_the_system(office):
     registered(office)
     key = asked(office, "", gate=Gate.PROCUREMENT).request.key
     answered_by_all(office, key)
-    assert look(office.desk, key).decision.outcome is Outcome.PASS
+    assert look(office.desk, key).ruling.outcome is Outcome.PASS
     kept = office.desk.store.get(System, SYSTEM.name)
     change_system(office.desk, office.caller("owner"), SYSTEM.name, replace(kept.record, vendor="Acme"), kept.revision)
-    assert look(office.desk, key).decision.outcome is Outcome.INCONCLUSIVE
+    assert look(office.desk, key).ruling.outcome is Outcome.INCONCLUSIVE
     with pytest.raises(FixInput, match="go live"):
         deploy(office.desk, office.caller("owner"), key)
 
@@ -253,7 +253,7 @@ def test_evidence_by_somebody_untrusted_is_no_evidence(office):
     trust_sealer(office.desk, office.caller("it"), "CI", key, trusted=False)
     assert office.desk.store.list(Sealer, state="revoked").items
     opened = asked(office, release)
-    assert any("no evidence" in reason.sentence for reason in opened.decision.reasons)
+    assert any("no evidence" in reason.sentence for reason in opened.ruling.reasons)
     assert canonical.digest(opened.request.record) == opened.bound[0]
 
 

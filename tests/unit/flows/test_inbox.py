@@ -67,7 +67,7 @@ def test_a_waiver_waits_until_it_is_answered_or_over(office):
     registered(office)
     opened = asked(office, filed(office, "breach").filed.record.release)
     key = opened.request.key
-    measure = next(r.limit.measure for r in opened.decision.reasons if r.outcome is Outcome.BREACH)
+    measure = next(r.limit.measure for r in opened.ruling.reasons if r.outcome is Outcome.BREACH)
     until = office.clock.now + timedelta(days=2)
     ask_waiver(office.desk, office.caller("owner"), key, measure, reason="r", controls="c", until=until)
     answered_by_all(office, key)

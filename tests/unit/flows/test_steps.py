@@ -158,16 +158,16 @@ def test_a_rule_that_needs_lineage_shuts_the_gate_until_the_way_back_is_whole(li
     office, release, _raw = lines
     key = asked(office, release.digest).request.key
     answered_by_all(office, key)
-    assert look(office.desk, key).decision.outcome is Outcome.PASS
+    assert look(office.desk, key).ruling.outcome is Outcome.PASS
     assert look(office.desk, key).dossier.lineage is None
     demand_lineage(office)
-    decision = look(office.desk, key).decision
-    assert decision.outcome is Outcome.INCONCLUSIVE
-    assert "The lineage breaks at" in decision.reasons[0].sentence
+    ruling = look(office.desk, key).ruling
+    assert ruling.outcome is Outcome.INCONCLUSIVE
+    assert "The lineage breaks at" in ruling.reasons[0].sentence
     entered(office, admission())
-    assert look(office.desk, key).decision.outcome is Outcome.PASS
+    assert look(office.desk, key).ruling.outcome is Outcome.PASS
     trust(office, trusted=False)
-    assert look(office.desk, key).decision.outcome is Outcome.INCONCLUSIVE
+    assert look(office.desk, key).ruling.outcome is Outcome.INCONCLUSIVE
 
 
 def test_whoever_filed_the_lineage_that_counts_is_barred(lines):

@@ -206,7 +206,7 @@ def test_a_waiver_is_asked_at_its_row_and_answered(server, store):
     registered(office)
     opened = asked(office, filed(office, "breach").filed.record.release)
     key = opened.request.key
-    breaches = [r for r in opened.decision.reasons if r.outcome is Outcome.BREACH]
+    breaches = [r for r in opened.ruling.reasons if r.outcome is Outcome.BREACH]
     owner = server.program("owner")
     form = {"measure": breaches[0].limit.measure, "waiver_reason": "soon", "controls": "", "until": "2027-01-31"}
     answer = owner.post(f"/requests/{key}/waiver", data=form)

@@ -70,7 +70,7 @@ def lived_in(server):
     passing, breach = asked(office, good), asked(office, bad)
     answered_by_all(office, passing.request.key)
     deploy(desk, office.caller("owner"), passing.request.key)
-    measure = next(r.limit.measure for r in breach.decision.reasons if r.outcome is Outcome.BREACH)
+    measure = next(r.limit.measure for r in breach.ruling.reasons if r.outcome is Outcome.BREACH)
     until = office.clock.now.replace(year=2027)
     ask_waiver(desk, office.caller("owner"), breach.request.key, measure, reason="soon", controls="eyes", until=until)
     write_comment(desk, office.caller("owner"), f"system {SYSTEM.name}", "<script>alert(1)</script>")

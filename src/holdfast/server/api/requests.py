@@ -45,7 +45,7 @@ def ask_gate(
 def show_request(platform: Here, key: str) -> Asked:
     """A request: what the gate says now and why, whose answer is missing, and what an approval would be bound to."""
     opened = gates.look(platform.desk, key)
-    return Asked(opened.request, opened.decision, opened.bound, opened.dossier.verdict, opened.dossier.data)
+    return Asked(opened.request, opened.ruling, opened.bound, opened.dossier.verdict, opened.dossier.data)
 
 
 @router.post("/{key}/withdraw", **needs(None))

@@ -19,6 +19,7 @@ from holdfast.domain.system import System
 from holdfast.flows.desk import APPETITE, COMMITTEE, Desk
 from holdfast.flows.inbox import ageing, breached, count_breached, enactable, waiting
 from holdfast.server.console.acts import tell
+from holdfast.server.console.margins import tightest
 from holdfast.server.console.pages import Visitor
 
 router = APIRouter()
@@ -41,10 +42,13 @@ class Step:
 def home(visit: Visitor) -> Response:
     """The first page."""
     desk, has_appetite = visit.desk, visit.desk.store.find(Appetite, APPETITE) is not None
-    waits = tuple(islice(waiting(desk, visit.caller), MOST + 1))
+    lapses = visit.platform.lapses.find(desk)
+    asked = [one.opened.request for one in lapses]
+    waits = tuple(islice(waiting(desk, visit.caller, lapsed=asked), MOST + 1))
     beyond = breached(desk, MOST)
     stale = ageing(desk, SOON) if has_appetite else ()
     shown = {one.opened.request.record.release for one in waits} | {kept.record.release for kept in beyond}
+    shown |= {one.deployment.record.release for one in lapses[:MOST]}
     releases = desk.store.many(Release, shown)
     steps = first_steps(desk)
     return visit.page(
@@ -55,6 +59,9 @@ def home(visit: Visitor) -> Response:
         proposals=enactable(desk, visit.caller),
         breached=beyond,
         breaches=count_breached(desk),
+        margins=tightest(desk, visit.platform.measures, MOST),
+        lapsed=lapses[:MOST],
+        lapses=len(lapses),
         ageing=stale[:MOST],
         stale=len(stale),
         acts=tell(desk.store, desk.store.recent(limit=12)),

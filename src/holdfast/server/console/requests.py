@@ -30,13 +30,14 @@ from holdfast.server.console.tables import As, export, link
 
 router = APIRouter()
 PAGE = 50
-COLUMNS = ("request", "gate", "system", "release", "environment", "requester", "asked_at", "decision", "waiting_for")
+COLUMNS = ("request", "gate", "system", "release", "environment", "requester", "asked_at", "ruling", "waiting_for")
 
 
 @router.get("/inbox")
 def inbox(visit: Visitor, after: Annotated[str, Query(max_length=200)] = "") -> Response:
     """What waits for me, a page at a time; `after` is the last request of the page before."""
-    found = tuple(islice(waiting(visit.desk, visit.caller, after), PAGE + 1))
+    lapsed = [one.opened.request for one in visit.platform.lapses.find(visit.desk)]
+    found = tuple(islice(waiting(visit.desk, visit.caller, after, lapsed=lapsed), PAGE + 1))
     shown = found[:PAGE]
     return visit.page(
         "inbox.html",
@@ -65,9 +66,9 @@ def list_requests(visit: Visitor, listing: Listed, as_: As = "") -> Response:
 
 
 def _exported(opened: Open) -> list[object]:
-    request, decision = opened.request.record, opened.decision
+    request, ruling = opened.request.record, opened.ruling
     about = [request.gate.value, request.system, request.release, request.environment, request.requester, request.at]
-    return [opened.request.key, *about, decision.outcome.value, ", ".join(decision.waiting_for)]
+    return [opened.request.key, *about, ruling.outcome.value, ", ".join(ruling.waiting_for)]
 
 
 def _version(desk: Desk, request: Request) -> str:
@@ -112,22 +113,22 @@ def _show(visit: Visit, opened: Open, form: Form, status: int = 200) -> Response
 
 def decision_sentence(opened: Open, version: str) -> str:
     """The gate's answer in one sentence."""
-    request, decision = opened.request.record, opened.decision
+    request, ruling = opened.request.record, opened.ruling
     what = f"{request.system} {version}".strip()
     where = f" into {request.environment}" if request.environment else f" past the {request.gate} gate"
     if request.is_withdrawn:
         return f"The request to let {what}{where} was withdrawn."
-    if decision.outcome is Outcome.PASS:
+    if ruling.outcome is Outcome.PASS:
         return f"{what} may go{where}: nothing stands in the way, and everybody who must has said yes."
     blocking = [reason for reason in _in_the_way(opened) if not reason.sentence.startswith("Waiting for ")]
-    if decision.outcome is Outcome.BREACH:
+    if ruling.outcome is Outcome.BREACH:
         breaches = sum(reason.outcome is Outcome.BREACH for reason in blocking)
         named = "one breach" if breaches == 1 else f"{words.spelled(breaches)} breaches"
         return f"{what} may not go{where}: {named} must be mended or waived first."
     if blocking:
         matter = "thing is" if len(blocking) == 1 else "things are"
         return f"{what} may not go{where} yet: {words.spelled(len(blocking))} {matter} still open."
-    return f"{what} may go{where} once {_listed(decision.waiting_for)} {_say(decision.waiting_for)} yes."
+    return f"{what} may go{where} once {_listed(ruling.waiting_for)} {_say(ruling.waiting_for)} yes."
 
 
 def _say(disciplines: tuple[str, ...]) -> str:
@@ -140,7 +141,7 @@ def _listed(names: tuple[str, ...]) -> str:
 
 
 def _in_the_way(opened: Open) -> list[Reason]:
-    return [reason for reason in opened.decision.reasons if reason.outcome is not Outcome.PASS]
+    return [reason for reason in opened.ruling.reasons if reason.outcome is not Outcome.PASS]
 
 
 def _waivable(reason: Reason, in_the_way: set[Limit]) -> bool:
