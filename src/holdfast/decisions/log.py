@@ -1,0 +1,231 @@
+"""The decision log of one process: implements `ports.DecisionLog`.
+
+A decision is durable in the process's own journal when `append` returns. A thread beside seals what is committed into
+segments, brings them to where they belong and has them registered; so it does with what killed processes left.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from holdfast.decisions.claim import Claim
+from holdfast.decisions.commit import WAITING_BYTES, Committer
+from holdfast.decisions.payload import encode
+from holdfast.decisions.registrar import Registrar
+from holdfast.decisions.seal import Sealer
+from holdfast.decisions.segments import Segments
+from holdfast.decisions.wal import Wal
+from holdfast.domain.decision import Decision, Label
+from holdfast.domain.errors import Conflict, FixInput, HoldfastError, Tampered, Unavailable
+from holdfast.domain.ids import Ids
+from holdfast.domain.schema import Scalar
+from holdfast.ledger.decided import DECISIONS, LABELS, label_row, micros_of, row_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+GATEWAY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
+_ADOPT_EVERY = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class SealWhen:
+    """Seal as soon as so many `rows` or `bytes` wait, or the oldest has waited `seconds`; look `every` so often."""
+
+    rows: int = 100_000
+    bytes: int = 32 * 1024 * 1024
+    seconds: float = 300.0
+    every: float = 1.0
+
+
+@dataclass(slots=True)
+class _Waiting:
+    rows: int = 0
+    size: int = 0
+    since: float = 0.0
+
+    def add(self, payloads: Sequence[bytes]) -> None:
+        self.since = self.since if self.rows else time.monotonic()
+        self.rows += len(payloads)
+        self.size += sum(map(len, payloads))
+
+    def is_due(self, when: SealWhen) -> bool:
+        old = self.rows > 0 and time.monotonic() - self.since >= when.seconds
+        return old or self.rows >= when.rows or self.size >= when.bytes
+
+
+class SegmentLog:
+    """`root` is the log's folder, `gateway` this process's name in it; Conflict where a living process has that name.
+
+    `within`: None makes each append durable before it returns. A number of seconds lets it return at once and bounds
+    what a crash can take: what was appended in so many seconds before, and what the commit under way held.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        gateway: str,
+        segments: Segments,
+        registrar: Registrar,
+        *,
+        within: float | None = None,
+        seal_when: SealWhen = SealWhen(),
+        waiting_bytes: int = WAITING_BYTES,
+    ) -> None:
+        if not GATEWAY.fullmatch(gateway):
+            raise FixInput("decisions.gateway", f"{gateway!r:.60} is no gateway name.", "Use letters, digits, . _ -")
+        self.ids = Ids()
+        self.gateway = gateway
+        self.trouble: HoldfastError | None = None
+        self._root, self._segments, self._registrar, self._when = root, segments, registrar, seal_when
+        folder = root / "wal" / gateway
+        self._claim = Claim.on(folder / "append.lock")
+        self._wal = Wal.create(folder)
+        self._sealer = Sealer(folder, segments, registrar)
+        self._waiting = _Waiting()
+        self._committer = Committer(self._commit, within=within, waiting_bytes=waiting_bytes)
+        self._closing = threading.Event()
+        self._keeper = threading.Thread(target=self._keep, name="decisions-seal", daemon=True)
+        self._keeper.start()
+
+    def append(self, decisions: Sequence[Decision]) -> None:
+        """Durable when it returns (or within the bound), all or none.
+
+        FixInput for a value that no segment can hold; Unavailable where the disk takes no more, or is too slow.
+        """
+        self._committer.submit(_decided(decisions))
+
+    async def append_async(self, decisions: Sequence[Decision]) -> None:
+        """The same for a coroutine."""
+        await self._committer.submit_async(_decided(decisions))
+
+    def append_labels(self, labels: Iterable[Label]) -> None:
+        """Take in outcomes, whenever they arrive; the same again changes nothing, a different one corrects."""
+        at = datetime.now(UTC).isoformat()
+        self._committer.submit([encode(LABELS, label_row(label, self.ids.next(), at)) for label in labels])
+
+    def append_batch(self, values: pa.Table, **constant: Scalar) -> list[str]:
+        """Many decisions of one system as columns; their ids, in order. Durable when it returns, all or none.
+
+        `values` has ``input_<name>`` and ``output_<name>``, and other fields of a decision where they differ by row;
+        `constant` are the fields that do not, `system` among them, `at` in RFC 3339 (now, where it is left out).
+        """
+        from holdfast.decisions.batch import portions, table_of
+        from holdfast.decisions.stage import stage
+
+        ids = self.ids.take(len(values))
+        at = str(constant.pop("at", "")) or datetime.now(UTC).isoformat()
+        system = constant.get("system")
+        if not isinstance(system, str) or not system or "system" in values.column_names:
+            raise FixInput("decision.columns", "A batch is of one system.", "Name it: append_batch(..., system=...).")
+        table = table_of(values, ids, {"gateway": self.gateway, **constant, "at": micros_of(at)})
+        staged = [
+            stage(part, DECISIONS, system=system, day=day, gateway=self.gateway, name=f"{ids[0]}-{number}")
+            for number, (day, part) in enumerate(portions(table, ids))
+        ]
+        if staged:
+            self._sealer.add(staged)
+        return ids
+
+    def seal(self) -> int:
+        """Seal and deliver now; how many sealed segments are left on the way, because their place is out of reach."""
+        self._waiting = _Waiting()
+        self._sealer.seal()
+        with suppress(Unavailable):
+            return self._sealer.deliver()
+        return self._sealer.left()
+
+    def adopt(self) -> int:
+        """Seal and deliver what processes left behind that live no more; how many there were."""
+        adopted = 0
+        for folder in sorted((self._root / "wal").iterdir()):
+            if folder.name.startswith("."):
+                shutil.rmtree(folder, ignore_errors=True)
+            elif folder.name != self.gateway and folder.is_dir():
+                adopted += adopt(folder, self._segments, self._registrar)
+        return adopted
+
+    def close(self) -> None:
+        """Drain: commit, seal, deliver. What cannot be delivered now stays in the queue for the next process."""
+        self._closing.set()
+        self._keeper.join()
+        try:
+            self._committer.close()
+            self.seal()
+        finally:
+            self._wal.close()
+            self._sealer.close()
+            self._claim.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _commit(self, payloads: list[bytes]) -> None:
+        if isinstance(self.trouble, Tampered):
+            raise self.trouble
+        self._wal.append(payloads)
+        self._waiting.add(payloads)
+
+    def _keep(self) -> None:
+        """Seal what the last process of this name left, then what falls due; `trouble` says what went wrong last."""
+        adopt_at, is_due = 0.0, True
+        while True:
+            try:
+                if is_due or self._waiting.is_due(self._when):
+                    self._waiting = _Waiting()
+                    self._sealer.seal()
+                    is_due = False
+                self._sealer.deliver()
+                if time.monotonic() >= adopt_at:
+                    self.adopt()
+                    adopt_at = time.monotonic() + _ADOPT_EVERY
+                self.trouble = None
+            except Tampered as error:
+                self.trouble = error
+                return
+            except (HoldfastError, OSError) as error:
+                is_due = True
+                self.trouble = error if isinstance(error, HoldfastError) else Unavailable("decisions.disk", str(error))
+            if self._closing.wait(self._when.every):
+                return
+
+
+def adopt(folder: Path, segments: Segments, registrar: Registrar) -> bool:
+    """Seal and deliver what a process left in its folder, and remove that; False where the process lives."""
+    try:
+        claim = Claim.on(folder / "append.lock")
+    except Conflict:
+        return False
+    try:
+        sealer = Sealer(folder, segments, registrar)
+        try:
+            sealer.seal()
+            sealer.deliver()
+            is_empty = sealer.is_empty()
+        finally:
+            sealer.close()
+        if is_empty:
+            gone = folder.rename(folder.with_name(f".{folder.name}-{time.time_ns()}"))
+            shutil.rmtree(gone, ignore_errors=True)
+    finally:
+        claim.release()
+    return True
+
+
+def _decided(decisions: Sequence[Decision]) -> list[bytes]:
+    return [encode(DECISIONS, row_of(decision)) for decision in decisions]

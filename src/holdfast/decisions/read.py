@@ -1,0 +1,195 @@
+"""Reading the log: decisions that are sealed, on their way, or only in a journal yet; each once.
+
+Arrow, DuckDB and pandas read through here; any other engine reads the segments' folder or bucket as it is, and sees
+what is sealed and delivered.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as pads
+import pyarrow.parquet as pq
+
+from holdfast.decisions.columns import rows_in, tabulate
+from holdfast.decisions.payload import decode
+from holdfast.decisions.queue import Queue
+from holdfast.decisions.segments import FolderSegments, Segments
+from holdfast.decisions.stage import folder_of
+from holdfast.decisions.wal import Wal
+from holdfast.domain.decision import Decision
+from holdfast.domain.errors import Absent
+from holdfast.domain.ids import day_of
+from holdfast.ledger.decided import DECISIONS, Form, Row, decision_of, micros_of
+
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """Everything of one form at one moment: where each segment lies, and the rows that no segment has."""
+
+    places: dict[str, Segments]
+    rows: list[Row]
+
+
+class Reader:
+    """Reads the log below `root`, whoever writes to it, and the segments that were delivered."""
+
+    def __init__(self, root: Path, segments: Segments) -> None:
+        self._root = root
+        self._segments = segments
+
+    def find(self, id: str) -> Decision:
+        """The decision of this id; Absent where there is none, FixInput where it is no id."""
+        parts = self._parts(DECISIONS, is_wanted=lambda row: row["id"] == id, day=day_of(id))
+        for place, kept in parts.places.items() if not parts.rows else ():
+            system, path = kept.at(place)
+            found = pq.read_table(path, filesystem=system, filters=[("id", "=", id)], partitioning=None)
+            parts.rows.extend(rows_in(found))
+        if not parts.rows:
+            raise Absent("decision.absent", f"There is no decision {id}.", "Check the id, or whether its time is over.")
+        return decision_of(parts.rows[0])
+
+    def locate(self, id: str) -> tuple[str, Segments, int]:
+        """The segment that holds a decision: its place, where it is kept, and the row; Absent where none does."""
+        parts = self._parts(DECISIONS, is_wanted=lambda _: False, day=day_of(id))
+        for place, kept in parts.places.items():
+            system, path = kept.at(place)
+            ids = pq.read_table(path, filesystem=system, columns=["id"], partitioning=None).column("id")
+            row = pc.index(ids, id).as_py()
+            if row >= 0:
+                return place, kept, row
+        raise Absent("decision.unsealed", f"No segment holds the decision {id} yet.", "Seal the log, then try again.")
+
+    def batches(
+        self, *, system: str = "", first: str = "", last: str = "", form: Form = DECISIONS, columns: Any = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Rows of a system (or all) with `first` <= at < `last` (RFC 3339), in no order; all `columns`, or some."""
+        dataset, wanted = self._asked(system, first, last, form)
+        yield from dataset.to_batches(filter=wanted, columns=columns)
+
+    def relation(
+        self, connection: Any, *, system: str = "", first: str = "", last: str = "", form: Form = DECISIONS
+    ) -> Any:
+        """The same as a relation of a DuckDB `connection`, which reads only the columns and rows that it needs."""
+        dataset, wanted = self._asked(system, first, last, form)
+        return connection.from_arrow(dataset.filter(wanted))
+
+    def _asked(self, system: str, first: str, last: str, form: Form) -> tuple[Any, Any]:
+        parts = self._parts(form, system=system, first=first, last=last)
+        wanted = pads.scalar(True)
+        if system:
+            wanted &= pads.field("system") == system
+        if first:
+            wanted &= pads.field("at") >= _time(first)
+        if last:
+            wanted &= pads.field("at") < _time(last)
+        return self._dataset(parts, form), wanted
+
+    def _parts(
+        self,
+        form: Form,
+        *,
+        system: str = "",
+        day: str = "",
+        first: str = "",
+        last: str = "",
+        is_wanted: Callable[[Row], bool] = lambda _: True,
+    ) -> _Parts:
+        """In this order nothing is missed that moves on meanwhile: journals, queues, delivered segments."""
+        waiting = [(wal, wal.unsealed()) for wal in self._wals()]
+        staged = {
+            segment.place: FolderSegments(wal.folder / "staged")
+            for wal, _ in waiting
+            for _, batch in Queue(wal.folder).all()
+            for segment in batch.segments
+            if segment.format == form.format
+        }
+        below = folder_of(form, system, day if system else "")
+        places: dict[str, Segments] = dict.fromkeys(self._segments.places(below), self._segments)
+        places = {place: kept for place, kept in ({**staged, **places}).items() if place.startswith(below)}
+        rows = [row for wal, payloads in waiting for row in _rows(wal, payloads, places, form) if is_wanted(row)]
+        if day:
+            kept = {place: where for place, where in places.items() if f"/day={day}/" in place}
+        else:
+            kept = {place: where for place, where in places.items() if _may_hold(place, first, last)}
+        return _Parts(kept, rows)
+
+    def _wals(self) -> list[Wal]:
+        folder = self._root / "wal"
+        found = sorted(folder.iterdir()) if folder.is_dir() else []
+        return [Wal(path) for path in found if not path.name.startswith(".") and (path / "id").exists()]
+
+    def _dataset(self, parts: _Parts, form: Form) -> Any:
+        by_system: defaultdict[int, list[str]] = defaultdict(list)
+        systems, schemas = {}, []
+        for place, kept in parts.places.items():
+            system, path = kept.at(place)
+            systems[id(kept)] = system
+            by_system[id(kept)].append(path)
+            schemas.append(pq.read_schema(path, filesystem=system))
+        table = tabulate(form, parts.rows)
+        schema = _merged([*schemas, table.schema])
+        children = [
+            pads.dataset(paths, schema=schema, format="parquet", filesystem=systems[key])
+            for key, paths in by_system.items()
+        ]
+        return pads.dataset([*children, pads.dataset(_as(table, schema))])
+
+
+def _rows(wal: Wal, payloads: list[tuple[int, int, bytes]], places: dict[str, Segments], form: Form) -> Iterator[Row]:
+    """The rows of a journal that stand in none of the segments."""
+    if not payloads:
+        return
+    mine = f"/{wal.id}-"
+    sealed = max(
+        (int(place.rsplit("-", 1)[1].removesuffix(".parquet")) for place in places if mine in place), default=0
+    )
+    for start, _, payload in payloads:
+        name, row = decode(payload)
+        if start >= sealed and name == form.folder:
+            yield row
+
+
+def _may_hold(place: str, first: str, last: str) -> bool:
+    """Whether a segment's day comes near a range: ids and times may differ where a clock jumped."""
+    day = date.fromisoformat(place.rpartition("/day=")[2][:10])
+    is_late_enough = not first or day >= _time(first).date() - _DAY
+    return is_late_enough and (not last or day <= _time(last).date() + _DAY)
+
+
+def _time(text: str) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros_of(text))
+
+
+def _merged(schemas: list[pa.Schema]) -> pa.Schema:
+    """All columns of all files; integers meet floats as floats, and anything else that differs meets as text."""
+    types: dict[str, set[pa.DataType]] = {}
+    for schema in schemas:
+        for field in schema:
+            types.setdefault(field.name, set()).add(field.type)
+    return pa.schema([(name, _meeting(found)) for name, found in types.items()])
+
+
+def _meeting(types: set[pa.DataType]) -> pa.DataType:
+    if len(types) == 1:
+        return next(iter(types))
+    return pa.float64() if types == {pa.int64(), pa.float64()} else pa.string()
+
+
+def _as(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    columns = [
+        table.column(field.name).cast(field.type)
+        if field.name in table.schema.names
+        else pa.nulls(len(table), field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
