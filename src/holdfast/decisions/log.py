@@ -125,10 +125,11 @@ class SegmentLog:
 
         ids = self.ids.take(len(values))
         at = str(constant.pop("at", "")) or datetime.now(UTC).isoformat()
+        constant |= {"gateway": self.gateway, "decided_at": micros_of(at)}
         system = constant.get("system")
         if not isinstance(system, str) or not system or "system" in values.column_names:
             raise FixInput("decision.columns", "A batch is of one system.", "Name it: append_batch(..., system=...).")
-        table = table_of(values, ids, {"gateway": self.gateway, **constant, "at": micros_of(at)})
+        table = table_of(values, ids, constant)
         staged = [
             stage(part, DECISIONS, system=system, day=day, gateway=self.gateway, name=f"{ids[0]}-{number}")
             for number, (day, part) in enumerate(portions(table, ids))

@@ -6,7 +6,6 @@ from holdfast.decisions.columns import rows_in
 from holdfast.decisions.layout import columns_of
 from holdfast.decisions.read import Reader
 from holdfast.decisions.registrar import Registrar
-from holdfast.decisions.segments import read_segment
 from holdfast.decisions.stage import unfold
 from holdfast.ledger.decision_proof import RowProof
 from holdfast.ledger.merkle import root
@@ -18,8 +17,8 @@ def prove(id: str, reader: Reader, registrar: Registrar) -> RowProof:
 
     Reads and hashes the whole segment: up to 2^18 rows, a second.
     """
-    place, kept, row = reader.locate(id)
-    segment, table, hashes = unfold(read_segment(kept, place), place)
+    place, row, data = reader.locate(id)
+    segment, table, hashes = unfold(data, place)
     entry, proof = registrar.proof(segment)
     values = next(rows_in(table.slice(row, 1)))
     path = inclusion(row, len(hashes), lambda low, high: root(hashes[low:high]))

@@ -6,8 +6,8 @@ what is sealed and delivered.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -16,12 +16,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
-import pyarrow.parquet as pq
 
 from holdfast.decisions.columns import rows_in, tabulate
 from holdfast.decisions.payload import decode
 from holdfast.decisions.queue import Queue
-from holdfast.decisions.segments import FolderSegments, Segments
+from holdfast.decisions.segments import Segments
 from holdfast.decisions.stage import folder_of
 from holdfast.decisions.wal import Wal
 from holdfast.domain.decision import Decision
@@ -30,13 +29,14 @@ from holdfast.domain.ids import day_of
 from holdfast.ledger.decided import DECISIONS, Form, Row, decision_of, micros_of
 
 _DAY = timedelta(days=1)
+_PARQUET = pads.ParquetFileFormat()
 
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """Everything of one form at one moment: where each segment lies, and the rows that no segment has."""
+    """Everything of one form at one moment: the segments by their place, and the rows that no segment has."""
 
-    places: dict[str, Segments]
+    segments: dict[str, Any]
     rows: list[Row]
 
 
@@ -50,23 +50,19 @@ class Reader:
     def find(self, id: str) -> Decision:
         """The decision of this id; Absent where there is none, FixInput where it is no id."""
         parts = self._parts(DECISIONS, is_wanted=lambda row: row["id"] == id, day=day_of(id))
-        for place, kept in parts.places.items() if not parts.rows else ():
-            system, path = kept.at(place)
-            found = pq.read_table(path, filesystem=system, filters=[("id", "=", id)], partitioning=None)
-            parts.rows.extend(rows_in(found))
+        for fragment in parts.segments.values() if not parts.rows else ():
+            parts.rows.extend(rows_in(fragment.to_table(filter=pads.field("id") == id)))
         if not parts.rows:
             raise Absent("decision.absent", f"There is no decision {id}.", "Check the id, or whether its time is over.")
         return decision_of(parts.rows[0])
 
-    def locate(self, id: str) -> tuple[str, Segments, int]:
-        """The segment that holds a decision: its place, where it is kept, and the row; Absent where none does."""
+    def locate(self, id: str) -> tuple[str, int, bytes]:
+        """Where a decision stands: the place of its segment, the row, and the file; Absent where no segment has it."""
         parts = self._parts(DECISIONS, is_wanted=lambda _: False, day=day_of(id))
-        for place, kept in parts.places.items():
-            system, path = kept.at(place)
-            ids = pq.read_table(path, filesystem=system, columns=["id"], partitioning=None).column("id")
-            row = pc.index(ids, id).as_py()
+        for place, fragment in parts.segments.items():
+            row = pc.index(fragment.to_table(columns=["id"]).column("id"), id).as_py()
             if row >= 0:
-                return place, kept, row
+                return place, row, fragment.open().read()
         raise Absent("decision.unsealed", f"No segment holds the decision {id} yet.", "Seal the log, then try again.")
 
     def batches(
@@ -89,9 +85,9 @@ class Reader:
         if system:
             wanted &= pads.field("system") == system
         if first:
-            wanted &= pads.field("at") >= _time(first)
+            wanted &= pads.field(form.time) >= _time(first)
         if last:
-            wanted &= pads.field("at") < _time(last)
+            wanted &= pads.field(form.time) < _time(last)
         return self._dataset(parts, form), wanted
 
     def _parts(
@@ -106,22 +102,16 @@ class Reader:
     ) -> _Parts:
         """In this order nothing is missed that moves on meanwhile: journals, queues, delivered segments."""
         waiting = [(wal, wal.unsealed()) for wal in self._wals()]
-        staged = {
-            segment.place: FolderSegments(wal.folder / "staged")
-            for wal, _ in waiting
-            for _, batch in Queue(wal.folder).all()
-            for segment in batch.segments
-            if segment.format == form.format
-        }
         below = folder_of(form, system, day if system else "")
-        places: dict[str, Segments] = dict.fromkeys(self._segments.places(below), self._segments)
-        places = {place: kept for place, kept in ({**staged, **places}).items() if place.startswith(below)}
-        rows = [row for wal, payloads in waiting for row in _rows(wal, payloads, places, form) if is_wanted(row)]
-        if day:
-            kept = {place: where for place, where in places.items() if f"/day={day}/" in place}
-        else:
-            kept = {place: where for place, where in places.items() if _may_hold(place, first, last)}
-        return _Parts(kept, rows)
+        found = {place: file for wal, _ in waiting for place, file in _staged(wal, form) if place.startswith(below)}
+        found |= {place: self._segments.at(place) for place in self._segments.places(below)}
+        rows = [row for wal, payloads in waiting for row in _rows(wal, payloads, found, form) if is_wanted(row)]
+        segments = {
+            place: _PARQUET.make_fragment(path, filesystem)
+            for place, (filesystem, path) in found.items()
+            if (f"/day={day}/" in place if day else _may_hold(place, first, last))
+        }
+        return _Parts(segments, rows)
 
     def _wals(self) -> list[Wal]:
         folder = self._root / "wal"
@@ -129,23 +119,26 @@ class Reader:
         return [Wal(path) for path in found if not path.name.startswith(".") and (path / "id").exists()]
 
     def _dataset(self, parts: _Parts, form: Form) -> Any:
-        by_system: defaultdict[int, list[str]] = defaultdict(list)
-        systems, schemas = {}, []
-        for place, kept in parts.places.items():
-            system, path = kept.at(place)
-            systems[id(kept)] = system
-            by_system[id(kept)].append(path)
-            schemas.append(pq.read_schema(path, filesystem=system))
         table = tabulate(form, parts.rows)
-        schema = _merged([*schemas, table.schema])
-        children = [
-            pads.dataset(paths, schema=schema, format="parquet", filesystem=systems[key])
-            for key, paths in by_system.items()
-        ]
-        return pads.dataset([*children, pads.dataset(_as(table, schema))])
+        fragments = list(parts.segments.values())
+        schema = _merged([*(fragment.physical_schema for fragment in fragments), table.schema])
+        unsealed = pads.dataset(_as(table, schema))
+        if not fragments:
+            return unsealed
+        return pads.dataset([pads.FileSystemDataset(fragments, schema, _PARQUET), unsealed])
 
 
-def _rows(wal: Wal, payloads: list[tuple[int, int, bytes]], places: dict[str, Segments], form: Form) -> Iterator[Row]:
+def _staged(wal: Wal, form: Form) -> Iterator[tuple[str, tuple[None, Any]]]:
+    """Segments on their way, opened now, so that they can be read even once they have arrived and are gone here."""
+    for _, batch in Queue(wal.folder).all():
+        for segment in batch.segments:
+            path = wal.folder / "staged" / segment.place
+            if segment.format == form.format and path.exists():
+                with suppress(FileNotFoundError):  # it has arrived in between
+                    yield segment.place, (None, pa.memory_map(str(path)))
+
+
+def _rows(wal: Wal, payloads: list[tuple[int, int, bytes]], places: Collection[str], form: Form) -> Iterator[Row]:
     """The rows of a journal that stand in none of the segments."""
     if not payloads:
         return

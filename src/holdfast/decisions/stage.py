@@ -19,7 +19,7 @@ from holdfast.domain.errors import Tampered
 from holdfast.ledger.decided import Form, text_of
 from holdfast.ledger.files import DurableFiles
 from holdfast.ledger.merkle import root
-from holdfast.ledger.rows import layout_digest
+from holdfast.ledger.rows import Type, layout_digest
 
 MAX_ROWS = 2**18
 """Rows of a segment: so many that a proof of one of them is made in a second."""
@@ -64,12 +64,14 @@ def unfold(data: bytes, place: str) -> tuple[Segment, pa.Table, list[bytes]]:
         told = json.loads(table.schema.metadata[_TOLD])
         hashes = leaves(table)
         return _segment(table, data, place, hashes, told), table, hashes
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, StopIteration) as error:
         raise Tampered("segment.unreadable", f"{place} is no segment: {error!r:.200}.") from error
 
 
 def _segment(table: pa.Table, data: bytes, place: str, hashes: list[bytes], told: dict[str, str]) -> Segment:
-    times = pc.min_max(table.column("at").cast(pa.int64())).as_py()
+    columns = columns_of(table.schema)
+    time = next(column.name for column in columns if column.type is Type.TIME)
+    times = pc.min_max(table.column(time).cast(pa.int64())).as_py()
     return Segment(
         system=told["system"],
         day=told["day"],
@@ -77,7 +79,7 @@ def _segment(table: pa.Table, data: bytes, place: str, hashes: list[bytes], told
         place=place,
         rows=len(table),
         root=root(hashes).hex(),
-        layout=layout_digest(columns_of(table.schema)),
+        layout=layout_digest(columns),
         file=canonical.digest_bytes(data),
         first=text_of(times["min"]),
         last=text_of(times["max"]),

@@ -18,6 +18,7 @@ from holdfast import canonical
 from holdfast.domain.decision import Decision, Ended, Field, Label, Lane
 from holdfast.domain.errors import FixInput
 from holdfast.domain.guard import GuardVerdict
+from holdfast.domain.ids import time_of
 from holdfast.domain.schema import Scalar
 from holdfast.ledger.rows import Column, Type
 
@@ -39,6 +40,11 @@ class Form:
     fixed: tuple[Column, ...]
     free: tuple[str, ...]
 
+    @property
+    def time(self) -> str:
+        """The column that says when; the first one that holds a time."""
+        return next(column.name for column in self.fixed if column.type is Type.TIME)
+
 
 def _columns(**types: Type) -> tuple[Column, ...]:
     return tuple(Column(name, type) for name, type in types.items())
@@ -49,7 +55,7 @@ DECISIONS = Form(
     "holdfast-decisions/1",
     _columns(
         id=Type.TEXT,
-        at=Type.TIME,
+        decided_at=Type.TIME,
         system=Type.TEXT,
         release=Type.TEXT,
         environment=Type.TEXT,
@@ -71,7 +77,14 @@ DECISIONS = Form(
 LABELS = Form(
     "labels",
     "holdfast-labels/1",
-    _columns(id=Type.TEXT, at=Type.TIME, system=Type.TEXT, decision=Type.TEXT, observed_at=Type.TIME, source=Type.TEXT),
+    _columns(
+        id=Type.TEXT,
+        received_at=Type.TIME,
+        system=Type.TEXT,
+        decision=Type.TEXT,
+        observed_at=Type.TIME,
+        source=Type.TEXT,
+    ),
     ("outcome",),
 )
 FORMS = {form.folder: form for form in (DECISIONS, LABELS)}
@@ -81,7 +94,7 @@ def row_of(decision: Decision) -> Row:
     """The row of a decision; FixInput where a time, a name or a number has no place in one."""
     row: Row = {
         "id": decision.id,
-        "at": micros_of(decision.at),
+        "decided_at": micros_of(decision.at),
         "system": decision.system,
         "release": decision.release,
         "environment": decision.environment,
@@ -108,7 +121,7 @@ def decision_of(row: Mapping[str, Scalar | None]) -> Decision:
     try:
         fixed: dict[str, Any] = {column.name: row[column.name] for column in DECISIONS.fixed}
         fixed |= {
-            "at": text_of(fixed["at"]),
+            "at": text_of(fixed.pop("decided_at")),
             "lane": Lane(fixed["lane"]),
             "ended": Ended(fixed["ended"]),
             "reasons": tuple(json.loads(fixed["reasons"])),
@@ -120,10 +133,13 @@ def decision_of(row: Mapping[str, Scalar | None]) -> Decision:
 
 
 def label_row(label: Label, id: str, at: str) -> Row:
-    """The row of a label that arrived at `at` under the id `id`."""
+    """The row of a label that arrived at `at` under the id `id`; FixInput where it says nothing, or of no decision."""
+    time_of(label.decision)
+    if label.outcome is None:
+        raise FixInput("label.outcome", f"The label of {label.decision} has no outcome.", "Send it once there is one.")
     return {
         "id": id,
-        "at": micros_of(at),
+        "received_at": micros_of(at),
         "system": label.system,
         "decision": label.decision,
         "observed_at": micros_of(label.observed_at),
