@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -58,3 +59,11 @@ def segment_log(folder: Path, gateway: str = "g1", **options: Any) -> Iterator[S
         segments = options.pop("segments", None) or FolderSegments(folder / "segments")
         with SegmentLog(folder / "log", gateway, segments, LedgerRegistrar(log), **options) as opened:
             yield opened
+
+
+def wait_for(is_so: Callable[[], bool]) -> bool:
+    for _ in range(500):
+        if is_so():
+            return True
+        threading.Event().wait(0.02)
+    return False

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.decisions.making import IDS, decision, ledger, segment_log
+from tests.unit.decisions.making import IDS, decision, ledger, segment_log, wait_for
 
 from holdfast.decisions.columns import rows_in, tabulate
 from holdfast.decisions.log import SealWhen
@@ -27,14 +27,6 @@ from holdfast.ledger.decided import DECISIONS, decision_of, row_of
 
 def reader(folder):
     return Reader(folder / "log", FolderSegments(folder / "segments"))
-
-
-def wait_for(is_so):
-    for _ in range(500):
-        if is_so():
-            return True
-        threading.Event().wait(0.02)
-    return False
 
 
 def kept(made):
