@@ -116,7 +116,7 @@ class Reader:
     def _wals(self) -> list[Wal]:
         folder = self._root / "wal"
         found = sorted(folder.iterdir()) if folder.is_dir() else []
-        return [Wal(path) for path in found if not path.name.startswith(".") and (path / "id").exists()]
+        return [Wal(path) for path in found if not path.name.startswith(".") and (path / "journal").is_dir()]
 
     def _dataset(self, parts: _Parts, form: Form) -> Any:
         table = tabulate(form, parts.rows)

@@ -8,9 +8,11 @@ from __future__ import annotations
 import errno
 import multiprocessing
 import os
+import random
 import signal
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +20,20 @@ import pyarrow as pa
 import pytest
 from tests.unit.decisions.making import SIGNER, decision, ledger, segment_log, wait_for
 from tests.unit.decisions.test_proof import checked
+from tests.unit.ledger.test_crash import SEGMENT, Disk, PowerCut
 
 from holdfast.decisions.commit import Committer
+from holdfast.decisions.payload import encode
 from holdfast.decisions.read import Reader
+from holdfast.decisions.registrar import LedgerRegistrar
+from holdfast.decisions.seal import Sealer
 from holdfast.decisions.segments import FolderSegments
+from holdfast.decisions.wal import Wal
 from holdfast.domain.decision import Label
 from holdfast.domain.errors import Unavailable
 from holdfast.domain.ids import Ids, day_of, time_of
-from holdfast.ledger.decided import LABELS
+from holdfast.ledger.decided import DECISIONS, LABELS, row_of
+from holdfast.ledger.log import Log
 from holdfast.ledger.note import Key
 from holdfast.ledger.verify import verify_log
 
@@ -121,6 +129,30 @@ def test_kill_at_every_step_loses_and_doubles_nothing(tmp_path):
             break
         assert ended == -signal.SIGKILL
     assert survived > 100
+
+
+@pytest.mark.parametrize("keep", ["synced", "everything", "mixed"])
+def test_a_power_cut_at_every_step_loses_and_doubles_nothing(tmp_path, monkeypatch, keep):
+    draw, cut_at, is_finished = random.Random(11), 0, False
+    while not is_finished:
+        cut_at += int(os.environ.get("HOLDFAST_CRASH_STRIDE", "11"))
+        root = tmp_path / f"disk-{cut_at}"
+        root.mkdir()
+        disk, acknowledged = Disk(root, cut_at), set()
+        with disk.watched(monkeypatch), suppress(PowerCut):
+            with Log(root / "ledger", SIGNER, publish_every=1000, segment_bytes=SEGMENT) as log:
+                wal = Wal.create(root / "log/wal/g1")
+                sealer = Sealer(wal.folder, FolderSegments(root / "segments"), LedgerRegistrar(log))
+                for count in (3, 1, 7):
+                    made = [decision(number) for number in range(count)]
+                    wal.append([encode(DECISIONS, row_of(each)) for each in made])
+                    acknowledged |= {each.id for each in made}
+                    sealer.seal()
+                    sealer.deliver()
+            is_finished = True
+        disk.restore(tmp_path / f"after-{cut_at}", draw, keep)
+        check(tmp_path / f"after-{cut_at}", acknowledged)
+    assert cut_at > 150
 
 
 def test_a_full_disk_refuses_and_takes_again_once_there_is_room(tmp_path, monkeypatch):
