@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
-from holdfast.domain.errors import Unavailable
+from holdfast.domain.errors import FixInput, Unavailable
 from holdfast.ledger.files import make_folder, sync_folder
 
 
@@ -33,6 +33,23 @@ def read_segment(segments: Segments, place: str) -> bytes:
     with system.open_input_file(path) as file:
         data: bytes = file.read()
     return data
+
+
+def segments_at(where: str) -> Segments:
+    """Segments in a folder, or under a URI that Arrow knows: ``s3://bucket/prefix?region=eu-central-1``, ``gs://...``.
+
+    Credentials come from the environment, as the cloud's own tools take them.
+    """
+    from pyarrow.fs import FileSystem
+
+    if "://" not in where:
+        return FolderSegments(Path(where))
+    try:
+        return BucketSegments(*FileSystem.from_uri(where))
+    except (ValueError, OSError) as error:
+        raise FixInput(
+            "decisions.place", f"{where} is no place for segments: {error}.", "Use s3://BUCKET/PREFIX."
+        ) from error
 
 
 class FolderSegments:
