@@ -48,7 +48,8 @@ def stage(table: pa.Table, form: Form, *, system: str, day: str, gateway: str, n
     told = {"system": system, "day": day, "gateway": gateway, "format": form.format}
     buffer = io.BytesIO()
     described = table.replace_schema_metadata({_TOLD: json.dumps(told)})
-    pq.write_table(described, buffer, compression="zstd", row_group_size=_ROW_GROUP)
+    repeated = [field.name for field in table.schema if pa.types.is_string(field.type) and field.name != "id"]
+    pq.write_table(described, buffer, compression="zstd", use_dictionary=repeated, row_group_size=_ROW_GROUP)
     data = buffer.getvalue()
     segment = _segment(table, data, f"{folder_of(form, system, day)}/{name}.parquet", leaves(table), told)
     return segment, data
