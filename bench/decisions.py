@@ -25,8 +25,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from holdfast.decisions.keeper import SealWhen
 from holdfast.decisions.layout import leaves
-from holdfast.decisions.log import SealWhen, SegmentLog
+from holdfast.decisions.log import SegmentLog
 from holdfast.decisions.prove import prove
 from holdfast.decisions.read import Reader
 from holdfast.decisions.registrar import LedgerRegistrar

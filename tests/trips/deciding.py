@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.unit.decisions.making import decision, segment_log
 
-from holdfast.decisions.log import SealWhen
+from holdfast.decisions.keeper import SealWhen
 
 THREADS = 8
 

@@ -15,10 +15,12 @@ import sys
 import time
 from pathlib import Path
 
-from tests.unit.decisions.making import segment_log
+from tests.unit.decisions.making import ledger, segment_log
 from tests.unit.decisions.test_proof import KEY, checked, proof_of
 
+from holdfast.decisions.adopt import adopt_all
 from holdfast.decisions.read import Reader
+from holdfast.decisions.registrar import LedgerRegistrar
 from holdfast.decisions.segments import FolderSegments
 from holdfast.ledger.decision_proof import verify_decision
 from holdfast.ledger.verify import verify_log
@@ -55,10 +57,9 @@ def test_no_acknowledged_decision_is_lost(tmp_path):
         done += killed(tmp_path, ["steady", f"pod-{round}"], rng)
     assert len(done) > KILLS
     with segment_log(tmp_path, "steady") as log:
-        log.adopt()
         assert log.seal() == 0
-    with segment_log(tmp_path, "last") as log:
-        log.adopt()
+        with ledger(tmp_path) as entries:
+            adopt_all(tmp_path / "log", FolderSegments(tmp_path / "segments"), LedgerRegistrar(entries))
     assert not [path for path in (tmp_path / "log/wal").iterdir() if path.name.startswith("pod")]
 
     reader = Reader(tmp_path / "log", FolderSegments(tmp_path / "segments"))

@@ -9,12 +9,14 @@ import pyarrow as pa
 
 from holdfast.decisions.layout import ARROW, schema_of
 from holdfast.decisions.stage import MAX_ROWS
+from holdfast.domain.decision import Ended, Lane
 from holdfast.domain.errors import FixInput
 from holdfast.domain.ids import day_of
 from holdfast.domain.schema import Scalar
 from holdfast.ledger.decided import DECISIONS
 from holdfast.ledger.rows import Column, Type
 
+_WORDS = {"lane": tuple(map(str, Lane)), "ended": tuple(map(str, Ended))}
 _EMPTY = {"reasons": "[]", "verdicts": "[]", "micros": 0}
 
 
@@ -61,10 +63,19 @@ def _fixed(column: Column, values: pa.Table, ids: list[str], constant: Mapping[s
         array = _cast(column.name, values.column(column.name), ARROW[column.type])
         if array.null_count:
             raise FixInput("decision.columns", f"{column.name} has rows without a value.", "Use an empty text.")
+        _check_words(column.name, set(array.unique().to_pylist()) if column.name in _WORDS else set())
         return array
+    _check_words(column.name, {constant.get(column.name)} if column.name in _WORDS else set())
     value = constant.get(column.name, _EMPTY.get(column.name, ""))
     scalar = pa.scalar(value, pa.int64()).cast(ARROW[column.type]) if column.type is Type.TIME else pa.scalar(value)
     return pa.repeat(_cast(column.name, scalar, ARROW[column.type]), len(ids))
+
+
+def _check_words(name: str, found: set[Any]) -> None:
+    """Lane and how an exchange ended are words of the domain's."""
+    if unknown := found - set(_WORDS.get(name, ())):
+        known = ", ".join(_WORDS[name])
+        raise FixInput("decision.columns", f"{name} is {sorted(map(str, unknown))[0]!r:.60}.", f"It is one of {known}.")
 
 
 def _free(name: str, array: pa.ChunkedArray) -> tuple[Column, Any]:

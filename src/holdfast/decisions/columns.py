@@ -23,7 +23,7 @@ def tabulate(form: Form, rows: Sequence[Row]) -> pa.Table:
     """
     columns, arrays = list(form.fixed), []
     for column in form.fixed:
-        arrays.append(_array([row[column.name] for row in rows], column.type))
+        arrays.append(_array([row.get(column.name) for row in rows], column.type))
     for name in sorted({name for row in rows for name in row} - {column.name for column in form.fixed}):
         for column, values in _split(name, [row.get(name) for row in rows]):
             columns.append(column)

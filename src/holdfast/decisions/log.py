@@ -7,26 +7,25 @@ segments, brings them to where they belong and has them registered; so it does w
 from __future__ import annotations
 
 import re
-import shutil
-import threading
-import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from holdfast.decisions.adopt import adopt_all
 from holdfast.decisions.claim import Claim
 from holdfast.decisions.commit import WAITING_BYTES, Committer
+from holdfast.decisions.keeper import SEAL_WHEN, Keeper, SealWhen
 from holdfast.decisions.payload import encode
 from holdfast.decisions.registrar import Registrar
 from holdfast.decisions.seal import Sealer
 from holdfast.decisions.segments import Segments
 from holdfast.decisions.wal import Wal
 from holdfast.domain.decision import Decision, Label
-from holdfast.domain.errors import Conflict, FixInput, HoldfastError, Tampered, Unavailable
+from holdfast.domain.errors import FixInput, HoldfastError, Tampered, Unavailable
 from holdfast.domain.ids import Ids
 from holdfast.domain.schema import Scalar
 from holdfast.ledger.decided import DECISIONS, LABELS, label_row, micros_of, row_of
@@ -35,33 +34,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 GATEWAY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
-_ADOPT_EVERY = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class SealWhen:
-    """Seal as soon as so many `rows` or `bytes` wait, or the oldest has waited `seconds`; look `every` so often."""
-
-    rows: int = 100_000
-    bytes: int = 32 * 1024 * 1024
-    seconds: float = 300.0
-    every: float = 1.0
-
-
-@dataclass(slots=True)
-class _Waiting:
-    rows: int = 0
-    size: int = 0
-    since: float = 0.0
-
-    def add(self, payloads: Sequence[bytes]) -> None:
-        self.since = self.since if self.rows else time.monotonic()
-        self.rows += len(payloads)
-        self.size += sum(map(len, payloads))
-
-    def is_due(self, when: SealWhen) -> bool:
-        old = self.rows > 0 and time.monotonic() - self.since >= when.seconds
-        return old or self.rows >= when.rows or self.size >= when.bytes
 
 
 class SegmentLog:
@@ -79,24 +51,24 @@ class SegmentLog:
         registrar: Registrar,
         *,
         within: float | None = None,
-        seal_when: SealWhen = SealWhen(),
+        seal_when: SealWhen = SEAL_WHEN,
         waiting_bytes: int = WAITING_BYTES,
     ) -> None:
         if not GATEWAY.fullmatch(gateway):
             raise FixInput("decisions.gateway", f"{gateway!r:.60} is no gateway name.", "Use letters, digits, . _ -")
         self.ids = Ids()
         self.gateway = gateway
-        self.trouble: HoldfastError | None = None
-        self._root, self._segments, self._registrar, self._when = root, segments, registrar, seal_when
         folder = root / "wal" / gateway
         self._claim = Claim.on(folder / "append.lock")
         self._wal = Wal.create(folder)
         self._sealer = Sealer(folder, segments, registrar)
-        self._waiting = _Waiting()
+        self._keeper = Keeper(self._sealer, partial(adopt_all, root, segments, registrar, but=gateway), seal_when)
         self._committer = Committer(self._commit, within=within, waiting_bytes=waiting_bytes)
-        self._closing = threading.Event()
-        self._keeper = threading.Thread(target=self._keep, name="decisions-seal", daemon=True)
-        self._keeper.start()
+
+    @property
+    def trouble(self) -> HoldfastError | None:
+        """What keeps decisions from being sealed or delivered now; None where nothing does."""
+        return self._keeper.trouble
 
     def append(self, decisions: Sequence[Decision]) -> None:
         """Durable when it returns (or within the bound), all or none.
@@ -140,26 +112,14 @@ class SegmentLog:
 
     def seal(self) -> int:
         """Seal and deliver now; how many sealed segments are left on the way, because their place is out of reach."""
-        self._waiting = _Waiting()
-        self._sealer.seal()
+        self._keeper.seal()
         with suppress(Unavailable):
             return self._sealer.deliver()
         return self._sealer.left()
 
-    def adopt(self) -> int:
-        """Seal and deliver what processes left behind that live no more; how many there were."""
-        adopted = 0
-        for folder in sorted((self._root / "wal").iterdir()):
-            if folder.name.startswith("."):
-                shutil.rmtree(folder, ignore_errors=True)
-            elif folder.name != self.gateway and folder.is_dir():
-                adopted += adopt(folder, self._segments, self._registrar)
-        return adopted
-
     def close(self) -> None:
         """Drain: commit, seal, deliver. What cannot be delivered now stays in the queue for the next process."""
-        self._closing.set()
-        self._keeper.join()
+        self._keeper.stop()
         try:
             self._committer.close()
             self.seal()
@@ -177,55 +137,10 @@ class SegmentLog:
         self.close()
 
     def _commit(self, payloads: list[bytes]) -> None:
-        if isinstance(self.trouble, Tampered):
-            raise self.trouble
+        if isinstance(self._keeper.broken, Tampered):
+            raise self._keeper.broken
         self._wal.append(payloads)
-        self._waiting.add(payloads)
-
-    def _keep(self) -> None:
-        """Seal what the last process of this name left, then what falls due; `trouble` says what went wrong last."""
-        adopt_at, is_due = 0.0, True
-        while True:
-            try:
-                if is_due or self._waiting.is_due(self._when):
-                    self._waiting = _Waiting()
-                    self._sealer.seal()
-                    is_due = False
-                self._sealer.deliver()
-                if time.monotonic() >= adopt_at:
-                    self.adopt()
-                    adopt_at = time.monotonic() + _ADOPT_EVERY
-                self.trouble = None
-            except Tampered as error:
-                self.trouble = error
-                return
-            except (HoldfastError, OSError) as error:
-                is_due = True
-                self.trouble = error if isinstance(error, HoldfastError) else Unavailable("decisions.disk", str(error))
-            if self._closing.wait(self._when.every):
-                return
-
-
-def adopt(folder: Path, segments: Segments, registrar: Registrar) -> bool:
-    """Seal and deliver what a process left in its folder, and remove that; False where the process lives."""
-    try:
-        claim = Claim.on(folder / "append.lock")
-    except Conflict:
-        return False
-    try:
-        sealer = Sealer(folder, segments, registrar)
-        try:
-            sealer.seal()
-            sealer.deliver()
-            is_empty = sealer.is_empty()
-        finally:
-            sealer.close()
-        if is_empty:
-            gone = folder.rename(folder.with_name(f".{folder.name}-{time.time_ns()}"))
-            shutil.rmtree(gone, ignore_errors=True)
-    finally:
-        claim.release()
-    return True
+        self._keeper.note(payloads)
 
 
 def _decided(decisions: Sequence[Decision]) -> list[bytes]:

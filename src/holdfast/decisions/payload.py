@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from holdfast.domain.errors import FixInput
+from holdfast.domain.errors import FixInput, Unavailable
 from holdfast.domain.ids import day_of
-from holdfast.ledger.decided import Form, Row
+from holdfast.ledger.decided import FORMS, Form, Row
 
 MAX_BYTES = 16 * 1024 * 1024
 _INT64 = 2**63
@@ -36,6 +36,10 @@ def encode(form: Form, row: Row) -> bytes:
 def decode(payload: bytes) -> tuple[str, dict[str, Any]]:
     """The name of the form, and the row."""
     form, row = json.loads(payload)
+    if form not in FORMS:
+        raise Unavailable(
+            "decisions.newer", f"The journal holds {form!r}, which is newer than this.", "Upgrade Holdfast."
+        )
     return form, row
 
 

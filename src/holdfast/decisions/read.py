@@ -47,9 +47,12 @@ class Reader:
         self._root = root
         self._segments = segments
 
-    def find(self, id: str) -> Decision:
-        """The decision of this id; Absent where there is none, FixInput where it is no id."""
-        parts = self._parts(DECISIONS, is_wanted=lambda row: row["id"] == id, day=day_of(id))
+    def find(self, id: str, *, system: str = "") -> Decision:
+        """The decision of this id; Absent where there is none, FixInput where it is no id.
+
+        Whoever knows its system says so: then only that day's segments of that system are looked for.
+        """
+        parts = self._parts(DECISIONS, is_wanted=lambda row: row["id"] == id, system=system, day=day_of(id))
         for fragment in parts.segments.values() if not parts.rows else ():
             parts.rows.extend(rows_in(fragment.to_table(filter=pads.field("id") == id)))
         if not parts.rows:

@@ -78,10 +78,6 @@ class Sealer:
         """How many sealed batches are still on their way."""
         return sum(1 for _ in self._queue.all())
 
-    def is_empty(self) -> bool:
-        """Whether nothing is committed that is not delivered."""
-        return next(self._wal.read(self._wal.sealed), None) is None and next(self._queue.all(), None) is None
-
     def close(self) -> None:
         """Let go of open files."""
         self._wal.close()

@@ -96,8 +96,11 @@ class BucketSegments:
 
     def put(self, place: str, file: Path) -> None:
         """An object appears whole or not at all."""
+        path = str(self._root / place)
         try:
-            with self._system.open_output_stream(str(self._root / place)) as stream:
+            if self._system.get_file_info(path).size == file.stat().st_size:
+                return
+            with self._system.open_output_stream(path) as stream:
                 stream.write(file.read_bytes())
         except OSError as error:
             raise _unavailable(place, error) from error

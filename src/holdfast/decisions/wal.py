@@ -44,6 +44,7 @@ class Wal:
     def create(cls, folder: Path) -> Wal:
         """The one that lies at `folder`, made where there is none yet."""
         make_folder(folder / "journal")
+        folder.chmod(0o700)
         if not (folder / "id").exists():
             replace(folder / "id", secrets.token_hex(4).encode())
         return cls(folder)

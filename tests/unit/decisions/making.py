@@ -10,7 +10,8 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from holdfast.decisions.log import SealWhen, SegmentLog
+from holdfast.decisions.keeper import SealWhen
+from holdfast.decisions.log import SegmentLog
 from holdfast.decisions.registrar import LedgerRegistrar
 from holdfast.decisions.segments import FolderSegments
 from holdfast.domain.decision import Decision, Ended, Lane

@@ -209,8 +209,7 @@ def test_a_bound_says_that_the_disk_is_full_and_keeps_what_it_took():
 def test_a_record_that_a_crash_tore_was_not_acknowledged(tmp_path):
     with segment_log(tmp_path) as log:
         log.append(kept := [decision(1)])
-        log._closing.set()
-        log._keeper.join()
+        log._keeper.stop()
         log.append([decision(2)])
         journal = next((tmp_path / "log/wal/g1/journal").glob("0*"))
         data = bytearray(journal.read_bytes())

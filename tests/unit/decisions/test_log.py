@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from tests.unit.decisions.making import IDS, decision, ledger, segment_log, wait_for
 
 from holdfast.decisions.columns import rows_in, tabulate
-from holdfast.decisions.log import SealWhen
+from holdfast.decisions.keeper import SealWhen
 from holdfast.decisions.payload import decode, encode
 from holdfast.decisions.read import Reader
 from holdfast.decisions.segments import FolderSegments
 from holdfast.decisions.wal import Wal
-from holdfast.domain.errors import Absent, Conflict, FixInput, Unavailable
+from holdfast.domain.errors import Absent, Conflict, FixInput, Tampered, Unavailable
 from holdfast.ledger.decided import DECISIONS, decision_of, row_of
 
 
@@ -277,3 +277,46 @@ def test_a_living_process_adopts_what_a_dead_one_left(tmp_path):
     with segment_log(tmp_path, "living"):
         assert wait_for(lambda: not (tmp_path / "log/wal/dead").exists())
     assert reader(tmp_path).find(made.id) == kept(made)
+
+
+def test_a_damaged_neighbour_is_named_and_stops_nobody(tmp_path):
+    dead = Wal.create(tmp_path / "log/wal/dead")
+    dead.append([encode(DECISIONS, row_of(decision()))])
+    dead.close()
+    journal = next((tmp_path / "log/wal/dead/journal").glob("0*"))
+    journal.write_bytes(b"x" + journal.read_bytes()[1:])
+    when = SealWhen(rows=1, every=0.02)
+    with segment_log(tmp_path, "living", seal_when=when) as log:
+        log.append([decision()])
+        assert wait_for(lambda: isinstance(log.trouble, Tampered))
+        assert "dead" in log.trouble.message
+        log.append([decision()])
+        assert wait_for(lambda: FolderSegments(tmp_path / "segments").places() != [])
+    assert (tmp_path / "log/wal/dead").exists()
+
+
+def test_an_outage_does_not_make_a_segment_of_every_decision(tmp_path):
+    class Broken(FolderSegments):
+        def put(self, place, file):
+            raise Unavailable("decisions.segments", "the bucket is out of reach")
+
+    with segment_log(tmp_path, segments=Broken(tmp_path / "segments"), seal_when=SealWhen(rows=10, every=0.01)) as log:
+        for _ in range(10):
+            log.append([decision()])
+        assert wait_for(lambda: log.trouble is not None)
+        for _ in range(9):
+            log.append([decision()])
+            threading.Event().wait(0.02)
+        assert len(list((tmp_path / "log/wal/g1/queue").iterdir())) == 1
+
+
+def test_a_batch_takes_the_domains_words_only(tmp_path):
+    constant = {"system": "credit", "release": "r", "lane": "live"}
+    with segment_log(tmp_path) as log:
+        for ended in ({"ended": "perhaps"}, {}):
+            with pytest.raises(FixInput, match="ended"):
+                log.append_batch(pa.table({"input_age": [1]}), **constant, **ended)
+        with pytest.raises(FixInput, match="lane"):
+            log.append_batch(pa.table({"input_age": [1, 2], "lane": ["live", "fast"]}), **{**constant, "lane": "live"})
+        with pytest.raises(FixInput, match="one system"):
+            log.append_batch(pa.table({"input_age": [1]}), lane="live", ended="answered")
