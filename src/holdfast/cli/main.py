@@ -8,6 +8,7 @@ from holdfast.cli import (
     appetite,
     check,
     data,
+    decision,
     deployment,
     explain,
     export,
@@ -21,6 +22,7 @@ from holdfast.cli import (
     release_sign,
     scan,
     sealer,
+    subject,
     system,
     up,
     verify,
@@ -77,6 +79,8 @@ app.add_typer(sealer.app, name="sealer")
 app.add_typer(people.app, name="people")
 app.add_typer(people.tokens, name="token")
 app.add_typer(data.app, name="data")
+app.add_typer(decision.app, name="decision")
+app.add_typer(subject.app, name="subject")
 release.app.command("import")(release_import.import_release)
 release.app.command("sign")(release_sign.sign)
 release.app.command("verify")(release_sign.verify)

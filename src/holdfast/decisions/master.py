@@ -6,7 +6,6 @@ import base64
 import os
 import secrets
 import stat
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -54,15 +53,8 @@ class MasterKey:
             raise Unavailable("master.file", f"{path} cannot be read or written: {error.strerror}.") from error
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str], name: str) -> MasterKey:
-        """The key in a variable (base64); FixInput where it is not set."""
-        if name not in environment:
-            raise FixInput("master.absent", f"{name} is not set.", "Set it to 32 random bytes in base64.")
-        return cls.from_text(environment[name])
-
-    @classmethod
     def from_text(cls, text: str) -> MasterKey:
-        """The key in base64."""
+        """The key in base64, as an environment variable carries it."""
         try:
             return cls(base64.b64decode(text.strip(), validate=True))
         except ValueError as error:

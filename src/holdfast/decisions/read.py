@@ -53,11 +53,15 @@ class Reader:
         Whoever knows its system says so: then only that day's segments of that system are looked for.
         """
         parts = self._parts(DECISIONS, is_wanted=lambda row: row["id"] == id, system=system, day=day_of(id))
-        for fragment in parts.segments.values() if not parts.rows else ():
-            parts.rows.extend(rows_in(fragment.to_table(filter=pads.field("id") == id)))
-        if not parts.rows:
+        row = next(_where(parts, pads.field("id") == id), None)
+        if row is None:
             raise Absent("decision.absent", f"There is no decision {id}.", "Check the id, or whether its time is over.")
-        return decision_of(parts.rows[0])
+        return decision_of(row)
+
+    def about(self, subject: str) -> Iterator[Decision]:
+        """All decisions about a pseudonym, in no order. Looks through one column of every segment."""
+        parts = self._parts(DECISIONS, is_wanted=lambda row: row["subject"] == subject)
+        yield from map(decision_of, _where(parts, pads.field("subject") == subject))
 
     def locate(self, id: str) -> tuple[str, int, bytes]:
         """Where a decision stands: the place of its segment, the row, and the file; Absent where no segment has it."""
@@ -81,6 +85,11 @@ class Reader:
         """The same as a relation of a DuckDB `connection`, which reads only the columns and rows that it needs."""
         dataset, wanted = self._asked(system, first, last, form)
         return connection.from_arrow(dataset.filter(wanted))
+
+    def on_their_way(self) -> set[str]:
+        """The places of segments that are sealed and not known to be registered yet."""
+        queues = (Queue(wal.folder) for wal in self._wals())
+        return {segment.place for queue in queues for _, batch in queue.all() for segment in batch.segments}
 
     def _asked(self, system: str, first: str, last: str, form: Form) -> tuple[Any, Any]:
         parts = self._parts(form, system=system, first=first, last=last)
@@ -129,6 +138,13 @@ class Reader:
         if not fragments:
             return unsealed
         return pads.dataset([pads.FileSystemDataset(fragments, schema, _PARQUET), unsealed])
+
+
+def _where(parts: _Parts, holds: Any) -> Iterator[Row]:
+    """Rows that no segment has, then those of the segments where an expression holds, each with its own types."""
+    yield from parts.rows
+    for fragment in parts.segments.values():
+        yield from rows_in(fragment.to_table(filter=holds))
 
 
 def _staged(wal: Wal, form: Form) -> Iterator[tuple[str, tuple[None, Any]]]:
