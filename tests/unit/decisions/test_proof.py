@@ -29,6 +29,7 @@ from holdfast.domain.retention import Hold, Removal, Retention
 from holdfast.ledger.decided import DECISIONS, row_of
 from holdfast.ledger.decision_proof import RowProof, is_row_proof, verify_decision
 from holdfast.ledger.note import Key
+from holdfast.ledger.verify import main
 
 KEY = Key(SIGNER.name, SIGNER.public_bytes())
 ODD = (("age", math.nan), ("big", 2**62), ("inf", -math.inf), ("ok", True), ("text", 'ü "quoted"'), ("zero", -0.0))
@@ -146,6 +147,17 @@ def test_a_proof_is_checked_without_numpy_or_arrow(filled):
     command = [sys.executable, "-c", code, str(folder / "proof.json"), KEY.vkey]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == made[0].id
+
+
+def test_the_auditors_tool_takes_a_decisions_proof(filled, capsys):
+    folder, made = filled
+    (folder / "proof.json").write_bytes(proof_of(folder, made[0].id))
+    command = [str(folder / "proof.json"), "--key", KEY.vkey]
+    assert main(command) == 0
+    assert "a segment of 40 rows of credit" in capsys.readouterr().out
+    (folder / "proof.json").write_bytes((folder / "proof.json").read_bytes().replace(b"production", b"test"))
+    assert main(command) == 1
+    assert "does not lead" in capsys.readouterr().err
 
 
 def test_what_is_not_sealed_has_no_proof_yet(tmp_path):
