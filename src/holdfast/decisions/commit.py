@@ -137,9 +137,10 @@ class Committer:
         except HoldfastError as error:
             return error
         except Exception as error:  # whoever waits must hear of it, whatever it is
+            why = getattr(error, "strerror", None) or repr(error)
             return Unavailable(
                 "decisions.disk",
-                f"The decision log takes nothing more: {getattr(error, 'strerror', None) or error!r}.",
+                f"The decision log takes nothing more: {why}.",
                 "Make room or mend the disk, then do the same again. Nothing that was acknowledged is lost.",
             )
         return None

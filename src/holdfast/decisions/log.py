@@ -103,7 +103,7 @@ class SegmentLog:
             raise FixInput("decision.columns", "A batch is of one system.", "Name it: append_batch(..., system=...).")
         table = table_of(values, ids, constant)
         staged = [
-            stage(part, DECISIONS, system=system, day=day, gateway=self.gateway, name=f"{ids[0]}-{number}")
+            stage(part, DECISIONS, system=system, day=day, gateway=self.gateway, name=f"batch-{ids[0]}-{number}")
             for number, (day, part) in enumerate(portions(table, ids))
         ]
         if staged:

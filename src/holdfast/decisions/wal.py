@@ -5,7 +5,7 @@ A folder `<log>/wal/<gateway>/`:
 ```
 append.lock   held by the process that writes
 seal.lock     held by whoever seals
-id            8 hex digits, which tell this folder from an earlier one of the same name
+id            16 hex digits, which tell this folder from an earlier one of the same name
 journal/      the committed payloads
 sealed        up to which entry they stand in segments
 staged/       segments that are not everywhere yet where they belong
@@ -46,7 +46,7 @@ class Wal:
         make_folder(folder / "journal")
         folder.chmod(0o700)
         if not (folder / "id").exists():
-            replace(folder / "id", secrets.token_hex(4).encode())
+            replace(folder / "id", secrets.token_hex(8).encode())
         return cls(folder)
 
     @property

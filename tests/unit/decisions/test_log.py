@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import threading
+from collections import Counter
 from dataclasses import replace
 
 import duckdb
@@ -82,6 +83,30 @@ def test_a_decision_is_found_before_and_after_it_is_sealed(tmp_path):
         assert [id for batch in batches for id in batch.column("id").to_pylist()] == [late.id]
     with pytest.raises(Absent):
         reader(tmp_path).find(IDS.next())
+
+
+def test_a_reader_sees_each_row_once_while_rows_move(tmp_path):
+    acknowledged: list[str] = []
+    is_over = threading.Event()
+
+    def work() -> None:
+        while not is_over.is_set():
+            log.append(made := [decision()])
+            acknowledged.append(made[0].id)
+
+    with segment_log(tmp_path, seal_when=SealWhen(rows=30, every=0.01)) as log:
+        writers = [threading.Thread(target=work) for _ in range(3)]
+        for writer in writers:
+            writer.start()
+        for _ in range(20):
+            before = set(acknowledged)
+            batches = reader(tmp_path).batches(columns=["id"])
+            found = Counter(id for batch in batches for id in batch.column("id").to_pylist())
+            assert set(found.values()) <= {1}
+            assert before <= set(found)
+        is_over.set()
+        for writer in writers:
+            writer.join()
 
 
 def test_other_engines_read_segments_of_releases_with_other_features(tmp_path):
