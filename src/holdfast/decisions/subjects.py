@@ -14,7 +14,7 @@ import json
 import secrets
 import sqlite3
 import threading
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -82,6 +82,19 @@ class Subjects:
         assert cipher is not None  # noqa: S101 - it was made where there was none
         sealed = nonce + cipher.encrypt(nonce, text, _context(decision))
         return replace(decision, inputs=inputs, outputs=outputs, sealed=base64.b64encode(sealed).decode())
+
+    def seal_all(self, decisions: Sequence[Decision], personal: Collection[str]) -> list[Decision]:
+        """The same for many, with one write to the disk for all subjects that were never seen."""
+        with self._turn, _available(self._path):
+            self._base.execute("BEGIN IMMEDIATE")
+            try:
+                sealed = [self.seal(decision, personal) for decision in decisions]
+            except BaseException:
+                self._base.execute("ROLLBACK")
+                self._ciphers.clear()
+                raise
+            self._base.execute("COMMIT")
+        return sealed
 
     def open(self, decision: Decision) -> Decision:
         """The decision with its sealed fields in place; Absent where the subject was erased, Tampered where changed."""

@@ -45,6 +45,18 @@ def test_personal_fields_are_sealed_and_open_again(subjects):
     assert subjects.seal(made, {"nothing"}) == made
 
 
+def test_many_are_sealed_together_or_not_at_all(subjects, tmp_path):
+    made = [about(subjects, f"person {number % 40}", number) for number in range(60)]
+    sealed = subjects.seal_all(made, PERSONAL)
+    other = Subjects(tmp_path / "subjects.db", MasterKey.in_file(tmp_path / "master.key"))
+    assert [dict(other.open(one).inputs)["age"] for one in sealed] == list(range(60))
+    with pytest.raises(FixInput):
+        subjects.seal_all([about(subjects, "new"), decision()], PERSONAL)
+    assert not other.erase(other.pseudonym("new"), AT)
+    assert subjects.open(subjects.seal(about(subjects, "new"), PERSONAL))
+    other.close()
+
+
 def test_a_sealed_text_opens_in_its_own_decision_only(subjects):
     one = subjects.seal(about(subjects, "ada"), PERSONAL)
     other = subjects.seal(about(subjects, "ada"), PERSONAL)
