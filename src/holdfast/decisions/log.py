@@ -58,10 +58,8 @@ class SegmentLog:
             raise FixInput("decisions.gateway", f"{gateway!r:.60} is no gateway name.", "Use letters, digits, . _ -")
         self.ids = Ids()
         self.gateway = gateway
-        folder = root / "wal" / gateway
-        self._claim = Claim.on(folder / "append.lock")
-        self._wal = Wal.create(folder)
-        self._sealer = Sealer(folder, segments, registrar)
+        self._claim, self._wal = _claimed(root / "wal" / gateway)
+        self._sealer = Sealer(self._wal.folder, segments, registrar)
         self._keeper = Keeper(self._sealer, partial(adopt_all, root, segments, registrar, but=gateway), seal_when)
         self._committer = Committer(self._commit, within=within, waiting_bytes=waiting_bytes)
 
@@ -141,6 +139,22 @@ class SegmentLog:
             raise self._keeper.broken
         self._wal.append(payloads)
         self._keeper.note(payloads)
+
+
+def _claimed(folder: Path) -> tuple[Claim, Wal]:
+    try:
+        claim = Claim.on(folder / "append.lock")
+        try:
+            return claim, Wal.create(folder)
+        except BaseException:
+            claim.release()
+            raise
+    except OSError as error:
+        raise Unavailable(
+            "decisions.disk",
+            f"The decision log cannot be opened in {folder}: {error}.",
+            "Check room and rights.",
+        ) from error
 
 
 def _decided(decisions: Sequence[Decision]) -> list[bytes]:

@@ -201,6 +201,14 @@ def test_one_process_writes_to_a_gateways_folder(tmp_path):
         pass
 
 
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "log").write_bytes(b"")
+    with pytest.raises(Unavailable, match="cannot be opened"), segment_log(tmp_path):
+        pass
+    with pytest.raises(FixInput, match="gateway name"), segment_log(tmp_path, "../other"):
+        pass
+
+
 def test_segments_are_sealed_by_size_by_age_and_on_drain(tmp_path):
     def segments():
         return len(list((tmp_path / "segments").rglob("*.parquet")))
