@@ -44,6 +44,7 @@ from holdfast.version import __version__
 
 SEED = 7
 FEATURES = 20
+SEALED = 30_000
 NEVER = SealWhen(rows=10**9, bytes=10**12, seconds=1e9)
 CONSTANT = {"release": "sha256:" + "a" * 64, "environment": "production", "lane": "live", "ended": "answered"}
 IDS = Ids()
@@ -90,14 +91,11 @@ def one() -> Decision:
 
 
 @contextmanager
-def opened(folder: Path, when: SealWhen = NEVER) -> Iterator[SegmentLog]:
-    with (
-        Log(folder / "ledger", SIGNER) as ledger,
-        SegmentLog(
-            folder / "log", "g1", FolderSegments(folder / "segments"), LedgerRegistrar(ledger), seal_when=when
-        ) as log,
-    ):
-        yield log
+def opened(folder: Path, when: SealWhen = NEVER, *, apart: bool = False) -> Iterator[SegmentLog]:
+    with Log(folder / "ledger", SIGNER) as ledger:
+        place, registrar = FolderSegments(folder / "segments"), LedgerRegistrar(ledger)
+        with SegmentLog(folder / "log", "g1", place, registrar, seal_when=when, apart=apart) as log:
+            yield log
 
 
 def exchanges(folder: Path, seconds: float) -> list[dict[str, object]]:
@@ -109,8 +107,9 @@ def exchanges(folder: Path, seconds: float) -> list[dict[str, object]]:
             rows.append(told("holdfast, threads", callers, threads(lambda: log.append([one()]), callers, seconds)))
         with opened(folder / f"tasks-{callers}") as log:
             rows.append(told("holdfast, coroutines", callers, asyncio.run(tasks(log, callers, seconds))))
-    with opened(folder / "sealed", SealWhen(rows=5_000, every=0.05)) as log:
-        rows.append(told("holdfast, sealing meanwhile", 16, threads(lambda: log.append([one()]), 16, seconds)))
+    for apart in (False, True):
+        who = "holdfast, sealing apart" if apart else "holdfast, sealing in a thread"
+        rows.append(told(who, 1, while_sealing(folder / f"sealing-{apart}", apart)))
     for callers in (1, 16, 64):
         rows.append(told("SQLite", callers, threads(sqlite_appender(folder / f"{callers}.db"), callers, seconds)))
     rows.append(told("JSON lines", 16, threads(lines_appender(folder / "lines"), 16, seconds)))
@@ -145,6 +144,22 @@ async def tasks(log: SegmentLog, callers: int, seconds: float) -> dict[str, floa
 
     await asyncio.gather(*(work() for _ in range(callers)))
     return figures(times, time.perf_counter() - start, time.process_time() - cpu)
+
+
+def while_sealing(folder: Path, apart: bool) -> dict[str, float]:
+    """Calls at a slow pace, as long as the sealing of many thousand decisions goes on beside."""
+    made = [one() for _ in range(SEALED)]
+    times: list[float] = []
+    with opened(folder, SealWhen(rows=SEALED, every=0.02), apart=apart) as log:
+        for start in range(0, SEALED, 1000):
+            log.append(made[start : start + 1000])
+        cpu, start = time.process_time(), time.perf_counter()
+        while not any((folder / "segments").rglob("*.parquet")):
+            begin = time.perf_counter()
+            log.append([one()])
+            times.append(time.perf_counter() - begin)
+            time.sleep(0.002)
+        return figures(times, time.perf_counter() - start, time.process_time() - cpu)
 
 
 def figures(times: list[float], wall: float, cpu: float) -> dict[str, float]:

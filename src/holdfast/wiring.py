@@ -201,11 +201,13 @@ def open_archive(home: Path) -> Iterator[DecisionArchive]:
         subjects.close()
 
 
-def open_decision_log(archive: DecisionArchive, gateway: str, *, within: float | None = None) -> SegmentLog:
-    """The log that the process called `gateway` writes to; close it to drain."""
+def open_decision_log(
+    archive: DecisionArchive, gateway: str, *, within: float | None = None, apart: bool = False
+) -> SegmentLog:
+    """The log that the process called `gateway` writes to (see `SegmentLog`); close it to drain."""
     from holdfast.decisions.log import SegmentLog
 
-    return SegmentLog(archive.root, gateway, archive.segments, archive.registrar, within=within)
+    return SegmentLog(archive.root, gateway, archive.segments, archive.registrar, within=within, apart=apart)
 
 
 def premises(home: Path) -> Premises:

@@ -40,10 +40,10 @@ def adopt(folder: Path, segments: Segments, registrar: Registrar) -> bool:
     except Conflict:
         return False
     try:
-        sealer = Sealer(folder, segments, registrar)
+        sealer = Sealer(folder)
         try:
             sealer.seal()
-            sealer.deliver()
+            sealer.deliver(segments, registrar)
         finally:
             sealer.close()
         # Renamed first: whoever wants the name meanwhile gets a folder of their own, not one that is going.

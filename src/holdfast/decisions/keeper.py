@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from holdfast.decisions.seal import Sealer
 from holdfast.domain.errors import HoldfastError, Unavailable
 
 ADOPT_EVERY = 60.0
@@ -73,15 +72,17 @@ class _Chore:
 
 
 class Keeper:
-    """Looks after one gateway's folder through `sealer`; `adopt` does so for the folders of processes that are gone."""
+    """Looks after one gateway's folder by `seal` and `deliver`, and by `adopt` after those whose processes are gone."""
 
-    def __init__(self, sealer: Sealer, adopt: Callable[[], object], when: SealWhen) -> None:
-        self._sealer = sealer
+    def __init__(
+        self, seal: Callable[[], object], deliver: Callable[[], object], adopt: Callable[[], object], when: SealWhen
+    ) -> None:
+        self._seal = seal
         self._when = when
         self._waiting = _Waiting()
         self._is_left_over = True
         self._sealing = _Chore(self._seal_if_due, when.every)
-        self._chores = (self._sealing, _Chore(sealer.deliver, when.every), _Chore(adopt, ADOPT_EVERY))
+        self._chores = (self._sealing, _Chore(deliver, when.every), _Chore(adopt, ADOPT_EVERY))
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="decisions-seal", daemon=True)
         self._thread.start()
@@ -100,11 +101,6 @@ class Keeper:
         """Count what was committed."""
         self._waiting.add(payloads)
 
-    def seal(self) -> None:
-        """Seal all that is committed."""
-        self._waiting = _Waiting()
-        self._sealer.seal()
-
     def stop(self) -> None:
         """End the thread once what it is about is done."""
         self._closing.set()
@@ -120,5 +116,6 @@ class Keeper:
     def _seal_if_due(self) -> None:
         if self._is_left_over or self._waiting.is_due(self._when):
             self._is_left_over = True  # until it has worked
-            self.seal()
+            self._waiting = _Waiting()
+            self._seal()
             self._is_left_over = False

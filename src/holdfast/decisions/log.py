@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from holdfast.decisions.adopt import adopt_all
+from holdfast.decisions.apart import seal_apart
 from holdfast.decisions.claim import Claim
 from holdfast.decisions.commit import WAITING_BYTES, Committer
 from holdfast.decisions.keeper import SEAL_WHEN, Keeper, SealWhen
@@ -40,7 +41,8 @@ class SegmentLog:
     """`root` is the log's folder, `gateway` this process's name in it; Conflict where a living process has that name.
 
     `within`: None makes each append durable before it returns. A number of seconds lets it return at once and bounds
-    what a crash can take: what was appended in so many seconds before, and what the commit under way held.
+    what a crash can take: what was appended in so many seconds before, and what the commit under way held. `apart`
+    seals in a process of its own (this Python again, at low priority): a process that answers others should ask for it.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class SegmentLog:
         *,
         within: float | None = None,
         seal_when: SealWhen = SEAL_WHEN,
+        apart: bool = False,
         waiting_bytes: int = WAITING_BYTES,
     ) -> None:
         if not GATEWAY.fullmatch(gateway):
@@ -59,8 +62,11 @@ class SegmentLog:
         self.ids = Ids()
         self.gateway = gateway
         self._claim, self._wal = _claimed(root / "wal" / gateway)
-        self._sealer = Sealer(self._wal.folder, segments, registrar)
-        self._keeper = Keeper(self._sealer, partial(adopt_all, root, segments, registrar, but=gateway), seal_when)
+        self._sealer = Sealer(self._wal.folder)
+        self._deliver = partial(self._sealer.deliver, segments, registrar)
+        seal = partial(seal_apart, self._wal.folder) if apart else self._sealer.seal
+        adopt = partial(adopt_all, root, segments, registrar, but=gateway)
+        self._keeper = Keeper(seal, self._deliver, adopt, seal_when)
         self._committer = Committer(self._commit, within=within, waiting_bytes=waiting_bytes)
 
     @property
@@ -110,9 +116,9 @@ class SegmentLog:
 
     def seal(self) -> int:
         """Seal and deliver now; how many sealed segments are left on the way, because their place is out of reach."""
-        self._keeper.seal()
+        self._sealer.seal()
         with suppress(Unavailable):
-            return self._sealer.deliver()
+            return self._deliver()
         return self._sealer.left()
 
     def close(self) -> None:

@@ -34,12 +34,10 @@ MAX_BYTES = 64 * 1024 * 1024
 class Sealer:
     """Seals what lies in one gateway's folder, whether its process lives or not; one sealer at a time does so."""
 
-    def __init__(self, folder: Path, segments: Segments, registrar: Registrar) -> None:
+    def __init__(self, folder: Path) -> None:
         self._wal = Wal.create(folder)
         self._queue = Queue(folder)
         self._staged = folder / "staged"
-        self._segments = segments
-        self._registrar = registrar
 
     def seal(self) -> int:
         """Seal all that is committed; how many rows. Unavailable where the disk takes no more."""
@@ -58,7 +56,7 @@ class Sealer:
             write_staged(self._staged, staged)
             self._queue.add(Batch(tuple(segment for segment, _ in staged)))
 
-    def deliver(self) -> int:
+    def deliver(self, segments: Segments, registrar: Registrar) -> int:
         """Bring sealed segments to where they belong and into the ledger; how many batches are left.
 
         Unavailable where the segments' place or the ledger cannot be reached now: what is left stays in the queue.
@@ -67,8 +65,8 @@ class Sealer:
             self._recover()
             for path, batch in self._queue.all():
                 for segment in batch.segments:
-                    self._segments.put(segment.place, self._staged / segment.place)
-                    self._registrar.register(segment)
+                    segments.put(segment.place, self._staged / segment.place)
+                    registrar.register(segment)
                 self._queue.remove(path)
                 for segment in batch.segments:
                     (self._staged / segment.place).unlink(missing_ok=True)

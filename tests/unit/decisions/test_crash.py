@@ -142,13 +142,13 @@ def test_a_power_cut_at_every_step_loses_and_doubles_nothing(tmp_path, monkeypat
         with disk.watched(monkeypatch), suppress(PowerCut):
             with Log(root / "ledger", SIGNER, publish_every=1000, segment_bytes=SEGMENT) as log:
                 wal = Wal.create(root / "log/wal/g1")
-                sealer = Sealer(wal.folder, FolderSegments(root / "segments"), LedgerRegistrar(log))
+                sealer = Sealer(wal.folder)
                 for count in (3, 1, 7):
                     made = [decision(number) for number in range(count)]
                     wal.append([encode(DECISIONS, row_of(each)) for each in made])
                     acknowledged |= {each.id for each in made}
                     sealer.seal()
-                    sealer.deliver()
+                    sealer.deliver(FolderSegments(root / "segments"), LedgerRegistrar(log))
             is_finished = True
         disk.restore(tmp_path / f"after-{cut_at}", draw, keep)
         check(tmp_path / f"after-{cut_at}", acknowledged)

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.decisions.making import IDS, decision, ledger, segment_log, wait_for
 
+from holdfast.decisions.apart import seal_apart
 from holdfast.decisions.columns import rows_in, tabulate
 from holdfast.decisions.keeper import SealWhen
 from holdfast.decisions.payload import decode, encode
@@ -199,6 +200,23 @@ def test_one_process_writes_to_a_gateways_folder(tmp_path):
         segment_log(tmp_path),
     ):
         pass
+
+
+def test_sealing_apart_keeps_all_and_says_what_went_wrong(tmp_path):
+    when = SealWhen(rows=10, every=0.02)
+    with segment_log(tmp_path, seal_when=when, apart=True) as log:
+        log.append([decision() for _ in range(10)])
+        assert wait_for(lambda: len(FolderSegments(tmp_path / "segments").places()) == 1)
+        log.append([decision()])
+    assert sum(batch.num_rows for batch in reader(tmp_path).batches()) == 11
+    journal = Wal.create(tmp_path / "log/wal/torn")
+    journal.append([b'["letters",{}]'])
+    with pytest.raises(Unavailable, match="newer than this") as caught:
+        seal_apart(journal.folder)
+    assert caught.value.code == "decisions.newer"
+    with pytest.raises(Unavailable, match="Sealing ended with"):
+        seal_apart(tmp_path / "log/wal/g1/id")
+    journal.close()
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):

@@ -220,7 +220,7 @@ def test_rows_under_another_systems_name_are_caught(tmp_path):
     with segment_log(tmp_path) as log:
         table = tabulate(DECISIONS, [row_of(decision())])
         log._sealer.add([stage(table, DECISIONS, system="fraud", day="2026-11-28", gateway="g1", name="x")])
-        log._sealer.deliver()
+        log.seal()
     with pytest.raises(Tampered, match="another system or day"):
         checked(tmp_path)
 
