@@ -10,6 +10,7 @@ from holdfast.cli import (
     check,
     credential,
     data,
+    decision,
     deployment,
     explain,
     export,
@@ -24,6 +25,7 @@ from holdfast.cli import (
     release_sign,
     scan,
     sealer,
+    subject,
     system,
     up,
     verify,
@@ -82,6 +84,8 @@ app.add_typer(sealer.app, name="sealer")
 app.add_typer(people.app, name="people")
 app.add_typer(people.tokens, name="token")
 app.add_typer(data.app, name="data")
+app.add_typer(decision.app, name="decision")
+app.add_typer(subject.app, name="subject")
 release.app.command("import")(release_import.import_release)
 release.app.command("lineage")(release_lineage.lineage)
 release.app.command("sign")(release_sign.sign)

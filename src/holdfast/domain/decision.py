@@ -37,9 +37,10 @@ class Decision:
     `id` is a UUID of version 7 (RFC 9562 section 5.7): ids sort by time. `at` is RFC 3339 in UTC with microseconds.
     `release` is the digest that answered and `snapshot` that of the admissions in force. `principal` is the id of the
     credential that asked, never its secret; `subject` the keyed pseudonym of whom it is about, empty for nobody.
-    `inputs` and `outputs` are named values; those that a policy calls personal are in `sealed` instead: AES-256-GCM
-    under the subject's key, base64. `reasons` are reason codes. `micros` is how long the exchange took; `trace` its
-    W3C trace id. `follows` is the id of the decision that this one belongs to (the live one, for a shadow).
+    `inputs` and `outputs` are named values, each name once; the log keeps neither missing ones nor their order. Those
+    that a policy calls personal are in `sealed` instead: AES-256-GCM under the subject's key, base64. `reasons` are
+    reason codes. `micros` is how long the exchange took; `trace` its W3C trace id. `follows` is the id of the decision
+    that this one belongs to (the live one, for a shadow).
     """
 
     id: str
@@ -65,7 +66,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A file of decisions of one system and day that will never change, as it stands in the ledger.
+    """A file of decisions (or labels) of one system and day that will never change, as it stands in the ledger.
 
     `root` is the RFC 6962 Merkle root (hex) over its rows in order, `layout` the digest of its columns, `file` the
     digest of the file's bytes, `place` where it lies below the log's folder. `first` and `last` are the times
@@ -87,8 +88,9 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What turned out to be true of a decision: the `outcome` that was observed, when, and who says so."""
+    """What turned out to be true of a decision of a system: the `outcome` observed, when, and who says so."""
 
+    system: str
     decision: str
     outcome: Scalar
     observed_at: str
