@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
@@ -13,11 +12,10 @@ from numpy.typing import NDArray
 
 from holdfast.domain.account import Profile, Session
 from holdfast.domain.act import Act, ActRow, Draft, Kept, Page, Snapshot, Trail
-from holdfast.domain.decision import Decision, Field
+from holdfast.domain.decision import Decision
 from holdfast.domain.evidence import Evidence
-from holdfast.domain.guard import GuardVerdict
 from holdfast.domain.measure import Taken
-from holdfast.domain.schema import Task
+from holdfast.domain.schema import Scalar, Task
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -133,48 +131,35 @@ class Places(Protocol):
         """Whether the caller is the one who may write, until the block or the process ends."""
 
 
-@dataclass(frozen=True, eq=False)
-class VerdictColumn:
-    """What one guard said of many rows.
-
-    `verdict` is that of a flagged row, without its score; a row that is not `flagged` has the same with the action
-    ALLOW. `score` is float64 (n,) in the guard's own unit, NaN where it gave none; `flagged` bool (n,).
-    """
-
-    verdict: GuardVerdict
-    score: NDArray[np.float64]
-    flagged: NDArray[np.bool_]
-
-
 class DecisionLog(Protocol):
     """Where decisions are kept before anybody hears of them."""
 
     def append(self, decisions: Sequence[Decision]) -> None:
         """Durable when it returns, all or none; Unavailable where the disk takes no more."""
 
-    def append_batch(
-        self,
-        shared: Decision,
-        inputs: pa.Table,
-        outputs: pa.Table,
-        *,
-        varying: pa.Table,
-        verdicts: Sequence[VerdictColumn],
-    ) -> None:
-        """As `append`, for the rows of one call by column.
+    def append_batch(self, values: pa.Table, **constant: Scalar) -> Sequence[str]:
+        """Many decisions of one system as columns; their ids, in order. Durable when it returns, all or none.
 
-        `shared` says what all have in common, with empty `inputs`, `outputs` and `verdicts`. The tables have one row
-        for each decision: `inputs` and `outputs` named values (null for a missing one, and for what was not answered),
-        `varying` those fields of Decision that differ by row, as text columns of the same names: ``id`` and ``ended``
-        always, ``subject`` and ``sealed`` where there are any.
+        `values` has ``input_<name>`` and ``output_<name>``, and other fields of a decision where they differ by row;
+        `constant` are the fields that do not. `reasons` and `verdicts` are JSON texts.
         """
 
 
-class Vault(Protocol):
-    """Keys by person, so that forgetting a key forgets what it sealed."""
+class Admitting(Protocol):
+    """What may run now. `domain.admissions.Admissions` is one; its digest is the `snapshot` of decisions."""
 
-    def seal(self, subject: str, fields: Sequence[Field], decision: str) -> str:
-        """The fields of one decision under the subject's key, as `Decision.sealed` carries them."""
+    def admits(self, digest: str, environment: str, now: datetime) -> bool:
+        """Whether the release, or the model, with this digest may run in the environment now."""
+
+
+class Vault(Protocol):
+    """Keys by person, so that destroying a key erases what it sealed."""
+
+    def pseudonym(self, identifier: str) -> str:
+        """What stands for a person in decisions: the same for the same identifier, and no way back."""
+
+    def seal(self, decision: Decision, personal: Collection[str]) -> Decision:
+        """The decision with its personal inputs and outputs (by name) sealed under its subject's key."""
 
 
 class Store(Protocol):

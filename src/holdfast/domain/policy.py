@@ -38,8 +38,8 @@ class GuardTerms:
 class Disclosure:
     """The least that a caller needs of the scores, so that copying the model by asking it gets dearer.
 
-    Scores are rounded to `digits` decimals; only the `top` highest classes keep theirs; with `decision_only` the
-    decided class gets 1 and all others 0. A decision itself is never changed.
+    Scores, and values of a regression, are rounded to `digits` decimals; only the `top` highest classes keep theirs;
+    with `decision_only` the decided class gets 1 and all others 0. A decision itself is never changed.
     """
 
     digits: int | None = None
@@ -53,7 +53,8 @@ class Policy:
 
     `personal` names the fields that are kept under their subject's key, and nowhere else; `subject` is the field that
     says whom a row is about (it need not be a feature). A blocked row is answered with `fallback` where there is one.
-    `unreleased` is what becomes of rows while the release is not let in: BLOCK, or FLAG to note it only.
+    `unreleased` is what becomes of rows while the release is not let in: BLOCK, or FLAG to note it only. After
+    `deadline_ms` (for one row, or each thousand of many) the guards that have not looked yet count as broken.
     """
 
     name: str
@@ -66,3 +67,4 @@ class Policy:
     fallback: Scalar | None = None
     review: Review = Review.HOLD
     unreleased: Action = Action.BLOCK
+    deadline_ms: float = 100.0
