@@ -33,7 +33,10 @@ class Action(StrEnum):
     @property
     def rank(self) -> int:
         """The graver, the higher."""
-        return list(Action).index(self)
+        return _RANKS[self]
+
+
+_RANKS = {action: rank for rank, action in enumerate(Action)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,15 +52,14 @@ def serve(post: Post, asked: Asked, ask: Ask) -> Served:
 
 def before(post: Post, asked: Asked) -> Judged:
     """What is said of the rows before the model is asked. A release that is not let in is looked at by no guard."""
-    judged = Judged(post.clock(), perf_counter(), np.zeros(len(asked), dtype=np.int8))
-    if post.admissions is None:
-        judged = replace(judged, reasons=(UNCHECKED,))
-    elif not post.admissions.admits(post.release, post.environment, judged.now):
-        judged = replace(judged, reasons=(NOT_LET_IN,))
+    now, acts = post.clock(), np.zeros(len(asked), dtype=np.int8)
+    reasons: tuple[str, ...] = () if post.admissions else (UNCHECKED,)
+    if post.admissions is not None and not post.admissions.admits(post.release, post.environment, now):
+        reasons = (NOT_LET_IN,)
         if post.policy.unreleased is not Action.FLAG:
-            judged.acts[:] = Action.BLOCK.rank
-            return judged
-    return _look(post, asked, judged, post.before)
+            acts[:] = Action.BLOCK.rank
+    judged = Judged(now, perf_counter(), acts, reasons=reasons)
+    return judged if acts.any() else _look(post, asked, judged, post.before)
 
 
 def to_ask(policy: Policy, judged: Judged) -> Places | None:
@@ -123,12 +122,14 @@ def _look(post: Post, asked: Asked, judged: Judged, guards: Sequence[Armed], out
         _opinions(post, part.rows(post.ground, judged.now, None if outputs is None else outputs[span]), guards)
         for part, span in zip(parts, spans, strict=True)
     ]
-    acts = [_acts(opinions, len(part)) for opinions, part in zip(blocks, parts, strict=True)]
+    acts = [_acts(opinions, judged.acts[span]) for opinions, span in zip(blocks, spans, strict=True)]
     opinions = blocks[0] if len(blocks) == 1 else [joined(said) for said in zip(*blocks, strict=True)]
-    return replace(
-        judged,
-        acts=np.maximum(judged.acts, np.concatenate(acts) if len(acts) > 1 else acts[0]),
-        opinions=(*judged.opinions, *opinions),
+    return Judged(
+        judged.now,
+        judged.started,
+        acts[0] if len(acts) == 1 else np.concatenate(acts),
+        (*judged.opinions, *opinions),
+        judged.reasons,
     )
 
 
@@ -153,10 +154,9 @@ def _opinions(post: Post, rows: Rows, guards: Sequence[Armed]) -> list[Opinion]:
     ]
 
 
-def _acts(opinions: Sequence[Opinion], n: int) -> NDArray[np.int8]:
-    """The rank of the gravest enforced action of each row, int8 (n,)."""
-    acts = np.zeros(n, dtype=np.int8)
+def _acts(opinions: Sequence[Opinion], acts: NDArray[np.int8]) -> NDArray[np.int8]:
+    """The rank of the gravest enforced action of each row, int8 (n,), none milder than it was."""
     for opinion in opinions:
         if opinion.any and opinion.armed.mode is Mode.ENFORCE:
-            np.maximum(acts, opinion.flagged * np.int8(opinion.action.rank), out=acts)
+            acts = np.maximum(acts, opinion.flagged * np.int8(opinion.action.rank))
     return acts

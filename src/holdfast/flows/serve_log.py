@@ -155,43 +155,29 @@ def _append_columns(post: Post, asked: Asked, served: Served) -> Sequence[str]:
 
 
 def _verdict_column(opinions: Sequence[Opinion], n: int) -> pa.Array:
-    """The verdicts of each row as JSON, many rows sharing one text; scores stand where a guard flags, three digits."""
+    """The verdicts of each row as JSON. Rows share a text: of a flagged score one digit is kept."""
+    import pandas as pd
     import pyarrow as pa
 
-    flagged = np.zeros(n, dtype=bool)
-    for opinion in opinions:
-        flagged |= opinion.flagged
-    texts = {_unflagged(opinions): 0}
-    place = np.zeros(n, dtype=np.int64)
-    said: dict[tuple[float | None, ...], int] = {}
-    rows = np.flatnonzero(flagged)
-    scores = [np.where(o.flagged[rows], _rounded(o.score[rows]), np.nan).tolist() for o in opinions]
-    flags = [o.flagged[rows].tolist() for o in opinions]
-    for row, *pairs in zip(rows.tolist(), *scores, *flags, strict=True):
-        key = tuple(pairs)
-        if key not in said:
-            text = _flagged(opinions, pairs[: len(opinions)], pairs[len(opinions) :])
-            said[key] = texts.setdefault(text, len(texts))
-        place[row] = said[key]
-    return pa.array(list(texts)).take(pa.array(place))
+    said = np.column_stack([np.where(o.flagged, _one_digit(o.score), np.nan) for o in opinions] or [np.zeros((n, 0))])
+    flagged = np.column_stack([o.flagged for o in opinions] or [np.zeros((n, 0), dtype=bool)])
+    factors = np.random.default_rng(0).integers(2**62, 2**63, (2, len(opinions)), dtype=np.uint64)
+    alike = (said.view(np.uint64) * factors[0] + flagged * factors[1]).sum(axis=1)
+    code, distinct = pd.factorize(alike)
+    first = np.full(len(distinct), n, dtype=np.int64)
+    np.minimum.at(first, code, np.arange(n))
+    texts = [_text(opinions, said[row].tolist(), flagged[row].tolist()) for row in first.tolist()]
+    return pa.array(texts).take(pa.array(code))
 
 
-def _rounded(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Three significant digits."""
+def _one_digit(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     with np.errstate(divide="ignore", invalid="ignore"):
-        scale = 10.0 ** (2 - np.floor(np.log10(np.abs(scores))))
+        scale = 10.0 ** -np.floor(np.log10(np.abs(scores)))
         return np.where(np.isfinite(scale), np.rint(scores * scale) / scale, scores)
 
 
-def _unflagged(opinions: Sequence[Opinion]) -> str:
-    return _flagged(opinions, [None] * len(opinions), [False] * len(opinions))
-
-
-def _flagged(opinions: Sequence[Opinion], scores: Sequence[float | None], flags: Sequence[bool]) -> str:
-    verdicts = [
-        asdict(opinion.said(flag, score if flag and score == score else None))  # noqa: PLR0124 -- NaN is not itself
-        for opinion, score, flag in zip(opinions, scores, flags, strict=True)
-    ]
+def _text(opinions: Sequence[Opinion], scores: Sequence[float], flags: Sequence[bool]) -> str:
+    verdicts = [asdict(opinion.said(flag, score)) for opinion, score, flag in zip(opinions, scores, flags, strict=True)]
     return json.dumps(verdicts, ensure_ascii=False, separators=(",", ":"))
 
 

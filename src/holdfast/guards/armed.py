@@ -19,6 +19,8 @@ from holdfast.guards.contract import GuardSpec, Prepared, Rows
 Scores = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
+_YES, _NO = np.ones(1, dtype=bool), np.zeros(1, dtype=bool)
+
 TABLE_ACTIONS = (Action.FLAG, Action.REVIEW, Action.BLOCK)
 """What can become of a row of a table: there is no part of it that could be left out."""
 
@@ -99,9 +101,13 @@ class Armed:
             score = looked.score
             if score.shape != (len(rows.X),):
                 return self.failed(rows, f"gave {score.shape} scores for {len(rows)} rows")
-            flagged = score >= self.threshold
-            any_flagged = bool(flagged.any())
-            because = looked.because(int(flagged.argmax())) if any_flagged and len(flagged) == 1 else ""
+            if len(score) == 1:  # one row is the common case, and needs no comparison of arrays
+                any_flagged = bool(score.item() >= self.threshold)
+                flagged = _YES if any_flagged else _NO
+                because = looked.because(0) if any_flagged else ""
+            else:
+                flagged, because = score >= self.threshold, ""
+                any_flagged = bool(flagged.any())
         except Exception as error:  # whatever a plug-in raises is its failure, and must not become the caller's
             return self.failed(rows, f"raised {type(error).__name__}")
         late = 1000 * (perf_counter() - started) - self.spec.deadline_ms * max(1.0, len(rows) / 1000)
