@@ -264,7 +264,7 @@ def tampering(s: Setting) -> Iterator[dict[str, Any]]:
     people = [f"person-{i}" for i in range(len(s.test))]
     look(Rows(s.test.X, ground, at=0.0, subjects=people))
     again, changed = s.test.X.copy(), rng.random(len(s.test)) < 0.5
-    again[changed, rng.integers(0, 3, int(changed.sum()))] += 1
+    again[changed, rng.integers(0, 3, int(changed.sum()))] -= 1
     order = rng.permutation(len(again))
     score = look(Rows(again[order], ground, at=1.0, subjects=[people[i] for i in order])).score
     flagged = score >= spec.threshold

@@ -112,6 +112,8 @@ class Reader:
 
     def _matrix(self, raw: NDArray[Any]) -> Reading:
         """Values by place: columns too few are absent, columns too many are extra."""
+        if not len(raw):
+            return Reading(np.empty((0, len(self._plan))))
         table = raw.reshape(1, -1) if raw.ndim == 1 else raw.reshape(len(raw), -1)
         width, wanted = table.shape[1], len(self._plan)
         if table.dtype.kind in "fiub" and not self._categories and width == wanted:

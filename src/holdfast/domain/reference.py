@@ -35,8 +35,8 @@ class Oddity:
     `columns` are those that it looks at. The levels of each follow from those of one other, its `parents` (a Chow-Liu
     tree; the root's parent is itself); `surprise` is -log of each level's chance, parent's level by level. `numeric`
     are the columns whose distance from the middle counts too: asinh of the value less `centre` over `spread`, turned
-    by `whiten` (k, k). `typical` are mean and standard deviation of both parts, and `quantiles` those of the sum of
-    their standard scores at the shares of `grid` in rows that it was not learned from.
+    by `whiten` (k, k). `surprises`, `distances` and `quantiles` are the quantiles of both parts, and of the two
+    together, at the shares of `grid`, in rows that they were not learned from.
     """
 
     columns: tuple[int, ...]
@@ -46,8 +46,9 @@ class Oddity:
     centre: Numbers
     spread: Numbers
     whiten: tuple[Numbers, ...]
-    typical: Numbers
     grid: Numbers
+    surprises: Numbers
+    distances: Numbers
     quantiles: Numbers
 
 

@@ -1,9 +1,10 @@
 """How odd a row is: learned from training rows, and calibrated on rows that it was not learned from.
 
-Two parts, summed as standard scores. The surprise of the levels under a tree in which each feature depends on one
+Two parts. The surprise of the levels under a tree in which each feature depends on one
 other (Chow and Liu 1968, "Approximating discrete probability distributions with dependence trees"): rare values, and
 combinations that do not go together. And the whitened distance of the numbers from their middle, on a scale that grows
-like a logarithm, so that long tails do not hide what is odd in other columns.
+like a logarithm, so that long tails do not hide what is odd in other columns. Either is turned into the share of
+ordinary rows that have as much of it, and both are put together as Fisher does (-log of both, summed).
 
 The share of ordinary rows that are less odd is a conformal p-value turned round (Vovk, Gammerman and Shafer 2005,
 "Algorithmic learning in a random world", section 2.2): five models, each judging the fifth of the rows that it did not
@@ -11,6 +12,8 @@ see. Of rows dealt like the training rows, a share of at most 1 - threshold is f
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,8 +48,9 @@ class OddityScore:
         self._numeric = np.array(record.numeric, dtype=np.int64)
         self._centre, self._per_spread = np.array(record.centre), 1 / np.array(record.spread)
         self._whiten = np.array(record.whiten).reshape(len(record.numeric), len(record.numeric))
-        self._typical = record.typical
-        self._grid, self._quantiles = np.array(record.grid), np.array(record.quantiles)
+        self._grid, self._nats = np.array(record.grid), -np.log1p(-np.array(record.grid))
+        self._surprises, self._distances = np.array(record.surprises), np.array(record.distances)
+        self._quantiles = np.array(record.quantiles)
 
     def surprise(self, codes: Codes) -> Vector:
         """-log of the chance of the levels, (n,), in nats."""
@@ -66,14 +70,15 @@ class OddityScore:
         w *= w
         return np.asarray(np.sqrt(np.add.reduce(w, axis=1)))
 
-    def raw(self, X: Matrix, codes: Codes) -> Vector:
-        """The sum of both parts as standard scores, (n,)."""
-        mean, sd, middle, width = self._typical
-        return (self.surprise(codes) - mean) / sd + (self.distance(X) - middle) / width
+    def both(self, surprise: Vector, distance: Vector) -> Vector:
+        """Both parts as one score, (n,), in nats."""
+        nats: Vector = self._nats.take(self._surprises.searchsorted(surprise))
+        nats += self._nats.take(self._distances.searchsorted(distance))
+        return nats
 
     def share_less_odd(self, X: Matrix, codes: Codes) -> Vector:
         """The share of ordinary rows that are less odd, (n,)."""
-        return self._grid.take(self._quantiles.searchsorted(self.raw(X, codes), side="right"))
+        return self._grid.take(self._quantiles.searchsorted(self.both(self.surprise(codes), self.distance(X))))
 
 
 def learn_oddity(
@@ -82,29 +87,27 @@ def learn_oddity(
     """The score of rows like these, (n, features), at least ten of them."""
     columns = telling(codes, MOST_COLUMNS)
     fold = rng.permutation(len(X)) % FOLDS
-    held_out = np.empty(len(X))
+    surprise, distance = np.empty(len(X)), np.empty(len(X))
     for k in range(FOLDS):
         part, rest = fold == k, fold != k
         score = OddityScore(_fit(X[rest], codes[rest], levels, schema, columns), levels)
-        held_out[part] = score.raw(X[part], codes[part])
-    grid, quantiles = _calibration(np.sort(held_out))
-    fitted = _fit(X, codes, levels, schema, columns)
-    return Oddity(
-        **{name: getattr(fitted, name) for name in Oddity.__slots__ if name not in ("grid", "quantiles")},
-        grid=grid,
-        quantiles=quantiles,
+        surprise[part], distance[part] = score.surprise(codes[part]), score.distance(X[part])
+    ranks = np.unique(np.round(np.geomspace(1, len(X), 400)).astype(np.int64))[::-1]
+    parts = replace(
+        _fit(X, codes, levels, schema, columns),
+        grid=(0.0, *(1 - ranks / (len(X) + 1)).tolist()),
+        surprises=_highest(surprise, ranks),
+        distances=_highest(distance, ranks),
     )
+    return replace(parts, quantiles=_highest(OddityScore(parts, levels).both(surprise, distance), ranks))
 
 
-def _calibration(scores: Vector) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Shares and quantiles at them: all of the uppermost scores, ever fewer below.
+def _highest(scores: Vector, ranks: NDArray[np.int64]) -> tuple[float, ...]:
+    """The k-th highest score for each of the ranks k, falling: all of the uppermost ones, ever fewer below.
 
-    Above the k-th highest of n scores the share is 1 - k / (n + 1), which makes it a valid p-value.
+    A score above the k-th highest of n has a p-value of at most k / (n + 1). Nothing is rounded, as many rows tie.
     """
-    n = len(scores)
-    ranks = np.unique(np.round(np.geomspace(1, n, 400)).astype(np.int64))[::-1]  # counted from the highest
-    shares = [0.0, *(1 - ranks / (n + 1)).tolist()]
-    return tuple(_rounded(shares)), tuple(_rounded(scores[n - ranks]))
+    return tuple(np.sort(scores)[len(scores) - ranks].tolist())
 
 
 def _rounded(values: Vector | list[float]) -> list[float]:
@@ -129,7 +132,7 @@ def _fit(X: Matrix, codes: Codes, levels: tuple[Levels, ...], schema: Schema, co
     )
     numeric = tuple(j for j in columns if schema.features[j].kind is not Kind.CATEGORY and np.nanstd(X[:, j]) > 0)
     centre, spread, whiten = _space(X[:, numeric])
-    bare = Oddity(
+    return Oddity(
         columns=columns,
         parents=tuple(columns[parent] for parent in parents),
         surprise=tables,
@@ -137,16 +140,10 @@ def _fit(X: Matrix, codes: Codes, levels: tuple[Levels, ...], schema: Schema, co
         centre=centre,
         spread=spread,
         whiten=whiten,
-        typical=(0.0, 1.0, 0.0, 1.0),
         grid=(0.0,),
+        surprises=(),
+        distances=(),
         quantiles=(),
-    )
-    score = OddityScore(bare, levels)
-    surprise, distance = score.surprise(codes), score.distance(X)
-    typical = (surprise.mean(), surprise.std() or 1.0, distance.mean(), distance.std() or 1.0)
-    return Oddity(
-        **{name: getattr(bare, name) for name in Oddity.__slots__ if name != "typical"},
-        typical=tuple(_rounded([float(value) for value in typical])),
     )
 
 

@@ -99,6 +99,11 @@ def test_a_plain_table_is_read_as_encode_reads_it():
     assert np.array_equal(READER.read(frame).X, encode(frame, SCHEMA))
 
 
+def test_no_rows_are_an_empty_matrix():
+    for nothing in ([], np.empty((0, 7)), decode(credit_rows(3, 1).X, SCHEMA).iloc[:0]):
+        assert READER.read(nothing).X.shape == (0, 7)
+
+
 def test_what_holds_no_rows_is_refused():
     with pytest.raises(FixInput, match="holds no rows"):
         READER.read("income=3")
