@@ -158,8 +158,8 @@ class Vault(Protocol):
     def pseudonym(self, identifier: str) -> str:
         """What stands for a person in decisions: the same for the same identifier, and no way back."""
 
-    def seal(self, decision: Decision, personal: Collection[str]) -> Decision:
-        """The decision with its personal inputs and outputs (by name) sealed under its subject's key."""
+    def seal_all(self, decisions: Sequence[Decision], personal: Collection[str]) -> Sequence[Decision]:
+        """The decisions with their personal inputs and outputs (by name) sealed, each under its subject's key."""
 
 
 class Store(Protocol):

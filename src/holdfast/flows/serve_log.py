@@ -24,38 +24,38 @@ if TYPE_CHECKING:
 FALLBACK = "fallback"
 """The output that says what a blocked row was answered with."""
 
-SEALED_AT_ONCE = 1_000
+ROWS_AT_ONCE = 1_000
 
 
 def record(post: Post, asked: Asked, served: Served) -> Sequence[str]:
     """Append what happened, durably; the ids of the decisions."""
-    if len(asked) == 1:
-        decision = _sealed(post, _decision(post, asked, served, 0))
-        post.log.append([decision])
-        return (decision.id,)
-    if post.policy.personal and post.vault is not None:
-        return _append_sealed(post, asked, served)
+    if len(asked) == 1 or (post.policy.personal and post.vault is not None):
+        return _append_rows(post, asked, served)
     return _append_columns(post, asked, served) if len(asked) else ()
 
 
-def _append_sealed(post: Post, asked: Asked, served: Served) -> list[str]:
+def _append_rows(post: Post, asked: Asked, served: Served) -> list[str]:
     """Row by row: what is sealed is bound to its decision and its person."""
     ids: list[str] = []
-    for start in range(0, len(asked), SEALED_AT_ONCE):
-        rows = range(start, min(start + SEALED_AT_ONCE, len(asked)))
-        decisions = [_sealed(post, _decision(post, asked, served, row)) for row in rows]
+    for start in range(0, len(asked), ROWS_AT_ONCE):
+        rows = range(start, min(start + ROWS_AT_ONCE, len(asked)))
+        decisions = _without_personal(post, [_decision(post, asked, served, row) for row in rows])
         post.log.append(decisions)
         ids += [decision.id for decision in decisions]
     return ids
 
 
-def _sealed(post: Post, decision: Decision) -> Decision:
+def _without_personal(post: Post, decisions: list[Decision]) -> list[Decision]:
     """Personal fields under the subject's key; without a vault, or anybody whose key it could be, they are left out."""
-    personal = post.policy.personal
+    personal, vault = post.policy.personal, post.vault
     if not personal:
-        return decision
-    if post.vault is not None and decision.subject:
-        return post.vault.seal(decision, personal)
+        return decisions
+    theirs = [decision for decision in decisions if decision.subject] if vault is not None else []
+    sealed = {decision.id: decision for decision in vault.seal_all(theirs, personal)} if vault and theirs else {}
+    return [sealed.get(decision.id) or _bare(decision, personal) for decision in decisions]
+
+
+def _bare(decision: Decision, personal: Sequence[str]) -> Decision:
     return replace(
         decision,
         inputs=tuple(field for field in decision.inputs if field[0] not in personal),

@@ -232,6 +232,9 @@ class Safe:
     def pseudonym(self, identifier):
         return f"p-{identifier}"
 
+    def seal_all(self, decisions, personal):
+        return [self.seal(decision, personal) for decision in decisions]
+
     def seal(self, decision, personal):
         hidden = [field for field in decision.inputs if field[0] in personal]
         return replace(decision, sealed=repr(hidden), inputs=tuple(f for f in decision.inputs if f[0] not in personal))
