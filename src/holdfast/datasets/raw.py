@@ -26,6 +26,9 @@ Matrix = NDArray[np.float64]
 Faults = NDArray[np.int8]
 
 _HUGE = 1e300
+_PLAIN = ("string", "integer", "floating", "mixed-integer-float", "boolean", "empty")
+"""Columns of objects that are no mixture: they are looked up all at once."""
+
 _NOTHING = ("NAType", "NaTType")
 """What pandas puts where there is no value; they cannot be compared with anything."""
 
@@ -127,6 +130,8 @@ class Reader:
         return _checked(X, faults, max(0, width - wanted))
 
     def _frame(self, frame: pd.DataFrame) -> Reading:
+        twice = frame.columns.duplicated()
+        frame = frame.loc[:, ~twice] if twice.any() else frame
         X = np.full((len(frame), len(self._plan)), np.nan)
         faults = np.zeros(X.shape, dtype=np.int8)
         for j, feature in enumerate(self.schema.features):
@@ -134,7 +139,7 @@ class Reader:
                 X[:, j], faults[:, j] = _column(frame[feature.name], feature)
             else:
                 faults[:, j] = Fault.ABSENT
-        return _checked(X, faults, sum(name not in self._known for name in frame.columns))
+        return _checked(X, faults, int(twice.sum()) + sum(name not in self._known for name in frame.columns))
 
 
 def _table(feature: Feature) -> dict[Any, float] | None:
@@ -169,11 +174,12 @@ def _column(column: pd.Series, feature: Feature) -> tuple[Matrix, Faults]:
     import pandas as pd
 
     none = np.zeros(len(column), dtype=np.int8)
-    if feature.kind is Kind.CATEGORY:
-        return _codes(column, feature), none
-    if column.dtype.kind in "fiub":
+    if column.dtype.kind in "fiub" and feature.kind is not Kind.CATEGORY:
         return column.to_numpy(dtype=np.float64, na_value=np.nan), none
-    cells = [_cell(value, None) for value in column.astype(object).where(~pd.isna(column), None)]
+    table = _table(feature)
+    if table is not None and (column.dtype != object or pd.api.types.infer_dtype(column, skipna=True) in _PLAIN):
+        return _codes(column, feature), none
+    cells = [_cell(value, table) for value in column.astype(object)]
     values = np.array([value for value, _ in cells], dtype=np.float64)
     return values, np.array([fault for _, fault in cells], dtype=np.int8)
 

@@ -53,7 +53,10 @@ class Post:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
-    """What somebody asks: rows as they were read, the credential's id, and whom each row is about (pseudonyms)."""
+    """What somebody asks: rows as they were read, the credential's id, and whom each row is about (pseudonyms).
+
+    `fallback` says whether one value can stand for an answer: it cannot where scores by class were asked for.
+    """
 
     reading: Reading
     principal: str = ""
@@ -61,6 +64,7 @@ class Asked:
     trace: str = ""
     lane: Lane = Lane.LIVE
     follows: str = ""
+    fallback: bool = True
 
     def __len__(self) -> int:
         return len(self.reading.X)

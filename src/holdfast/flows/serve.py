@@ -78,9 +78,10 @@ def settle(post: Post, asked: Asked, judged: Judged, reply: Reply | None, failur
         reply, rows = _narrowed(reply, rows, still), still
     if failure is not None:
         judged = replace(judged, reasons=(*judged.reasons, MODEL_FAILED))
+    no_fallback = post.policy.fallback is None or not asked.fallback
     served = Served(
         judged=judged,
-        ended=_ends(post.policy, judged, rows, failed=failure is not None),
+        ended=_ends(judged, rows, failed=failure is not None, blocked=_BLOCKED if no_fallback else _FALLBACK),
         answered=rows,
         reply=None if reply is None else reply.shown(post.policy),
     )
@@ -91,7 +92,7 @@ def settle(post: Post, asked: Asked, judged: Judged, reply: Reply | None, failur
     return served
 
 
-def _ends(policy: Policy, judged: Judged, answered: Places | None, *, failed: bool) -> NDArray[np.int8]:
+def _ends(judged: Judged, answered: Places | None, *, failed: bool, blocked: int) -> NDArray[np.int8]:
     acts = judged.acts
     if not acts.any():
         return np.full(len(acts), _FAILED if failed else _ANSWERED, dtype=np.int8)
@@ -99,7 +100,7 @@ def _ends(policy: Policy, judged: Judged, answered: Places | None, *, failed: bo
     ended[acts == Action.REVIEW.rank] = _REVIEW
     if failed:
         ended[slice(None) if answered is None else answered] = _FAILED
-    ended[acts == Action.BLOCK.rank] = _BLOCKED if policy.fallback is None else _FALLBACK
+    ended[acts == Action.BLOCK.rank] = blocked
     return ended
 
 

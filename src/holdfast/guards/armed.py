@@ -110,9 +110,9 @@ class Armed:
                 any_flagged = bool(flagged.any())
         except Exception as error:  # whatever a plug-in raises is its failure, and must not become the caller's
             return self.failed(rows, f"raised {type(error).__name__}")
-        late = 1000 * (perf_counter() - started) - self.spec.deadline_ms * max(1.0, len(rows) / 1000)
-        if late > 0:
-            because = f"{because}; {late:.0f} ms late".removeprefix("; ")
+        took = 1000 * (perf_counter() - started)
+        if took > self.spec.deadline_ms and took > self.spec.deadline_ms * len(score) / 1000:
+            because = f"{because}; late, took {took:.0f} ms".removeprefix("; ")
         return Opinion(self, score, flagged, any_flagged, "", because)
 
     def failed(self, rows: Rows, how: str) -> Opinion:

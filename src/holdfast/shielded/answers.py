@@ -77,14 +77,14 @@ class Answer:
     def to_caller(self, scores: Matrix | None, asked: Places | None, kept: Places | None, n: int, fill: Any) -> Any:
         """What the caller gets for `n` rows: of the rows `asked` the model about, those `kept`, scores as shown.
 
-        Where rows are missing that is a masked array of NumPy, with `fill` (if not None) for them in decisions.
+        Where rows are missing that is a masked array of NumPy, or `fill` (if not None) where a row has one value.
         """
         found = [self._shown(part, scores, asked, kept) for part in self.parts]
         pairs = list(zip(self.parts, found, strict=True))
         if kept is None:
             given = [part.whole(values) for part, values in pairs]
         else:
-            given = [masked(values, kept, n, None if part.is_scores else fill) for part, values in pairs]
+            given = [masked(values, kept, n, fill if values.ndim == 1 else None) for part, values in pairs]
         return given if self.listed else given[0]
 
     def _shown(self, part: Part, scores: Matrix | None, asked: Places | None, kept: Places | None) -> Array:
@@ -111,8 +111,9 @@ def masked(values: Array, kept: Places, n: int, fill: Any = None) -> Any:
     """An array of `n` rows with `values` at the places `kept`, masked elsewhere, or with `fill` there."""
     shape = (n, *values.shape[1:])
     if fill is not None:
-        both = np.result_type(values.dtype, np.asarray(fill).dtype) if values.dtype.kind != "O" else np.dtype(object)
-        filled = np.full(shape, fill, dtype=both)
+        own, other = values.dtype, np.asarray(fill).dtype
+        alike = (own.kind in "fiub") == (other.kind in "fiub") and own.kind != "O"
+        filled = np.full(shape, fill, dtype=np.result_type(own, other) if alike else object)
         filled[kept] = values
         return filled
     wide = np.ma.MaskedArray(np.zeros(shape, dtype=values.dtype), mask=np.ones(shape, dtype=bool))

@@ -136,12 +136,14 @@ class Shield:
     ) -> Any:
         """Ask about rows; `subjects` says whom each is about, where no column does."""
         post = self.post()
-        if post.policy.subject and subjects is None:
-            X, subjects = split_subject(X, post.policy.subject, post.reader.schema)
+        if post.policy.subject:
+            X, column = split_subject(X, post.policy.subject, post.reader.schema)
+            subjects = column if subjects is None else subjects
         reading = post.reader.read(X)
         rows = for_model(X, reading, post.reader.schema)
         answer = method(self._model, name)
-        return self._served(reading, lambda chosen: answer(take(rows, chosen)), principal, subjects, trace)
+        asked = self._asked(reading, principal, subjects, trace, fallback=name != "predict_proba")
+        return self._served(asked, lambda chosen: answer(take(rows, chosen)))
 
     def _run(
         self,
@@ -154,29 +156,24 @@ class Shield:
     ) -> Any:
         """Ask an ONNX session, as its own `run`."""
         reading = self.post().reader.read(_one_table(feeds))
-        session = self._model
-        return self._served(
-            reading,
-            lambda chosen: session.run(output_names, take(feeds, chosen)),
-            principal,
-            subjects,
-            trace,
-            listed=True,
-        )
+        session, asked = self._model, self._asked(reading, principal, subjects, trace)
+        return self._served(asked, lambda chosen: session.run(output_names, take(feeds, chosen)), listed=True)
 
-    def _served(
+    def _asked(
         self,
         reading: Reading,
-        ask: Callable[[Places | None], Any],
         principal: str | None,
         subjects: Sequence[Any] | None,
         trace: str,
         *,
-        listed: bool = False,
-    ) -> Any:
-        post, n = self.post(), len(reading.X)
+        fallback: bool = True,
+    ) -> Asked:
+        people = None if subjects is None else pseudonyms(self._terms, subjects, len(reading.X))
         who = self._terms.principal if principal is None else principal
-        asked = Asked(reading, who, None if subjects is None else pseudonyms(self._terms, subjects, n), trace)
+        return Asked(reading, who, people, trace, fallback=fallback)
+
+    def _served(self, asked: Asked, ask: Callable[[Places | None], Any], *, listed: bool = False) -> Any:
+        post, n = self.post(), len(asked)
         given: list[tuple[Answer, Places | None]] = []
 
         def reply(rows: Places | None) -> Reply:
@@ -185,10 +182,10 @@ class Shield:
             return answer.reply(labels_of(self._model, post.reader.schema))
 
         served = serve(post, asked, reply)
-        return self._to_caller(post, served, given[0] if given else None)
+        return self._to_caller(asked, served, given[0] if given else None)
 
-    def _to_caller(self, post: Post, served: Served, given: tuple[Answer, Places | None] | None) -> Any:
-        n, policy = len(served.ended), post.policy
+    def _to_caller(self, asked: Asked, served: Served, given: tuple[Answer, Places | None] | None) -> Any:
+        post, n, policy = self.post(), len(asked), self.post().policy
         if NOT_LET_IN in served.judged.reasons and policy.unreleased is not Action.FLAG:
             what = f"The release of {post.system} is not let into {post.environment} now."
             raise Forbidden("release.not-let-in", what, "Ask who lets releases in, or use one that is.")
@@ -197,7 +194,7 @@ class Shield:
             answer, rows = given
             scores = served.reply.scores if served.reply is not None else None
             answers = answer.to_caller(scores, rows, served.answered, n, policy.fallback)
-        elif policy.fallback is not None:
+        elif policy.fallback is not None and asked.fallback:
             answers = np.full(n, policy.fallback)
         stopped = np.flatnonzero(np.isin(served.ended, STOPPED)) if served.answered is not None else np.zeros(0, int)
         if not len(stopped):

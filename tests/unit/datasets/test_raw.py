@@ -43,6 +43,25 @@ def test_anything_under_any_name_is_read_without_an_error(row):
         assert (faults[0, j] == Fault.ABSENT) == (name not in row)
 
 
+@given(st.lists(st.fixed_dictionaries(dict.fromkeys([*SCHEMA.names, "other"], ANYTHING)), min_size=2, max_size=5))
+def test_a_table_of_anything_is_read_as_its_rows_are(rows):
+    frame = pd.DataFrame({name: pd.Series([row[name] for row in rows], dtype=object) for name in rows[0]})
+    whole = READER.read(frame)
+    assert whole.extra == 1
+    for i, row in enumerate(rows):
+        alone = READER.read(row)
+        assert np.array_equal(alone.X[0], whole.X[i], equal_nan=True)
+        faults = np.zeros(7) if alone.faults is None else alone.faults[0]
+        assert np.array_equal(faults, np.zeros(7) if whole.faults is None else whole.faults[i])
+
+
+def test_a_column_that_comes_twice_counts_as_one_too_many():
+    frame = decode(credit_rows(4, 1).X, SCHEMA)
+    reading = READER.read(pd.concat([frame, frame[["age", "housing"]]], axis=1))
+    assert np.array_equal(reading.X, credit_rows(4, 1).X)
+    assert reading.extra == 2
+
+
 def test_every_form_of_the_same_rows_is_the_same_matrix():
     X = credit_rows(200, 3).X
     frame = decode(X, SCHEMA)

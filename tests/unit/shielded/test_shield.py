@@ -124,6 +124,19 @@ def test_a_blocked_row_gets_the_fallback_where_there_is_one(bank, log):
     assert log.rows()[5]["output_fallback"] is None
 
 
+def test_no_value_can_stand_for_scores_by_class(bank, log):
+    guarded = shielded(bank, log, replace(ENFORCED, fallback="no"))
+    for frame in (spoilt(1, 4, [0]), spoilt(5, 4, [0])):
+        with pytest.raises(Blocked):
+            guarded.predict_proba(frame)
+    assert [row["ended"] for row in log.rows()[:2]] == ["blocked", "blocked"]
+    policy = replace(ENFORCED, fallback=-1)
+    number = holdfast.shield(
+        lambda frame: frame["debt"].to_numpy(), system="c", reference=bank[1], policy=policy, log=log
+    )
+    assert number(spoilt(5, 4, [2]))[2] == -1
+
+
 @pytest.mark.parametrize("review", Review)
 def test_a_row_for_review_is_held_or_answered(bank, log, review):
     policy = replace(ENFORCED, review=review, guards=(GuardTerms("table.range", Mode.ENFORCE, action=Action.REVIEW),))
