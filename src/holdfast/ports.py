@@ -165,7 +165,7 @@ class DecisionLog(Protocol):
 
 
 class Admitting(Protocol):
-    """What may run now. `domain.admissions.Admissions` is one; its digest is the `snapshot` of decisions."""
+    """What may run now. `domain.clearance.Clearance` is one; its digest is the `snapshot` of decisions."""
 
     def admits(self, digest: str, environment: str, now: datetime) -> bool:
         """Whether the release, or the model, with this digest may run in the environment now."""

@@ -59,9 +59,11 @@ class Clearance:
     credentials: tuple[Credential, ...] = ()
     format: str = "holdfast-clearance/1"
 
-    def admits(self, digest: str, now: datetime) -> bool:
-        """Whether a release or a model with this digest may run at `now`."""
-        return any(digest in (one.release, one.model) and now < parse_time(one.until) for one in self.cleared)
+    def admits(self, digest: str, environment: str, now: datetime) -> bool:
+        """Whether a release or a model with this digest may run in an environment at `now` (aware, UTC)."""
+        return environment == self.environment and any(
+            digest in (one.release, one.model) and now < parse_time(one.until) for one in self.cleared
+        )
 
     def of(self, system: str, now: datetime) -> tuple[Cleared, ...]:
         """What may run for a system at `now`, in order."""

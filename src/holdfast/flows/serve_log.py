@@ -197,7 +197,7 @@ def _text(opinions: Sequence[Opinion], scores: Sequence[float], flags: Sequence[
 
 
 def _says_something(value: object) -> bool:
-    return value is not None and value is not False and value != "" and value != ()
+    return value is not None and value is not False and value not in ("", ())
 
 
 def _input_columns(post: Post, asked: Asked) -> Iterator[tuple[str, str, pa.Array]]:

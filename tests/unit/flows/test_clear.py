@@ -75,9 +75,9 @@ def test_a_clearance_ends_by_itself_in_whoever_holds_it(cleared):
     held = open_sealed(seal(now_in(office), office.desk.signer), office.desk.signer.public_bytes(), Clearance)
     last = parse_time(held.cleared[0].until)
     for digest in (release, held.cleared[0].model):
-        assert held.admits(digest, last - timedelta(microseconds=1))
-        assert not held.admits(digest, last)
-    assert not held.admits("sha256:unknown", office.clock.now)
+        assert held.admits(digest, "production", last - timedelta(microseconds=1))
+        assert not held.admits(digest, "production", last)
+    assert not held.admits("sha256:unknown", "production", office.clock.now)
     assert held.of(SYSTEM.name, office.clock.now) == held.cleared
     assert held.of("another", office.clock.now) == ()
 

@@ -15,7 +15,7 @@ import pytest
 from tests.unit.shielded.conftest import ENFORCED, applicants
 
 import holdfast
-from holdfast.domain.admissions import Admissions, LetIn
+from holdfast.domain.clearance import Clearance, Cleared
 from holdfast.domain.errors import Blocked, FixInput, Forbidden, ModelFailed, Unavailable
 from holdfast.domain.guard import Action, Mode
 from holdfast.domain.policy import Disclosure, GuardTerms, Policy, Review
@@ -181,7 +181,8 @@ def test_nobody_is_answered_before_the_log_has_it(bank):
 def test_only_a_release_that_is_let_in_answers(bank, log):
     now = datetime(2026, 5, 1, tzinfo=UTC)
     until = "2026-06-01T00:00:00Z"
-    admissions = Admissions((LetIn("sha256:ok", "production", until),), "2026-05-01T00:00:00Z", until)
+    one = Cleared("bank", "sha256:ok", "1", "", "r", "2026-05-01T00:00:00Z", until)
+    admissions = Clearance("production", ("bank",), "2026-05-01T00:00:00Z", (one,))
     terms = {"admissions": admissions, "release": "sha256:ok"}
     assert len(shielded(bank, log, clock=lambda: now, **terms).predict(applicants(1, 1))) == 1
     assert log.decisions[-1].snapshot.startswith("sha256:")
