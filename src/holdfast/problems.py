@@ -6,6 +6,7 @@ from typing import Any
 
 from holdfast.domain.errors import (
     Absent,
+    Blocked,
     BudgetSpent,
     Conflict,
     FixInput,
@@ -23,6 +24,7 @@ MEDIA_TYPE = "application/problem+json"
 STATUS: dict[type[HoldfastError], int] = {
     SignInFirst: 401,
     Forbidden: 403,
+    Blocked: 403,
     Absent: 404,
     Conflict: 409,
     FixInput: 422,

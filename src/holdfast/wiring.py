@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from holdfast.flows.attack import Request
     from holdfast.flows.check import House
     from holdfast.flows.export import Premises
+    from holdfast.gateway.build import Premises as GatewayPremises
+    from holdfast.gateway.document import GatewayDocument
     from holdfast.ledger.export import Exported
     from holdfast.ledger.log import Log
     from holdfast.manifest import Manifest
@@ -209,6 +211,17 @@ def open_decision_log(
     from holdfast.decisions.log import SegmentLog
 
     return SegmentLog(archive.root, gateway, archive.segments, archive.registrar, within=within, apart=apart)
+
+
+@contextmanager
+def open_gateway_premises(document: GatewayDocument, folder: Path, home: Path, token: str) -> Iterator[GatewayPremises]:
+    """What the gateway of a document needs: its decision log in `home`, drained when the block ends, and the keys of
+    subjects.
+    """
+    from holdfast.gateway.build import Premises as GatewayPremises
+
+    with open_archive(home) as archive, open_decision_log(archive, document.gateway, within=document.log.within) as log:
+        yield GatewayPremises(folder, home, token, log, archive.subjects, now)
 
 
 def premises(home: Path) -> Premises:

@@ -15,6 +15,7 @@ from holdfast.cli import (
     explain,
     export,
     gate,
+    gateway,
     init,
     people,
     probes,
@@ -67,6 +68,7 @@ app.command("verify")(verify.verify)
 app.command("record", context_settings=record.SETTINGS)(record.record)
 app.command("up")(up.up)
 app.command("serve")(up.serve)
+app.command("gateway")(gateway.gateway)
 app.command("approve")(gate.approve)
 app.command("refuse")(gate.refuse)
 app.command("export")(export.export)
