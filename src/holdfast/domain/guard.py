@@ -43,9 +43,9 @@ _RANKS = {action: rank for rank, action in enumerate(Action)}
 class GuardVerdict:
     """What one guard said of one decision: with which version and threshold, and at which fields it looked.
 
-    `score` is in the guard's own unit, and `action` follows where it reaches `threshold`. `because` is a sentence of
-    the guard's that never carries content; `failed` says that the guard itself broke, so that its policy for errors
-    spoke in its place.
+    `score` is in the guard's own unit, and `action` follows where it reaches `threshold`. Where the guard looked at all
+    features, `looked_at` is ``*`` alone. `because` is a sentence of the guard's that never carries content; `failed`
+    says that the guard itself broke, so that its policy for errors spoke in its place.
     """
 
     guard: str

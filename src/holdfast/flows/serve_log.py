@@ -25,6 +25,7 @@ FALLBACK = "fallback"
 """The output that says what a blocked row was answered with."""
 
 ROWS_AT_ONCE = 1_000
+COLUMNS_AT_ONCE = 200_000
 
 
 def record(post: Post, asked: Asked, served: Served) -> Sequence[str]:
@@ -129,29 +130,39 @@ def _scalar(value: Any) -> Scalar | None:
 
 
 def _append_columns(post: Post, asked: Asked, served: Served) -> Sequence[str]:
+    """By column. Larger tables come in parts: whoever asked hears nothing before all are in the log."""
+    table, judged = _table(post, asked, served), served.judged
+    constant = {
+        "at": _stamp(judged.now),
+        "system": post.system,
+        "release": post.release,
+        "environment": post.environment,
+        "lane": asked.lane.value,
+        "principal": asked.principal,
+        "reasons": json.dumps(judged.reasons),
+        "snapshot": post.snapshot,
+        "micros": _micros(served),
+        "trace": asked.trace,
+        "follows": asked.follows,
+    }
+    ids: list[str] = []
+    for start in range(0, len(asked), COLUMNS_AT_ONCE):
+        ids += post.log.append_batch(table.slice(start, COLUMNS_AT_ONCE), **constant)
+    return ids
+
+
+def _table(post: Post, asked: Asked, served: Served) -> pa.Table:
+    """What differs by row, as the log has it."""
     import pyarrow as pa
 
-    personal, judged = post.policy.personal, served.judged
+    personal = post.policy.personal
     named = [*_input_columns(post, asked), *_output_columns(post, served, len(asked))]
     columns = {f"{way}_{name.replace(':', '::')}": column for way, name, column in named if name not in personal}
     columns["ended"] = pa.array([end.value for end in ENDS]).take(pa.array(served.ended))
-    columns["verdicts"] = _verdict_column(judged.opinions, len(asked))
+    columns["verdicts"] = _verdict_column(served.judged.opinions, len(asked))
     if asked.subjects is not None:
         columns["subject"] = pa.array(asked.subjects)
-    return post.log.append_batch(
-        pa.table(columns),
-        at=_stamp(judged.now),
-        system=post.system,
-        release=post.release,
-        environment=post.environment,
-        lane=asked.lane.value,
-        principal=asked.principal,
-        reasons=json.dumps(judged.reasons),
-        snapshot=post.snapshot,
-        micros=_micros(served),
-        trace=asked.trace,
-        follows=asked.follows,
-    )
+    return pa.table(columns)
 
 
 def _verdict_column(opinions: Sequence[Opinion], n: int) -> pa.Array:
@@ -167,7 +178,7 @@ def _verdict_column(opinions: Sequence[Opinion], n: int) -> pa.Array:
     first = np.full(len(distinct), n, dtype=np.int64)
     np.minimum.at(first, code, np.arange(n))
     texts = [_text(opinions, said[row].tolist(), flagged[row].tolist()) for row in first.tolist()]
-    return pa.array(texts).take(pa.array(code))
+    return pa.DictionaryArray.from_arrays(pa.array(code, pa.int32()), pa.array(texts))
 
 
 def _one_digit(scores: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -177,8 +188,16 @@ def _one_digit(scores: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _text(opinions: Sequence[Opinion], scores: Sequence[float], flags: Sequence[bool]) -> str:
-    verdicts = [asdict(opinion.said(flag, score)) for opinion, score, flag in zip(opinions, scores, flags, strict=True)]
+    """The verdicts as JSON, without what says nothing."""
+    verdicts = [
+        {name: value for name, value in asdict(opinion.said(flag, score)).items() if _says_something(value)}
+        for opinion, score, flag in zip(opinions, scores, flags, strict=True)
+    ]
     return json.dumps(verdicts, ensure_ascii=False, separators=(",", ":"))
+
+
+def _says_something(value: object) -> bool:
+    return value is not None and value is not False and value not in ("", ())
 
 
 def _input_columns(post: Post, asked: Asked) -> Iterator[tuple[str, str, pa.Array]]:

@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from holdfast.domain.errors import FixInput
 from holdfast.domain.guard import Action, Stage
 from holdfast.domain.reference import Reference
+from holdfast.domain.schema import Schema
 from holdfast.guards.bins import Bins, Codes
 from holdfast.guards.oddity import OddityScore
 
@@ -107,9 +108,13 @@ class Looked:
     because: Callable[[int], str]
 
 
+EVERY = ("*",)
+"""All features, as the fields that a guard looks at: their names would be most of a decision's record."""
+
+
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A guard made ready for one reference: the `fields` that it looks at, and how."""
+    """A guard made ready for one reference: the `fields` that it looks at (`EVERY`, or by name), and how."""
 
     fields: tuple[str, ...]
     look: Callable[[Rows], Looked]
@@ -199,6 +204,11 @@ def guard(
         )
 
     return declare
+
+
+def fields_of(schema: Schema, columns: Sequence[int]) -> tuple[str, ...]:
+    """The fields at these columns, as `Prepared` has them."""
+    return EVERY if len(columns) == len(schema.features) else tuple(schema.names[j] for j in columns)
 
 
 def listed(names: Sequence[str], flags: NDArray[np.bool_]) -> str:

@@ -11,7 +11,7 @@ from holdfast.datasets.constraints import ConstraintSet
 from holdfast.datasets.relations import parse
 from holdfast.domain.reference import Reference
 from holdfast.guards.bins import Codes
-from holdfast.guards.contract import Looked, Prepared, Rows, guard
+from holdfast.guards.contract import EVERY, Looked, Prepared, Rows, guard
 
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
@@ -59,7 +59,7 @@ def run(reference: Reference, params: Params) -> Prepared:
 
         return Looked(score, because)
 
-    return Prepared(reference.schema.names, look)
+    return Prepared(EVERY, look)
 
 
 class _Stated:

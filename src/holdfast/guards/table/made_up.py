@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from holdfast.domain.reference import Reference
 from holdfast.guards.bins import EMPTY, Codes
-from holdfast.guards.contract import Looked, Prepared, Rows, guard
+from holdfast.guards.contract import Looked, Prepared, Rows, fields_of, guard
 
 Vector = NDArray[np.float64]
 
@@ -70,7 +70,7 @@ def run(reference: Reference, params: Params) -> Prepared:
             score = callers.bet(rows.principal, rows.at, won, codes)
         return Looked(score, lambda _row: "the caller's rows, taken together, are odder than those that people have")
 
-    return Prepared(tuple(reference.schema.names[j] for j in reference.oddity.columns), look)
+    return Prepared(fields_of(reference.schema, reference.oddity.columns), look)
 
 
 class _Caller:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.domain.reference import Reference
-from holdfast.guards.contract import Looked, Prepared, Rows, guard, listed
+from holdfast.guards.contract import EVERY, Looked, Prepared, Rows, guard, listed
 
 Matrix = NDArray[np.float64]
 
@@ -65,7 +65,7 @@ def run(reference: Reference, params: Params) -> Prepared:
             lambda i: f"missing far more often than in training: {listed(names, found[i] >= found[i].max())}",
         )
 
-    return Prepared(names, look)
+    return Prepared(EVERY, look)
 
 
 class _Window:

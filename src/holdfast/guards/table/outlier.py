@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from holdfast.domain.reference import Reference
-from holdfast.guards.contract import Looked, Prepared, Rows, guard
+from holdfast.guards.contract import Looked, Prepared, Rows, fields_of, guard
 
 
 @dataclass(frozen=True)
@@ -33,4 +33,4 @@ def run(reference: Reference, params: Params) -> Prepared:  # noqa: ARG001
     def look(rows: Rows) -> Looked:
         return Looked(rows.less_odd, lambda _row: "unlike the rows of training, as a whole")
 
-    return Prepared(tuple(reference.schema.names[j] for j in reference.oddity.columns), look)
+    return Prepared(fields_of(reference.schema, reference.oddity.columns), look)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from holdfast.domain.reference import Reference
 from holdfast.guards.bins import EMPTY, Codes
-from holdfast.guards.contract import Looked, Prepared, Rows, guard
+from holdfast.guards.contract import Looked, Prepared, Rows, fields_of, guard
 
 Hashes = NDArray[np.uint64]
 Counts = NDArray[np.float64]
@@ -66,7 +66,7 @@ def run(reference: Reference, params: Params) -> Prepared:
             lambda i: f"near {near[i]:.0f} of the caller's last {params.window} different rows",
         )
 
-    return Prepared(tuple(reference.schema.names[j] for j in reference.compared), look)
+    return Prepared(fields_of(reference.schema, reference.compared), look)
 
 
 class _Callers:

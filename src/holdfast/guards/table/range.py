@@ -8,7 +8,7 @@ import numpy as np
 
 from holdfast.domain.reference import Reference
 from holdfast.domain.schema import Feature, Kind
-from holdfast.guards.contract import Looked, Prepared, Rows, guard, listed
+from holdfast.guards.contract import EVERY, Looked, Prepared, Rows, guard, listed
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def run(reference: Reference, params: Params) -> Prepared:
             lambda i: f"out of range or never seen: {listed(reference.schema.names, out[i])}",
         )
 
-    return Prepared(reference.schema.names, look)
+    return Prepared(EVERY, look)
 
 
 def _nothing(_row: int) -> str:

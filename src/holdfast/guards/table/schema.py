@@ -9,7 +9,7 @@ import numpy as np
 from holdfast.domain.guard import Action
 from holdfast.domain.reference import Reference
 from holdfast.domain.schema import Kind
-from holdfast.guards.contract import Looked, Prepared, Rows, guard, listed
+from holdfast.guards.contract import EVERY, Looked, Prepared, Rows, guard, listed
 
 
 @dataclass(frozen=True)
@@ -57,4 +57,4 @@ def run(reference: Reference, params: Params) -> Prepared:
 
         return Looked(score, because)
 
-    return Prepared(schema.names, look)
+    return Prepared(EVERY, look)
