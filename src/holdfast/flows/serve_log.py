@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from math import isfinite, isnan
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 FALLBACK = "fallback"
 """The output that says what a blocked row was answered with."""
+
+EXACT = 2**53
+"""Integers below it are the same in JSON everywhere."""
 
 ROWS_AT_ONCE = 1_000
 COLUMNS_AT_ONCE = 200_000
@@ -114,7 +118,7 @@ def _plain(value: float, feature: Feature) -> Scalar | None:
         return None
     if feature.kind is Kind.CATEGORY:
         return feature.categories[int(value)] if value >= 0 else _unseen(feature)
-    return int(value) if feature.kind is Kind.INTEGER and value.is_integer() and abs(value) < 2**53 else value
+    return int(value) if feature.kind is Kind.INTEGER and value.is_integer() and abs(value) < EXACT else value
 
 
 def _unseen(feature: Feature) -> Scalar:
@@ -123,10 +127,12 @@ def _unseen(feature: Feature) -> Scalar:
 
 
 def _scalar(value: Any) -> Scalar | None:
+    """An output as a record holds it; as text where it is nothing else that JSON can hold exactly."""
     plain = value.item() if isinstance(value, np.generic) else value
-    if isinstance(plain, float) and plain != plain:  # noqa: PLR0124
-        return None
-    return plain if isinstance(plain, str | int | float | bool) or plain is None else str(plain)
+    if isinstance(plain, float):
+        return plain if isfinite(plain) else None if isnan(plain) else str(plain)
+    exact = plain is None or isinstance(plain, str | bool) or (isinstance(plain, int) and abs(plain) < EXACT)
+    return plain if exact else str(plain)
 
 
 def _append_columns(post: Post, asked: Asked, served: Served) -> Sequence[str]:
@@ -213,7 +219,7 @@ def _input_column(values: NDArray[np.float64], feature: Feature) -> pa.Array:
     if feature.kind is Kind.CATEGORY:
         codes = np.where(missing | (values < 0), len(feature.categories), values).astype(np.int32)
         return pa.array(_labels(feature)).take(pa.array(codes, mask=mask))
-    if feature.kind is Kind.INTEGER and (missing | ((np.rint(values) == values) & (np.abs(values) < 2**53))).all():
+    if feature.kind is Kind.INTEGER and (missing | ((np.rint(values) == values) & (np.abs(values) < EXACT))).all():
         return pa.array(np.where(missing, 0, values).astype(np.int64), mask=mask)
     return pa.array(values, mask=mask)
 
@@ -234,11 +240,20 @@ def _output_columns(post: Post, served: Served, n: int) -> Iterator[tuple[str, s
 
     if served.reply is not None:
         for name, values in served.reply.columns():
-            column = pa.array(np.ascontiguousarray(values), from_pandas=True)
-            yield "output", name, _wide(column, served.answered, n)
+            yield "output", name, _wide(_output_column(values), served.answered, n)
     fallback = served.ended == ENDS.index(Ended.FALLBACK)
     if fallback.any():
         yield "output", FALLBACK, pa.array([post.policy.fallback] * n, mask=~fallback)
+
+
+def _output_column(values: NDArray[Any]) -> pa.Array:
+    """The values as one type; as text where they are of several, or of one that no file knows."""
+    import pyarrow as pa
+
+    try:
+        return pa.array(np.ascontiguousarray(values), from_pandas=True)
+    except pa.ArrowException:
+        return pa.array([None if value is None else str(value) for value in values.tolist()], pa.string())
 
 
 def _wide(column: pa.Array, places: Places | None, n: int) -> pa.Array:

@@ -72,7 +72,8 @@ def schema_of(table: Any, target: str = "") -> Schema:
         frame = pd.DataFrame(frame)
         frame.columns = [str(name) for name in frame.columns]
     if not target:
-        target, frame = "outcome", frame.assign(outcome=np.arange(len(frame)) % 2)
+        target = max(map(str, frame.columns), key=len, default="") + "_outcome"  # a name that no column has
+        frame = frame.assign(**{target: np.arange(len(frame)) % 2})
     return infer_schema(frame, Stated(target=target))
 
 

@@ -53,7 +53,8 @@ def post_of(terms: Terms) -> Post:
     specs, policy = find_guards(terms.plugins), terms.policy
     if policy.unreleased not in (Action.BLOCK, Action.FLAG):
         raise FixInput("policy.unreleased", f"`unreleased` cannot be {policy.unreleased}.", "Say block or flag.")
-    log = _opened(terms.log)
+    log, schema = _opened(terms.log), terms.reference.schema
+    roles = (policy.subject, schema.id, schema.source, schema.time, *schema.protected)
     name = f"{socket.gethostname().partition('.')[0]}-{os.getpid()}-{secrets.token_hex(3)}"
     return Post(
         system=terms.system,
@@ -62,7 +63,7 @@ def post_of(terms: Terms) -> Post:
         gateway=getattr(log, "gateway", name),
         policy=policy,
         ground=Ground(terms.reference),
-        reader=Reader(terms.reference.schema, (policy.subject,) if policy.subject else ()),
+        reader=Reader(schema, [name for name in roles if name]),
         before=arm(policy, terms.reference, specs, Stage.BEFORE),
         after=arm(policy, terms.reference, specs, Stage.AFTER),
         log=log,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -18,7 +18,7 @@ from holdfast.flows.serve import before, serve, settle, to_ask
 from holdfast.guards.armed import arm
 from holdfast.guards.contract import Ground, Looked, Prepared, guard
 from holdfast.plugins import find_guards
-from holdfast.testing.decisions import MemoryLog
+from holdfast.testing.decisions import LinesLog, MemoryLog
 from holdfast.testing.trials.guards import reference_of
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -155,3 +155,22 @@ def test_no_rows_are_no_decision():
     post = post_of(RANGE, SURE)
     assert len(serve(post, asked(rows(0)), model(rows(0))).ids) == 0
     assert not post.log.rows()
+
+
+def test_what_a_record_cannot_hold_is_kept_as_text(tmp_path):
+    answers = (np.float64(np.nan), np.float32(np.inf), np.int64(2**60), np.str_("yes"), np.bool_(True), np.int8(3), {1})
+    log = LinesLog(tmp_path)
+    post = replace(post_of(), log=log)
+    for answer in answers:
+        column = np.empty(1, dtype=object)
+        column[0] = answer
+        serve(post, asked(rows(1)), lambda _places, column=column: Reply(("prediction",), (column,)))
+    kept = [row["output_prediction"] for row in log.rows()]
+    assert kept == [None, "inf", str(2**60), "yes", True, 3, "{1}"]
+
+
+def test_a_batch_of_mixed_answers_is_kept_as_text():
+    post = post_of()
+    column = np.array([1, "no", None, {2}], dtype=object)
+    serve(post, asked(rows(4)), lambda _places: Reply(("prediction",), (column,)))
+    assert [row["output_prediction"] for row in post.log.rows()] == ["1", "no", None, "{2}"]

@@ -34,6 +34,8 @@ def test_a_schema_is_inferred_where_none_is_given():
     reference = learn_reference(frame, target="approved")
     assert reference.schema.names == credit_schema().names
     assert learn_reference(frame.drop(columns="approved")).schema.names == reference.schema.names
+    renamed = frame.rename(columns={"approved": "outcome"})
+    assert learn_reference(renamed).schema.names[-1] == "outcome", "no column is taken for the outcome unasked"
 
 
 def test_too_few_rows_are_refused():
