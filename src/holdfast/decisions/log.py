@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 GATEWAY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 
+PATIENCE = 2.0
+"""Seconds to wait for a neighbour that just looks whether the last process of this name is gone."""
+
 
 class SegmentLog:
     """`root` is the log's folder, `gateway` this process's name in it; Conflict where a living process has that name.
@@ -149,7 +152,7 @@ class SegmentLog:
 
 def _claimed(folder: Path) -> tuple[Claim, Wal]:
     try:
-        claim = Claim.on(folder / "append.lock")
+        claim = Claim.on(folder / "append.lock", patience=PATIENCE)
         try:
             return claim, Wal.create(folder)
         except BaseException:

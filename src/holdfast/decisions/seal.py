@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from holdfast.decisions.claim import Claim
+from holdfast.decisions.claim import FOREVER, Claim
 from holdfast.decisions.columns import tabulate
 from holdfast.decisions.payload import decode
 from holdfast.decisions.queue import Batch, Queue
@@ -76,6 +76,10 @@ class Sealer:
         """How many sealed batches are still on their way."""
         return sum(1 for _ in self._queue.all())
 
+    def is_empty(self) -> bool:
+        """Whether nothing is committed that is not sealed, and nothing sealed that is not delivered."""
+        return next(self._wal.read(self._wal.sealed), None) is None and self.left() == 0
+
     def close(self) -> None:
         """Let go of open files."""
         self._wal.close()
@@ -113,7 +117,7 @@ class Sealer:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        claim = Claim.on(self._wal.folder / "seal.lock", wait=True)
+        claim = Claim.on(self._wal.folder / "seal.lock", patience=FOREVER)
         try:
             yield
         except OSError as error:
