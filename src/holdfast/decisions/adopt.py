@@ -41,14 +41,17 @@ def adopt(folder: Path, segments: Segments, registrar: Registrar) -> bool:
     """
     try:
         Claim.on(folder / "append.lock").release()
-    except Conflict:
+    except (Conflict, FileNotFoundError):
         return False
     sealer = Sealer(folder)
     try:
         sealer.seal()
         sealer.deliver(segments, registrar)
-        with suppress(Conflict):
+        with suppress(Conflict, FileNotFoundError):
             _remove(folder, sealer)
+    except HoldfastError:
+        if folder.exists():  # else another neighbour was quicker
+            raise
     finally:
         sealer.close()
     return True

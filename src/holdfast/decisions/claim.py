@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 from holdfast.domain.errors import Conflict
-from holdfast.ledger.files import make_folder
 
 FOREVER = float("inf")
 _PAUSE = 0.01
@@ -23,7 +22,10 @@ class Claim:
 
     @classmethod
     def on(cls, path: Path, *, patience: float = 0.0) -> Claim:
-        """Take the lock; Conflict where another process has it for longer than `patience` seconds."""
+        """Take the lock; Conflict where another process has it for longer than `patience` seconds.
+
+        FileNotFoundError where the folder is gone.
+        """
         until = time.monotonic() + patience
         while (claim := cls._try(path)) is None:
             if time.monotonic() >= until:
@@ -37,11 +39,7 @@ class Claim:
 
     @classmethod
     def _try(cls, path: Path) -> Claim | None:
-        try:
-            make_folder(path.parent)
-            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except FileNotFoundError:
-            return None  # the folder went away in between
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -32,10 +32,10 @@ MAX_BYTES = 64 * 1024 * 1024
 
 
 class Sealer:
-    """Seals what lies in one gateway's folder, whether its process lives or not; one sealer at a time does so."""
+    """Seals what lies in a gateway's folder that is there, whether its process lives or not; one sealer at a time."""
 
     def __init__(self, folder: Path) -> None:
-        self._wal = Wal.create(folder)
+        self._wal = Wal(folder)
         self._queue = Queue(folder)
         self._staged = folder / "staged"
 
@@ -117,17 +117,18 @@ class Sealer:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        claim = Claim.on(self._wal.folder / "seal.lock", patience=FOREVER)
         try:
-            yield
+            claim = Claim.on(self._wal.folder / "seal.lock", patience=FOREVER)
+            try:
+                yield
+            finally:
+                claim.release()
         except OSError as error:
             raise Unavailable(
                 "decisions.disk",
                 f"Decisions cannot be sealed: {error}.",
                 "Make room or mend the disk. Committed decisions stay in the journal until then.",
             ) from error
-        finally:
-            claim.release()
 
 
 def _portions(payloads: Iterable[Payload]) -> Iterator[tuple[int, list[bytes]]]:
