@@ -15,7 +15,8 @@ THREADS = 8
 
 def main(home: Path, gateway: str) -> None:
     turn = threading.Lock()
-    with segment_log(home, gateway, seal_when=SealWhen(rows=200, every=0.02)) as log:
+    when = SealWhen(rows=200, every=0.02)
+    with segment_log(home, gateway, seal_when=when, apart=gateway == "steady") as log:
 
         def work() -> None:
             number = 0

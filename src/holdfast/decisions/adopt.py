@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from holdfast.decisions.claim import Claim
@@ -34,21 +35,39 @@ def adopt_all(root: Path, segments: Segments, registrar: Registrar, *, but: str 
 
 
 def adopt(folder: Path, segments: Segments, registrar: Registrar) -> bool:
-    """Seal and deliver what a process left in its folder, then remove that; False where the process lives."""
+    """Seal and deliver what a process left in its folder, then remove that; False where the process lives.
+
+    Sealing takes no lock that the folder's own process would need: it may come back meanwhile, and keeps the folder.
+    """
     try:
-        claim = Claim.on(folder / "append.lock")
-    except Conflict:
+        Claim.on(folder / "append.lock").release()
+    except (Conflict, FileNotFoundError):
         return False
+    sealer = Sealer(folder)
     try:
-        sealer = Sealer(folder)
-        try:
-            sealer.seal()
-            sealer.deliver(segments, registrar)
-        finally:
-            sealer.close()
-        # Renamed first: whoever wants the name meanwhile gets a folder of their own, not one that is going.
-        gone = folder.rename(folder.with_name(f".{folder.name}-{time.time_ns()}"))
-        shutil.rmtree(gone, ignore_errors=True)
+        sealer.seal()
+        sealer.deliver(segments, registrar)
+        with suppress(Conflict, FileNotFoundError):
+            _remove(folder, sealer)
+    except HoldfastError:
+        if folder.exists():  # else another neighbour was quicker
+            raise
     finally:
-        claim.release()
+        sealer.close()
     return True
+
+
+def _remove(folder: Path, sealer: Sealer) -> None:
+    """Remove a folder in which nothing is left; Conflict where somebody else is at it."""
+    writing = Claim.on(folder / "append.lock")
+    try:
+        sealing = Claim.on(folder / "seal.lock")
+        try:
+            if sealer.is_empty():
+                # Renamed first: whoever wants the name meanwhile gets a folder of their own, not one that is going.
+                gone = folder.rename(folder.with_name(f".{folder.name}-{time.time_ns()}"))
+                shutil.rmtree(gone, ignore_errors=True)
+        finally:
+            sealing.release()
+    finally:
+        writing.release()

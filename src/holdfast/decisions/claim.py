@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
 
 from holdfast.domain.errors import Conflict
-from holdfast.ledger.files import make_folder
+
+FOREVER = float("inf")
+_PAUSE = 0.01
 
 
 class Claim:
@@ -18,26 +21,34 @@ class Claim:
         self._file = file
 
     @classmethod
-    def on(cls, path: Path, *, wait: bool = False) -> Claim:
-        """Take the lock; Conflict where another process has it and `wait` is not asked for."""
-        while True:
-            make_folder(path.parent)
-            try:
-                file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            except FileNotFoundError:
-                continue  # the folder went away in between
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-                if _is_same(file, path):
-                    return cls(path, file)
-            except BlockingIOError as error:
-                os.close(file)
+    def on(cls, path: Path, *, patience: float = 0.0) -> Claim:
+        """Take the lock; Conflict where another process has it for longer than `patience` seconds.
+
+        FileNotFoundError where the folder is gone.
+        """
+        until = time.monotonic() + patience
+        while (claim := cls._try(path)) is None:
+            if time.monotonic() >= until:
                 raise Conflict(
                     "decisions.taken",
                     f"Another process writes to {path.parent}.",
                     "Give each process a gateway name of its own.",
-                ) from error
+                )
+            time.sleep(_PAUSE)
+        return claim
+
+    @classmethod
+    def _try(cls, path: Path) -> Claim | None:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
             os.close(file)
+            return None
+        if _is_same(file, path):
+            return cls(path, file)
+        os.close(file)
+        return None
 
     def release(self) -> None:
         """Let go."""

@@ -30,11 +30,15 @@ from holdfast.domain.errors import FixInput, HoldfastError, Tampered, Unavailabl
 from holdfast.domain.ids import Ids
 from holdfast.domain.schema import Scalar
 from holdfast.ledger.decided import DECISIONS, LABELS, label_row, micros_of, row_of
+from holdfast.ledger.files import make_folder
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 GATEWAY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
+
+PATIENCE = 2.0
+"""Seconds to wait for a neighbour that just looks whether the last process of this name is gone."""
 
 
 class SegmentLog:
@@ -149,18 +153,24 @@ class SegmentLog:
 
 def _claimed(folder: Path) -> tuple[Claim, Wal]:
     try:
-        claim = Claim.on(folder / "append.lock")
+        claim = _claim(folder)
         try:
             return claim, Wal.create(folder)
         except BaseException:
             claim.release()
             raise
     except OSError as error:
-        raise Unavailable(
-            "decisions.disk",
-            f"The decision log cannot be opened in {folder}: {error}.",
-            "Check room and rights.",
-        ) from error
+        what = f"The decision log cannot be opened in {folder}: {error}."
+        raise Unavailable("decisions.disk", what, "Check room and rights.") from error
+
+
+def _claim(folder: Path) -> Claim:
+    while True:
+        make_folder(folder)
+        try:
+            return Claim.on(folder / "append.lock", patience=PATIENCE)
+        except FileNotFoundError:
+            continue  # a neighbour has just removed what the last process of this name left
 
 
 def _decided(decisions: Sequence[Decision]) -> list[bytes]:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from holdfast.decisions.claim import Claim
+from holdfast.decisions.claim import FOREVER, Claim
 from holdfast.decisions.columns import tabulate
 from holdfast.decisions.payload import decode
 from holdfast.decisions.queue import Batch, Queue
@@ -32,10 +32,10 @@ MAX_BYTES = 64 * 1024 * 1024
 
 
 class Sealer:
-    """Seals what lies in one gateway's folder, whether its process lives or not; one sealer at a time does so."""
+    """Seals what lies in a gateway's folder that is there, whether its process lives or not; one sealer at a time."""
 
     def __init__(self, folder: Path) -> None:
-        self._wal = Wal.create(folder)
+        self._wal = Wal(folder)
         self._queue = Queue(folder)
         self._staged = folder / "staged"
 
@@ -76,6 +76,10 @@ class Sealer:
         """How many sealed batches are still on their way."""
         return sum(1 for _ in self._queue.all())
 
+    def is_empty(self) -> bool:
+        """Whether nothing is committed that is not sealed, and nothing sealed that is not delivered."""
+        return next(self._wal.read(self._wal.sealed), None) is None and self.left() == 0
+
     def close(self) -> None:
         """Let go of open files."""
         self._wal.close()
@@ -113,17 +117,18 @@ class Sealer:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        claim = Claim.on(self._wal.folder / "seal.lock", wait=True)
         try:
-            yield
+            claim = Claim.on(self._wal.folder / "seal.lock", patience=FOREVER)
+            try:
+                yield
+            finally:
+                claim.release()
         except OSError as error:
             raise Unavailable(
                 "decisions.disk",
                 f"Decisions cannot be sealed: {error}.",
                 "Make room or mend the disk. Committed decisions stay in the journal until then.",
             ) from error
-        finally:
-            claim.release()
 
 
 def _portions(payloads: Iterable[Payload]) -> Iterator[tuple[int, list[bytes]]]:

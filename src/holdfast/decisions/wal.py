@@ -71,6 +71,8 @@ class Wal:
 
     def read(self, start: int) -> Iterator[Payload]:
         """What was committed from the entry `start` on, in order."""
+        if not (self.folder / "journal").is_dir():
+            return  # a process was killed while it made the folder
         parts: list[bytes] = []
         for index, entry in enumerate(self._journal.read(start), start + 1):
             parts.append(entry[1:])

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.decisions.making import IDS, decision, ledger, segment_log, wait_for
 
+from holdfast.decisions.adopt import adopt_all
 from holdfast.decisions.apart import seal_apart
 from holdfast.decisions.columns import rows_in, tabulate
 from holdfast.decisions.keeper import SealWhen
@@ -214,8 +215,8 @@ def test_sealing_apart_keeps_all_and_says_what_went_wrong(tmp_path):
     with pytest.raises(Unavailable, match="newer than this") as caught:
         seal_apart(journal.folder)
     assert caught.value.code == "decisions.newer"
-    with pytest.raises(Unavailable, match="Sealing ended with"):
-        seal_apart(tmp_path / "log/wal/g1/id")
+    with pytest.raises(Unavailable, match="cannot be sealed"):
+        seal_apart(tmp_path / "log/wal/nobody")
     journal.close()
 
 
@@ -328,6 +329,39 @@ def test_a_living_process_adopts_what_a_dead_one_left(tmp_path):
     with segment_log(tmp_path, "living"):
         assert wait_for(lambda: not (tmp_path / "log/wal/dead").exists())
     assert reader(tmp_path).find(made.id) == kept(made)
+
+
+def test_neighbours_adopt_at_once_and_the_name_may_come_back_meanwhile(tmp_path):
+    for number in range(12):
+        dead = Wal.create(tmp_path / f"log/wal/dead-{number}")
+        dead.append([encode(DECISIONS, row_of(decision(number)))])
+        dead.close()
+    (tmp_path / "log/wal/half").mkdir()
+    back = threading.Event()
+    errors = []
+
+    def come_back():
+        try:
+            for number in range(12):
+                with segment_log(tmp_path, f"dead-{number}") as log:
+                    log.append([decision(100 + number)])
+        except Exception as error:
+            errors.append(error)
+        back.set()
+
+    with segment_log(tmp_path, "one") as one, segment_log(tmp_path, "two") as two:
+        thread = threading.Thread(target=come_back)
+        thread.start()
+        place = FolderSegments(tmp_path / "segments")
+        while not back.is_set():
+            for log in (one, two):
+                adopt_all(tmp_path / "log", place, log._deliver.args[1], but=log.gateway)
+        thread.join()
+        adopt_all(tmp_path / "log", place, one._deliver.args[1], but="one")
+    assert errors == []
+    ids = [id for batch in reader(tmp_path).batches(columns=["id"]) for id in batch.column("id").to_pylist()]
+    assert (len(ids), len(set(ids))) == (24, 24)
+    assert not (tmp_path / "log/wal/half").exists()
 
 
 def test_a_damaged_neighbour_is_named_and_stops_nobody(tmp_path):
