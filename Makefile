@@ -35,6 +35,11 @@ $(UV):
 	$(UV) venv --quiet .tools/mlflow --python $(PYTHON)
 	$(UV) pip install --quiet --python .tools/mlflow/bin/python "mlflow>=3.5,<4"
 
+# An S3 server for the tests of segments in a bucket; apart, because botocore wants an older dateutil.
+.tools/moto/bin/moto_server: | $(UV)
+	$(UV) venv --quiet .tools/moto --python $(PYTHON)
+	$(UV) pip install --quiet --python .tools/moto/bin/python "moto[s3]>=5,<6" flask flask-cors
+
 clean:
 	rm -rf .venv .tools examples/*/build examples/*/.holdfast
 

@@ -19,12 +19,24 @@ if TYPE_CHECKING:
     from holdfast.appetite import read_appetite
     from holdfast.client import Client
     from holdfast.domain.appetite import Appetite, Limit, Tier
-    from holdfast.domain.errors import FixInput, HoldfastError, ModelFailed, RefusedArtifact, Tampered, Unavailable
+    from holdfast.domain.errors import (
+        Blocked,
+        FixInput,
+        HoldfastError,
+        ModelFailed,
+        RefusedArtifact,
+        Tampered,
+        Unavailable,
+    )
     from holdfast.domain.finding import Finding, Severity
     from holdfast.domain.measure import Measure, Measurement
     from holdfast.domain.verdict import Outcome, Verdict
+    from holdfast.guards.contract import guard
+    from holdfast.guards.learn import learn_reference
+    from holdfast.policy import read_policy
     from holdfast.probes.contract import Case, Need, probe
     from holdfast.sdk import CheckResult, check
+    from holdfast.shielded import shield
 
 _HOME = {
     "read_appetite": "appetite",
@@ -32,6 +44,7 @@ _HOME = {
     "Limit": "domain.appetite",
     "Tier": "domain.appetite",
     "Client": "client",
+    "Blocked": "domain.errors",
     "FixInput": "domain.errors",
     "HoldfastError": "domain.errors",
     "ModelFailed": "domain.errors",
@@ -44,15 +57,20 @@ _HOME = {
     "Measurement": "domain.measure",
     "Outcome": "domain.verdict",
     "Verdict": "domain.verdict",
+    "guard": "guards.contract",
+    "learn_reference": "guards.learn",
+    "read_policy": "policy",
     "Case": "probes.contract",
     "Need": "probes.contract",
     "probe": "probes.contract",
     "CheckResult": "sdk",
     "check": "sdk",
+    "shield": "shielded",
 }
 
 __all__ = [
     "Appetite",
+    "Blocked",
     "Case",
     "CheckResult",
     "Client",
@@ -73,8 +91,12 @@ __all__ = [
     "Verdict",
     "__version__",
     "check",
+    "guard",
+    "learn_reference",
     "probe",
     "read_appetite",
+    "read_policy",
+    "shield",
 ]
 
 

@@ -1,34 +1,73 @@
-"""Finding probes: those in this package by looking, third parties' through entry points that the settings name."""
+"""Finding plug-ins: those in this package by looking, third parties' through entry points that the settings name."""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
+from typing import Generic, TypeVar
 
 from holdfast.domain.errors import FixInput
 from holdfast.domain.measure import Measure
+from holdfast.guards.contract import GuardSpec
 from holdfast.probes.contract import ProbeSpec
 
-ENTRY_POINTS = "holdfast.probes"
+Spec = TypeVar("Spec", bound=ProbeSpec | GuardSpec)
 
 
 @cache
 def find_probes(plugins: tuple[str, ...] = ()) -> tuple[ProbeSpec, ...]:
     """All probes, by id. `plugins` names the distributions whose entry points may load; no other code is run."""
-    specs = {spec.id: spec for spec in (*_built_in(), *_third_party(plugins))}
-    return tuple(specs[id] for id in sorted(specs))
+    return _all(_PROBES, plugins)
 
 
 def find_probe(id: str, plugins: tuple[str, ...] = ()) -> ProbeSpec:
     """The probe with this id; FixInput, with the ids that exist, if there is none."""
-    for spec in find_probes(plugins):
+    return _one(_PROBES, find_probes(plugins), id)
+
+
+@cache
+def find_guards(plugins: tuple[str, ...] = ()) -> tuple[GuardSpec, ...]:
+    """All guards, by id; third parties' under the entry point group ``holdfast.guards``."""
+    return _all(_GUARDS, plugins)
+
+
+def find_guard(id: str, plugins: tuple[str, ...] = ()) -> GuardSpec:
+    """The guard with this id; FixInput, with the ids that exist, if there is none."""
+    return _one(_GUARDS, find_guards(plugins), id)
+
+
+@dataclass(frozen=True)
+class _Family(Generic[Spec]):
+    """Plug-ins of one kind: what one is called, and where they are."""
+
+    word: str
+    kind: type[Spec]
+
+    @property
+    def package(self) -> str:
+        """The package of those that come with Holdfast, and the entry point group of the others."""
+        return f"holdfast.{self.word}s"
+
+
+_PROBES = _Family("probe", ProbeSpec)
+_GUARDS = _Family("guard", GuardSpec)
+
+
+def _all(family: _Family[Spec], plugins: tuple[str, ...]) -> tuple[Spec, ...]:
+    specs = {spec.id: spec for spec in (*_built_in(family), *_third_party(family, plugins))}
+    return tuple(specs[id] for id in sorted(specs))
+
+
+def _one(family: _Family[Spec], specs: tuple[Spec, ...], id: str) -> Spec:
+    for spec in specs:
         if spec.id == id:
             return spec
-    known = ", ".join(spec.id for spec in find_probes(plugins))
-    raise FixInput("probe.unknown", f"There is no probe {id!r}.", f"There are: {known}.")
+    known = ", ".join(spec.id for spec in specs)
+    raise FixInput(f"{family.word}.unknown", f"There is no {family.word} {id!r}.", f"There are: {known}.")
 
 
 def find_measures(plugins: tuple[str, ...] = ()) -> dict[str, Measure]:
@@ -36,20 +75,20 @@ def find_measures(plugins: tuple[str, ...] = ()) -> dict[str, Measure]:
     return {measure.id: measure for spec in find_probes(plugins) for measure in spec.measures}
 
 
-def _built_in() -> Iterator[ProbeSpec]:
-    package = importlib.import_module("holdfast.probes")
-    for module in pkgutil.walk_packages(package.__path__, "holdfast.probes."):
-        name = module.name.rpartition(".")[2]
-        if not module.ispkg and not name.startswith("_") and name != "contract":
+def _built_in(family: _Family[Spec]) -> Iterator[Spec]:
+    package = importlib.import_module(family.package)
+    for module in pkgutil.walk_packages(package.__path__, f"{family.package}."):
+        if not module.ispkg and not module.name.rpartition(".")[2].startswith("_"):
             spec = getattr(importlib.import_module(module.name), "run", None)
-            if isinstance(spec, ProbeSpec):
+            if isinstance(spec, family.kind):
                 yield spec
 
 
-def _third_party(plugins: tuple[str, ...]) -> Iterator[ProbeSpec]:
-    for point in entry_points(group=ENTRY_POINTS):
+def _third_party(family: _Family[Spec], plugins: tuple[str, ...]) -> Iterator[Spec]:
+    for point in entry_points(group=family.package):
         if point.dist is not None and point.dist.name in plugins:
             spec = point.load()
-            if not isinstance(spec, ProbeSpec):
-                raise FixInput("probe.not-a-spec", f"{point.value} is not a probe.", "Point at the decorated function.")
+            if not isinstance(spec, family.kind):
+                what = f"{point.value} is not a {family.word}."
+                raise FixInput(f"{family.word}.not-a-spec", what, "Point at the decorated function.")
             yield spec

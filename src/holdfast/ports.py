@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.domain.account import Profile, Session
 from holdfast.domain.act import Act, ActRow, Draft, Kept, Page, Snapshot, Trail
+from holdfast.domain.decision import Decision
 from holdfast.domain.evidence import Evidence
 from holdfast.domain.measure import Taken
-from holdfast.domain.schema import Task
+from holdfast.domain.schema import Scalar, Task
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 T = TypeVar("T")
 
@@ -144,6 +148,37 @@ class Answers(Protocol):
 
     def find(self, key: str) -> bytes | None:
         """The answer under `key`; empty while it is being made, None where nobody claims it."""
+
+
+class DecisionLog(Protocol):
+    """Where decisions are kept before anybody hears of them."""
+
+    def append(self, decisions: Sequence[Decision]) -> None:
+        """Durable when it returns, all or none; Unavailable where the disk takes no more."""
+
+    def append_batch(self, values: pa.Table, **constant: Scalar) -> Sequence[str]:
+        """Many decisions of one system as columns; their ids, in order. Durable when it returns, all or none.
+
+        `values` has ``input_<name>`` and ``output_<name>``, and other fields of a decision where they differ by row;
+        `constant` are the fields that do not. `reasons` and `verdicts` are JSON texts.
+        """
+
+
+class Admitting(Protocol):
+    """What may run now. `domain.clearance.Clearance` is one; its digest is the `snapshot` of decisions."""
+
+    def admits(self, digest: str, environment: str, now: datetime) -> bool:
+        """Whether the release, or the model, with this digest may run in the environment now."""
+
+
+class Vault(Protocol):
+    """Keys by person, so that destroying a key erases what it sealed."""
+
+    def pseudonym(self, identifier: str) -> str:
+        """What stands for a person in decisions: the same for the same identifier, and no way back."""
+
+    def seal_all(self, decisions: Sequence[Decision], personal: Collection[str]) -> Sequence[Decision]:
+        """The decisions with their personal inputs and outputs (by name) sealed, each under its subject's key."""
 
 
 class Store(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from holdfast.domain.errors import FixInput
@@ -27,7 +27,9 @@ class Settings:
     side, as far as `memory_mb` allows. `backend` is a joblib backend (``loky``, ``dask``, ``ray``), `scheduler` its
     address. `plugins` names the distributions whose probes may load. `probe_seconds` ends a probe that hangs.
     `questionnaires` is a folder of the organisation's own classification questionnaires. People sign in to the control
-    plane through `single_sign_on` too, where it is given.
+    plane through `single_sign_on` too, where it is given. Sealed decisions lie at `segments`, a folder or a URI such as
+    ``s3://bucket/prefix`` (default: beside the decision log); `master_key` wraps the keys of subjects (base64; default:
+    a file in `home`).
     """
 
     home: Path | None = None
@@ -39,6 +41,8 @@ class Settings:
     probe_seconds: int = 3600
     questionnaires: Path | None = None
     single_sign_on: SingleSignOn | None = None
+    segments: str = ""
+    master_key: str = field(default="", repr=False)
 
     def home_for(self, folder: Path) -> Path:
         """Where the state of a project in `folder` lives."""
@@ -59,6 +63,8 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         probe_seconds=_number(env, "HOLDFAST_PROBE_SECONDS", 3600),
         questionnaires=Path(questionnaires) if questionnaires else None,
         single_sign_on=_single_sign_on(env),
+        segments=env.get("HOLDFAST_SEGMENTS", ""),
+        master_key=env.get("HOLDFAST_MASTER_KEY", ""),
     )
 
 

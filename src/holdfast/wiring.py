@@ -16,11 +16,19 @@ from holdfast.settings import Settings, read_settings
 from holdfast.storage.runs import RECORD, RunFolders
 
 if TYPE_CHECKING:
+    from holdfast.decisions.log import SegmentLog
+    from holdfast.decisions.read import Reader
+    from holdfast.decisions.registrar import LedgerRegistrar
+    from holdfast.decisions.segments import Segments
+    from holdfast.decisions.subjects import Subjects
     from holdfast.domain.appetite import Appetite
     from holdfast.flows.attack import Request
     from holdfast.flows.check import House
     from holdfast.flows.export import Premises
+    from holdfast.gateway.build import Premises as GatewayPremises
+    from holdfast.gateway.document import GatewayDocument
     from holdfast.ledger.export import Exported
+    from holdfast.ledger.log import Log
     from holdfast.manifest import Manifest
     from holdfast.ports import Signer
     from holdfast.server.oidc import Provider
@@ -159,6 +167,61 @@ def open_records(folder: Path) -> tuple[SealedRecords, Path]:
 
     home = read_settings().home_for(folder)
     return SealedRecords(home, open_key(home)[0], ORIGIN), home
+
+
+@dataclass(frozen=True)
+class DecisionArchive:
+    """What is kept of decisions, and how each part of it is reached."""
+
+    root: Path
+    segments: Segments
+    registrar: LedgerRegistrar
+    reader: Reader
+    subjects: Subjects
+    ledger: Log
+
+
+@contextmanager
+def open_archive(home: Path) -> Iterator[DecisionArchive]:
+    """The decision log in `home`, its segments wherever the settings say, registered in the ledger there."""
+    from holdfast.decisions.master import MasterKey
+    from holdfast.decisions.read import Reader
+    from holdfast.decisions.registrar import LedgerRegistrar
+    from holdfast.decisions.segments import segments_at
+    from holdfast.decisions.subjects import Subjects
+    from holdfast.ledger.log import Log
+
+    settings, root = read_settings(), home / "decisions"
+    segments = segments_at(settings.segments or str(root / "segments"))
+    text = settings.master_key
+    master = MasterKey.from_text(text) if text else MasterKey.in_file(home / "master.key")
+    subjects = Subjects(home / "subjects.db", master)
+    try:
+        with Log(home / "ledger", open_key(home)[0], ORIGIN) as ledger:
+            reader = Reader(root, segments)
+            yield DecisionArchive(root, segments, LedgerRegistrar(ledger), reader, subjects, ledger)
+    finally:
+        subjects.close()
+
+
+def open_decision_log(
+    archive: DecisionArchive, gateway: str, *, within: float | None = None, apart: bool = False
+) -> SegmentLog:
+    """The log that the process called `gateway` writes to (see `SegmentLog`); close it to drain."""
+    from holdfast.decisions.log import SegmentLog
+
+    return SegmentLog(archive.root, gateway, archive.segments, archive.registrar, within=within, apart=apart)
+
+
+@contextmanager
+def open_gateway_premises(document: GatewayDocument, folder: Path, home: Path, token: str) -> Iterator[GatewayPremises]:
+    """What the gateway of a document needs: its decision log in `home`, drained when the block ends, and the keys of
+    subjects.
+    """
+    from holdfast.gateway.build import Premises as GatewayPremises
+
+    with open_archive(home) as archive, open_decision_log(archive, document.gateway, within=document.log.within) as log:
+        yield GatewayPremises(folder, home, token, log, archive.subjects, now)
 
 
 def premises(home: Path) -> Premises:

@@ -12,6 +12,7 @@ from holdfast.appetite import AppetiteDocument, LimitSection
 from holdfast.contracts import ColumnSection, ContractDocument
 from holdfast.documents import parse_document
 from holdfast.manifest import Column, DataSection, Manifest, ModelSection, ProbesSection, Query, SystemSection
+from holdfast.policy import DisclosureSection, GuardSection, PolicyDocument
 from holdfast.questionnaires import QuestionnaireDocument, RuleSection
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +26,7 @@ def generator():
     return module
 
 
-@pytest.mark.parametrize("name", ["api.md", "cli.md", "probes.md"])
+@pytest.mark.parametrize("name", ["api.md", "cli.md", "guards.md", "probes.md"])
 def test_generated_pages_are_current(name):
     assert (DOCS / "reference" / name).read_text() == generator().pages()[name], "run `make docs`"
 
@@ -51,6 +52,7 @@ def test_examples_of_documents_are_read():
 
     assert parse_document(example("admit-data.md"), ContractDocument, "contract.yaml").record().target == "approved"
     rules = parse_document(example("classify-a-system.md"), QuestionnaireDocument, "rules.yaml").record().rules
+    assert parse_document(example("shield-a-model.md"), PolicyDocument, "policy.yaml").record().subject == "customer"
     assert [rule.clause for rule in rules] == ["Policy 4, Policy 4.1", "Policy 4, Policy 4.2"]
 
 
@@ -59,6 +61,7 @@ def test_examples_of_documents_are_read():
     [
         ("admit-data.md", [ContractDocument, ColumnSection]),
         ("classify-a-system.md", [QuestionnaireDocument, RuleSection]),
+        ("shield-a-model.md", [PolicyDocument, GuardSection, DisclosureSection]),
     ],
 )
 def test_every_key_of_a_document_is_explained(page, sections):

@@ -38,6 +38,8 @@ def furnished(tmp_path_factory):
     run(holdfast("init model.joblib test.csv --train train.csv --target approved"), folder)
     appetite = re.search(r"```yaml\n(name: .*?)```", (ROOT / "docs/reference/appetite.md").read_text(), re.DOTALL)
     (folder / "appetite.yaml").write_text(appetite[1])
+    policy = re.search(r"```yaml\n(name: .*?)```", (ROOT / "docs/how-to/shield-a-model.md").read_text(), re.DOTALL)
+    (folder / "policy.yaml").write_text(policy[1])
     run(holdfast("check --effort quick --only performance --out report"), folder, {0, 1, 3})
     return folder
 

@@ -6,12 +6,16 @@ import typer
 
 from holdfast.cli import (
     appetite,
+    breaker,
     check,
+    credential,
     data,
+    decision,
     deployment,
     explain,
     export,
     gate,
+    gateway,
     init,
     people,
     probes,
@@ -22,6 +26,7 @@ from holdfast.cli import (
     release_sign,
     scan,
     sealer,
+    subject,
     system,
     up,
     verify,
@@ -63,6 +68,7 @@ app.command("verify")(verify.verify)
 app.command("record", context_settings=record.SETTINGS)(record.record)
 app.command("up")(up.up)
 app.command("serve")(up.serve)
+app.command("gateway")(gateway.gateway)
 app.command("approve")(gate.approve)
 app.command("refuse")(gate.refuse)
 app.command("export")(export.export)
@@ -74,10 +80,14 @@ app.add_typer(release.app, name="release")
 app.add_typer(gate.app, name="gate")
 app.add_typer(deployment.app, name="deployment")
 app.add_typer(deployment.waivers, name="waiver")
+app.add_typer(breaker.app, name="breaker")
+app.add_typer(credential.app, name="credential")
 app.add_typer(sealer.app, name="sealer")
 app.add_typer(people.app, name="people")
 app.add_typer(people.tokens, name="token")
 app.add_typer(data.app, name="data")
+app.add_typer(decision.app, name="decision")
+app.add_typer(subject.app, name="subject")
 release.app.command("import")(release_import.import_release)
 release.app.command("lineage")(release_lineage.lineage)
 release.app.command("sign")(release_sign.sign)

@@ -28,6 +28,10 @@ class Permission(StrEnum):
     VERIFY_LEDGER = "ledger.verify"
     EXPORT_LEDGER = "ledger.export"
     MANAGE_WEBHOOKS = "webhooks.manage"
+    TRIP_BREAKER = "breakers.trip"
+    RESET_BREAKER = "breakers.reset"
+    ISSUE_CREDENTIALS = "credentials.issue"
+    RUN_GATEWAY = "gateway.run"
 
 
 _APPROVERS = frozenset(role for role in Role if role.discipline)
@@ -53,6 +57,10 @@ GRANTS: dict[Permission, frozenset[Role]] = {
     Permission.VERIFY_LEDGER: _EVERYBODY,
     Permission.EXPORT_LEDGER: frozenset({Role.ADMIN, Role.AUDITOR}),
     Permission.MANAGE_WEBHOOKS: frozenset({Role.ADMIN}),
+    Permission.TRIP_BREAKER: _APPROVERS | {Role.OWNER, Role.DEVELOPER},
+    Permission.RESET_BREAKER: frozenset({Role.APPROVER_RISK, Role.APPROVER_IT}),
+    Permission.ISSUE_CREDENTIALS: frozenset({Role.OWNER}),
+    Permission.RUN_GATEWAY: frozenset({Role.OWNER, Role.DEVELOPER}),
 }
 """Which roles grant a permission. An admin manages people and approves nothing; an auditor reads all, changes none."""
 

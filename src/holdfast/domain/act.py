@@ -45,6 +45,11 @@ class Verb(StrEnum):
     RESET_PERSON = "person.reset"
     ISSUE_TOKEN = "token.issue"  # noqa: S105 - a verb, not a password
     REVOKE_TOKEN = "token.revoke"  # noqa: S105 - a verb, not a password
+    TRIP_BREAKER = "breaker.trip"
+    RESET_BREAKER = "breaker.reset"
+    ISSUE_CREDENTIAL = "credential.issue"
+    REVOKE_CREDENTIAL = "credential.revoke"
+    REGISTER_SEGMENT = "segment.register"
     TRUST_SEALER = "sealer.trust"
     REVOKE_SEALER = "sealer.revoke"
     SUBSCRIBE = "webhook.subscribe"

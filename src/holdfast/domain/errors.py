@@ -6,6 +6,8 @@ translate them once, at their edge.
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class HoldfastError(Exception):
     """Base of all errors that Holdfast raises on purpose.
@@ -22,7 +24,7 @@ class HoldfastError(Exception):
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()
 
-    def __reduce__(self) -> tuple[type[HoldfastError], tuple[str, str, str]]:
+    def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.code, self.message, self.hint)
 
 
@@ -72,3 +74,30 @@ class TooMany(HoldfastError):
     def __init__(self, code: str, message: str, hint: str = "", seconds: int = 1) -> None:
         super().__init__(code, message, hint)
         self.seconds = seconds
+
+
+class Blocked(HoldfastError):
+    """Guards stopped rows, or hold them for a person: the message says which and why, the hint where to look.
+
+    `rows` are their numbers and `decisions` the ids under which they are in the log. `answers` are those to all rows of
+    the call, masked where there is none; None where there is no other row.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        hint: str = "",
+        *,
+        rows: tuple[int, ...] = (),
+        decisions: tuple[str, ...] = (),
+        answers: Any = None,
+    ) -> None:
+        super().__init__(code, message, hint)
+        self.rows = rows
+        self.decisions = decisions
+        self.answers = answers
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        kept = {"rows": self.rows, "decisions": self.decisions, "answers": self.answers}
+        return type(self), (self.code, self.message, self.hint), kept

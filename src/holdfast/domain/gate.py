@@ -16,7 +16,7 @@ from holdfast.domain.classification import Classification
 from holdfast.domain.intake import Offered, judge_data, judge_lineage, require_passed
 from holdfast.domain.lineage import Lineage
 from holdfast.domain.system import Status, System
-from holdfast.domain.verdict import Outcome, Reason, Verdict
+from holdfast.domain.verdict import Outcome, Reason, Verdict, parse_time
 
 
 class Gate(StrEnum):
@@ -181,6 +181,21 @@ _ORDER = (Outcome.BREACH, Outcome.INCONCLUSIVE, Outcome.PASS)
 
 def _overall(reasons: list[Reason]) -> Outcome:
     return min((reason.outcome for reason in reasons), key=_ORDER.index, default=Outcome.INCONCLUSIVE)
+
+
+def shuts_at(dossier: Dossier, evidence_ends: datetime, now: datetime) -> datetime:
+    """The moment from which a gate that is open at `now` is shut if nobody does anything; `now` where it is shut.
+
+    Evidence grows old at `evidence_ends`; approvals and waivers end when they said.
+    """
+    acts: list[Approval | Waiver] = [*dossier.approvals]
+    for waived in dossier.waivers:
+        acts += [waived.waiver, *waived.approvals]
+    ends = sorted({parse_time(act.expires_at) for act in acts} | {evidence_ends})
+    for moment in (now, *(end for end in ends if end > now)):
+        if moment >= evidence_ends or decide(dossier, moment).outcome is not Outcome.PASS:
+            return moment
+    return now
 
 
 def _system(dossier: Dossier) -> list[Reason]:

@@ -11,7 +11,10 @@ from typing import Any
 from holdfast.domain.appetite import Appetite
 from holdfast.domain.approval import Approval, Delegation, Waiver
 from holdfast.domain.classification import Classification
+from holdfast.domain.clearance import Breaker
+from holdfast.domain.credential import Credential
 from holdfast.domain.dataset import DatasetVersion, PromptVersion
+from holdfast.domain.decision import Segment
 from holdfast.domain.evidence import Evidence
 from holdfast.domain.gate import Committee, Request
 from holdfast.domain.lineage import FiledOutput, FiledSource, FiledStep
@@ -115,6 +118,17 @@ KINDS: dict[str, Kind] = {
             Token,
             lambda r: Facets(about=r.person, state="revoked" if r.is_revoked else "live", at=r.expires_at),
         ),
+        Kind(
+            "breaker",
+            Breaker,
+            lambda r: Facets(r.system, r.release, "tripped" if r.is_tripped else "reset", r.system, r.at),
+        ),
+        Kind(
+            "credential",
+            Credential,
+            lambda r: Facets(about=r.match, state="revoked" if r.is_revoked else "live", title=r.name, at=r.expires_at),
+        ),
+        Kind("segment", Segment, lambda r: Facets(r.system, r.place, r.gateway, r.day, r.last)),
         Kind("sealer", Sealer, lambda r: Facets(title=r.name, state="trusted" if r.is_trusted else "revoked")),
         Kind("webhook", Webhook, lambda r: Facets(title=r.name, state="active" if r.is_active else "ended")),
         Kind("comment", Comment, lambda r: Facets(about=r.about, at=r.at)),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from holdfast.domain.account import Profile
 from holdfast.domain.act import Kept
+from holdfast.domain.credential import Credential
 from holdfast.domain.gate import Request, Ruling
 from holdfast.domain.intake import Offered
 from holdfast.domain.person import Person, Proposal, Token
@@ -48,6 +49,14 @@ class Issued:
     """A token, and its secret: shown once, empty when the same request is repeated."""
 
     token: Kept[Token]
+    secret: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LetIn:
+    """A credential, and the secret of a key: shown once, empty when the same request is repeated."""
+
+    credential: Kept[Credential]
     secret: str = ""
 
 

@@ -9,6 +9,7 @@ from holdfast.domain.act import Draft, Kept, Verb
 from holdfast.domain.errors import Conflict, FixInput, Forbidden
 from holdfast.domain.release import Deployment
 from holdfast.domain.verdict import Outcome
+from holdfast.flows.breakers import tripped
 from holdfast.flows.desk import MOST, Caller, Desk, random_id, require, stated
 from holdfast.flows.gate import look
 
@@ -22,6 +23,9 @@ def deploy(desk: Desk, caller: Caller, key: str) -> Kept[Deployment]:
         raise FixInput("deploy.gate", "Only a deployment or change that was asked for can go live.", "Ask that gate.")
     if ruling.outcome is not Outcome.PASS:
         raise Forbidden("deploy.shut", f"The gate is shut: {ruling.reasons[0].sentence}", "Look at the request.")
+    stopped = next((b for b in tripped(desk, request.system) if b.stops(request.system, request.release)), None)
+    if stopped is not None:
+        raise Forbidden("deploy.stopped", f"It is stopped: {stopped.reason}", "Reset the breaker first.")
     ending = [_end(desk, kept, "replaced") for kept in running_in(desk, request.system, request.environment)]
     deployment = Deployment(request.system, request.release, request.environment, desk.at, key, ruling.counted)
     new = random_id()

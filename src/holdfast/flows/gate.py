@@ -23,6 +23,7 @@ from holdfast.domain.release import Release
 from holdfast.domain.system import System
 from holdfast.domain.verdict import Outcome, Verdict
 from holdfast.flows.ahead import ahead
+from holdfast.flows.breakers import tripped
 from holdfast.flows.desk import APPETITE, COMMITTEE, MOST, Caller, Desk, random_id, require, stated
 from holdfast.flows.readings import evidence_of
 from holdfast.flows.register import classifications, gravest, is_trusted, judge_evidence
@@ -211,7 +212,11 @@ def admit(desk: Desk, digest: str, environment: str) -> Admission:
     if not releases:
         return Admission(False, digest, environment, "No release is made of this digest.")
     shut = Admission(False, digest, environment, "Nobody asked to let this release into this environment.")
-    requests = _requests(desk, [release.key for release in releases], environment)
+    stopped = {release.key: _stopped(desk, release.record) for release in releases}
+    if all(stopped.values()):
+        why = next(iter(stopped.values()))
+        return Admission(False, digest, environment, f"Stopped: {why}", outcome=Outcome.BREACH)
+    requests = _requests(desk, [key for key, why in stopped.items() if not why], environment)
     desk = ahead(desk, requests)
     for kept in requests:
         ruling = look(desk, kept.key).ruling
@@ -222,6 +227,12 @@ def admit(desk: Desk, digest: str, environment: str) -> Admission:
             why = ruling.reasons[0].sentence
             shut = Admission(False, digest, environment, why, kept.key, ruling.outcome)
     return shut
+
+
+def _stopped(desk: Desk, release: Release) -> str:
+    """Why a breaker keeps this release from deciding; empty where none does."""
+    found = tripped(desk, release.system)
+    return next((breaker.reason for breaker in found if breaker.stops(release.system, release.digest)), "")
 
 
 def _requests(desk: Desk, releases: list[str], environment: str) -> list[Kept[Request]]:

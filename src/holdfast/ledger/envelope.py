@@ -14,6 +14,7 @@ import json
 from typing import Any, TypeVar
 
 from holdfast.canonical import encode, plain, rebuild
+from holdfast.domain.clearance import Clearance
 from holdfast.domain.dataset import Admission
 from holdfast.domain.errors import FixInput, Tampered
 from holdfast.domain.evidence import Evidence
@@ -30,11 +31,12 @@ PREDICATES: dict[type, str] = {
     Provenance: slsa.PREDICATE_TYPE,
     Source: "urn:holdfast:source:v1",
     Admission: "urn:holdfast:admission:v1",
+    Clearance: "urn:holdfast:clearance:v1",
 }
 """The kinds of record that can be sealed, and the predicate type that says so."""
 
-Sealable = Evidence | Verdict | Provenance | Source | Admission
-Record = TypeVar("Record", Evidence, Verdict, Provenance, Source, Admission)
+Sealable = Evidence | Verdict | Provenance | Source | Admission | Clearance
+Record = TypeVar("Record", Evidence, Verdict, Provenance, Source, Admission, Clearance)
 Json = dict[str, Any]
 
 
@@ -56,7 +58,7 @@ def statement(record: Sealable) -> Json:
     }
 
 
-def _subjects(record: Evidence | Verdict | Source | Admission) -> list[Json]:
+def _subjects(record: Evidence | Verdict | Source | Admission | Clearance) -> list[Json]:
     """What a record is about, by name, digest, role and media type."""
     match record:
         case Evidence():
@@ -70,6 +72,8 @@ def _subjects(record: Evidence | Verdict | Source | Admission) -> list[Json]:
             ]
         case Source():
             named = [(record.name, record.digest, "data", "application/octet-stream")]
+        case Clearance():
+            named = [(one.system, one.release, "release", "application/json") for one in record.cleared]
         case Admission():
             named = [
                 (record.name, record.digest, "data", "application/octet-stream"),

@@ -26,6 +26,7 @@ from holdfast.ledger.tiles import decode_bundle, encode_bundle
 BLOCK = 4096
 SEGMENT_BYTES = 4 * 1024 * 1024
 SPARES = 8
+_NEVER = 2**63
 _RECORD = struct.Struct(">4sQIQ32s")
 _HEAD = struct.Struct(">4sQ32s32s")
 _MAGIC_RECORD, _MAGIC_HEAD = b"HFr1", b"HFs1"
@@ -90,24 +91,28 @@ class Journal:
         self.size += len(entries)
         return first
 
-    def read(self, start: int, stop: int) -> Iterator[bytes]:
-        """The entries `start` to `stop` (exclusive), all of them committed; Tampered where some are gone."""
+    def read(self, start: int, stop: int | None = None) -> Iterator[bytes]:
+        """The entries `start` to `stop` (exclusive), all of them committed; Tampered where some are gone.
+
+        Without `stop`: as far as whole records go, which needs no lock against a writer.
+        """
         names = self._names()
         begins = [name for name in names if name <= start]
+        end = _NEVER if stop is None else stop
         for name in names[max(len(begins) - 1, 0) :]:
-            if start >= stop:
+            if start >= end:
                 return
             segment = _Segment(self._folder, name)
             try:
-                for first, entries in segment.records(start, stop):
+                for first, entries in segment.records(start, end):
                     if first > start:
-                        break
-                    yield from entries[start - first : stop - first]
-                    start = min(first + len(entries), stop)
+                        raise self._gone(start, first if stop is None else stop)
+                    yield from entries[start - first : end - first]
+                    start = min(first + len(entries), end)
             finally:
                 segment.close()
-        if start < stop:
-            raise _broken(self._folder, f"entries {start} to {stop - 1} were acknowledged and are gone")
+        if stop is not None and start < stop:
+            raise self._gone(start, stop)
 
     def trim(self, published: int) -> None:
         """Set segments free whose entries all stand in tiles. The last one stays: it tells where the log ends."""
@@ -131,6 +136,9 @@ class Journal:
         if self._segment is not None:
             self._segment.close()
             self._segment = None
+
+    def _gone(self, start: int, stop: int) -> Tampered:
+        return _broken(self._folder, f"entries {start} to {stop - 1} were acknowledged and are gone")
 
     def _names(self) -> list[int]:
         return sorted(int(path.name) for path in self._folder.iterdir() if path.name.isdecimal())

@@ -1,9 +1,10 @@
 """The auditor's tool: check a log, or one entry's proof, from files alone, trusting only the log's public key.
 
-It needs this folder's `merkle`, `tiles` and `note`, `holdfast/domain/errors.py`, Python and the cryptography package,
-and writes nothing. Whatever does not verify raises `Tampered` and says what and where; what it cannot use at all raises
-`FixInput`. A log that was cut back to an older, properly signed state can only be caught by somebody who remembers a
-later checkpoint: pass those that you hold as `remembered`. Entries that no checkpoint covers yet are not evidence.
+It needs this folder's `merkle`, `tiles` and `note`, `holdfast/domain/errors.py`, Python and the cryptography package
+(for a decision's proof, what `decision_proof` names besides), and writes nothing. Whatever does not verify raises
+`Tampered` and says what and where; what it cannot use at all raises `FixInput`. A log that was cut back to an older,
+properly signed state can only be caught by somebody who remembers a later checkpoint: pass those that you hold as
+`remembered`. Entries that no checkpoint covers yet are not evidence.
 """
 
 from __future__ import annotations
@@ -183,7 +184,7 @@ def decode_path(lines: bytes) -> list[bytes]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """``python -m holdfast.ledger.verify PATH --key VKEY``: exit code 0 verified, 1 tampered, 2 unusable input."""
     parser = argparse.ArgumentParser(prog="holdfast.ledger.verify", description=str(__doc__).partition("\n")[0])
-    parser.add_argument("path", type=Path, help="the log's folder, or a .tlog-proof file")
+    parser.add_argument("path", type=Path, help="the log's folder, a .tlog-proof file or a decision's proof")
     parser.add_argument("--key", required=True, metavar="VKEY", help="the log's public key: name+id+key")
     parser.add_argument("--origin", help="the log's origin, where it is not the key's name")
     parser.add_argument("--entry", type=Path, metavar="FILE", help="the entry to look for; a proof needs it")
@@ -203,9 +204,12 @@ def _answer(options: argparse.Namespace) -> str:
     key = Key.from_vkey(options.key)
     entry = options.entry.read_bytes() if options.entry else None
     if options.path.is_file():
+        data = options.path.read_bytes()
+        if data.startswith(b"{"):
+            return _decision(data, key, options.origin)
         if entry is None:
             raise FixInput("ledger.entry", f"{options.path} proves an entry.", "Name the entry's file with --entry.")
-        index, head = verify_proof(options.path.read_bytes(), entry, key, origin=options.origin)
+        index, head = verify_proof(data, entry, key, origin=options.origin)
         return f"The entry stands at index {index} of {head.origin}, among {head.size} entries that {key.name} signed."
     remembered = [path.read_bytes() for path in options.remembered]
     verified = verify_log(options.path, key, origin=options.origin, remembered=remembered, entry=entry)
@@ -214,6 +218,18 @@ def _answer(options: argparse.Namespace) -> str:
         raise Tampered("ledger.entry", f"The log verifies, but none of its {head.size} entries is {options.entry}.")
     where = f" The entry stands at index {', '.join(map(str, verified.found))}." if verified.found else ""
     return f"{head.origin}: {head.size} entries verify under the key {key.name}.{where}"
+
+
+def _decision(data: bytes, key: Key, origin: str | None) -> str:
+    from holdfast.ledger.decision_proof import verify_decision
+
+    proved = verify_decision(data, key, origin=origin)
+    segment = proved.segment
+    return (
+        f"The decision stands in a segment of {segment.rows} rows of {segment.system} on {segment.day}, registered at"
+        f" index {proved.index} of {proved.checkpoint.origin}, among {proved.checkpoint.size} entries that {key.name}"
+        " signed."
+    )
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from holdfast.domain.classification import Questionnaire
 from holdfast.domain.measure import Measure
+from holdfast.flows.clear import Clearances
 from holdfast.flows.courier import Courier
 from holdfast.flows.desk import Desk
 from holdfast.flows.lapsed import Lapses
@@ -32,6 +33,7 @@ class Platform:
     courier: Courier | None = None
     measures: Mapping[str, Measure] = field(default_factory=dict)
     answers: Answers | None = None
+    clearances: Clearances = field(default_factory=Clearances)
     lapses: Lapses = field(default_factory=Lapses)
 
     @property

@@ -7,44 +7,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from holdfast.domain.errors import (
-    Absent,
-    Conflict,
-    FixInput,
-    Forbidden,
-    HoldfastError,
-    RefusedArtifact,
-    SignInFirst,
-    Tampered,
-    TooMany,
-    Unavailable,
-)
-
-STATUS: dict[type[HoldfastError], int] = {
-    SignInFirst: 401,
-    Forbidden: 403,
-    Absent: 404,
-    Conflict: 409,
-    FixInput: 422,
-    Tampered: 409,
-    Unavailable: 503,
-    RefusedArtifact: 422,
-    TooMany: 429,
-}
+from holdfast.domain.errors import HoldfastError, TooMany
+from holdfast.problems import MEDIA_TYPE, document, status_of
 
 HINTS = {404: ("Check the address.", "Absent")}
 
 
-def status_of(error: HoldfastError) -> int:
-    """The HTTP status of an error; 500 for one that nobody foresaw."""
-    return next((status for kind, status in STATUS.items() if isinstance(error, kind)), 500)
-
-
 def problem(status: int, code: str, message: str, hint: str, kind: str = "FixInput") -> JSONResponse:
-    """An RFC 9457 document. `code` is stable, `hint` says what to do next, `kind` is the error's name in Python."""
-    said = {"title": message, "status": status, "code": code, "hint": hint, "kind": kind}
-    content = {"type": f"urn:holdfast:{code}", **said}
-    return JSONResponse(content, status, media_type="application/problem+json")
+    """A problem document as an answer."""
+    return JSONResponse(document(status, code, message, hint, kind), status, media_type=MEDIA_TYPE)
 
 
 def too_many(error: TooMany) -> Response:

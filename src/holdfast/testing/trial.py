@@ -1,12 +1,16 @@
-"""A probe's own proof that it works: a planted flaw that it must find, a clean twin on which it stays quiet."""
+"""A plug-in's own proof that it works: a planted flaw that it must find, a clean twin on which it stays quiet."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from holdfast.domain.reference import Reference
     from holdfast.probes.contract import Case
 
 
@@ -19,3 +23,38 @@ class Trial:
     planted: Callable[[int], Case]
     clean: Callable[[int], Case]
     finds: str
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One call on a guarded model: rows (n, features) of `principal` at `at` seconds; the rest as in `Rows`."""
+
+    X: NDArray[np.float64]
+    at: float
+    principal: str = ""
+    faults: NDArray[np.int8] | None = None
+    extra: int = 0
+    subjects: tuple[str, ...] | None = None
+    outputs: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Traffic:
+    """Calls in order, what is known of ordinary rows, and which of all rows, bool (n,), are `bad`."""
+
+    reference: Reference
+    calls: tuple[Call, ...]
+    bad: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class GuardTrial:
+    """A guard's own proof: with `params`, at its own threshold, it flags at least `recall` of the bad rows of `planted`
+    traffic, and at most `false_alarms` of all rows of `clean` traffic.
+    """
+
+    planted: Callable[[int], Traffic]
+    clean: Callable[[int], Traffic]
+    params: Mapping[str, Any] = field(default_factory=dict)
+    recall: float = 0.9
+    false_alarms: float = 0.01

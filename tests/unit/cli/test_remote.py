@@ -182,3 +182,27 @@ def test_a_check_registers_its_release(terminal, project):
     assert "Registered as 1.0" in done.stderr, done.output
     release = json.loads(done.stdout)["evidence"]["release"]
     assert terminal.type("viewer", "release", "show", release)[1]["record"]["source"] == "check"
+
+
+def test_a_system_is_stopped_and_let_go_on(terminal):
+    registered(terminal.server.office)
+    code, kept = terminal.type("legal", "breaker", "trip", SYSTEM.name, "--reason", "odd answers")
+    assert (code, kept["record"]["is_tripped"]) == (0, True)
+    assert "odd answers" in terminal.run("viewer", "breaker", "list").stdout
+    assert terminal.type("legal", "breaker", "reset", kept["key"], "--reason", "fine")[0] == 2
+    assert terminal.type("risk", "breaker", "reset", kept["key"], "--reason", "mended")[0] == 0
+    assert "There is none." in terminal.run("viewer", "breaker", "list").stdout
+
+
+def test_a_program_is_let_in_and_shut_out(terminal):
+    registered(terminal.server.office)
+    words = ("credential", "issue", "branch", "--system", SYSTEM.name, "--route", "predict", "--rows", "1000")
+    code, made = terminal.type("owner", *words)
+    assert code == 0
+    assert made["secret"].startswith("hf-")
+    assert made["credential"]["record"]["budget"]["rows"] == 1000
+    assert made["secret"] not in terminal.run("viewer", "credential", "list").stdout
+    assert terminal.type("owner", *words, "--certificate", "a", "--subject", "b")[0] == 2
+    assert terminal.type("owner", *words, "--route", "fly")[0] == 2
+    assert terminal.type("owner", "credential", "revoke", made["credential"]["key"])[0] == 0
+    assert "There is none." in terminal.run("viewer", "credential", "list").stdout

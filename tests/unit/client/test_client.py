@@ -20,7 +20,13 @@ from holdfast.domain.appetite import Appetite
 
 NOT_FOR_PEOPLE = {"review_admission"}
 """What the Kubernetes API server calls."""
-READERS = {"list_people": "admin", "list_webhooks": "admin", "verify_ledger": "viewer", "read_rows": "auditor"}
+READERS = {
+    "list_people": "admin",
+    "list_webhooks": "admin",
+    "verify_ledger": "viewer",
+    "read_rows": "auditor",
+    "show_clearance": "owner",
+}
 
 
 def given(method, call):

@@ -15,17 +15,22 @@ from holdfast.domain.account import Profile
 from holdfast.domain.act import Draft, Verb
 from holdfast.domain.appetite import Appetite
 from holdfast.domain.approval import Discipline
+from holdfast.domain.credential import Route
+from holdfast.domain.decision import Segment
 from holdfast.domain.gate import Committee
 from holdfast.domain.person import Person, Role
 from holdfast.domain.provenance import Source
 from holdfast.domain.verdict import timestamp
 from holdfast.flows.approve import answer, ask_waiver, delegate
+from holdfast.flows.breakers import trip
 from holdfast.flows.comment import write_comment
+from holdfast.flows.credentials import issue_key
 from holdfast.flows.deploy import deploy
 from holdfast.flows.desk import APPETITE, COMMITTEE
 from holdfast.flows.people import issue_token
 from holdfast.flows.propose import propose
 from holdfast.flows.register_data import register_dataset, register_prompt
+from holdfast.flows.register_segments import register_segment
 from holdfast.flows.sequence import sequence
 from holdfast.flows.steps import file_step
 from holdfast.flows.webhooks import subscribe
@@ -33,6 +38,10 @@ from holdfast.ledger.envelope import keyid, seal
 from holdfast.server.app import create_app
 from holdfast.testing.pipelines import sample_provenance
 
+SEGMENT = Segment(
+    SYSTEM.name, "2026-11-24", "g1", "system=loans/day=2026-11-24/g1-0.parquet", 3, "0" * 64, "sha256:" + "1" * 64,
+    "sha256:" + "3" * 64, "2026-11-24T09:00:00Z", "2026-11-24T09:01:00Z",
+)  # fmt: skip
 ADMITTED = {"name": "applicants", "version": "1"}
 PROMPT = {"name": "greeting", "version": "1"}
 
@@ -95,6 +104,10 @@ def world(server) -> dict[str, Call]:
     step = file_step(desk, caller("developer"), seal(sample_provenance(), desk.signer), key_of_ci).key
     another = seal(replace(sample_provenance(), id="another"), desk.signer).decode()
     source = seal(Source("pictures", digest, "a photographer", "CC0", "m", desk.at), desk.signer).decode()
+    stopped = trip(desk, caller("owner"), SYSTEM.name, release=digest, reason="odd answers").key
+    reach: dict[str, Any] = {"systems": (SYSTEM.name,), "routes": (Route.PREDICT,), "until": until}
+    credential = issue_key(desk, caller("owner"), "batch", **reach)[0].key
+    register_segment(desk, caller("developer"), SEGMENT)
     webhook = subscribe(desk, caller("admin"), "audit", "https://audit.example/").key
     sequence(desk.store, desk.ledger)
     envelope, sealer = office.sealed(office.evidence("pass", salt="other"))
@@ -184,6 +197,18 @@ def world(server) -> dict[str, Call]:
         "list_tokens": Call({}),
         "issue_token": Call({}, {"name": "ci", "permissions": [], "until": ends}),
         "revoke_token": Call({"id": token.key}),
+        "show_clearance": Call({}, query={"environment": "production", "system": (SYSTEM.name,)}),
+        "list_breakers": Call({}),
+        "trip_breaker": Call({}, {"system": SYSTEM.name, "reason": "odd answers"}),
+        "reset_breaker": Call({"key": stopped}, {"reason": "seen to"}),
+        "list_credentials": Call({}),
+        "issue_credential": Call(
+            {}, {"name": "branch", "systems": [SYSTEM.name], "routes": ["predict"], "until": ends, "way": "key"}
+        ),
+        "revoke_credential": Call({"id": credential}),
+        "list_segments": Call({}),
+        "register_segment": Call({}, {"segment": plain(replace(SEGMENT, file="sha256:" + "2" * 64))}),
+        "show_segment": Call({"file": SEGMENT.file}),
         "list_sealers": Call({}),
         "trust_sealer": Call({}, {"name": "CI 2", "key": "ab" * 32}),
         "revoke_sealer": Call({"id": keyid(bytes.fromhex(sealer))}),

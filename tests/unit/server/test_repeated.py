@@ -27,7 +27,13 @@ ASK_ONLY = {"verify_ledger", "review_admission"}
 """What changes nothing, though it is no GET."""
 MAKE_NO_ACT = {"erase_profile", "change_profile"}
 """What changes nothing in the ledger; done again, it comes to the same."""
-SECRETS = {"issue_token": "secret", "subscribe": "secret", "invite_person": "link", "renew_link": "link"}
+SECRETS = {
+    "issue_credential": "secret",
+    "issue_token": "secret",
+    "subscribe": "secret",
+    "invite_person": "link",
+    "renew_link": "link",
+}
 
 
 def changing() -> dict[str, str]:

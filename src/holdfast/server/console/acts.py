@@ -47,6 +47,11 @@ PHRASES: dict[Verb, str] = {
     Verb.RESET_PERSON: "put in force a new link for",
     Verb.ISSUE_TOKEN: "issued the token",
     Verb.REVOKE_TOKEN: "revoked the token",
+    Verb.TRIP_BREAKER: "stopped",
+    Verb.RESET_BREAKER: "let go on",
+    Verb.ISSUE_CREDENTIAL: "issued the credential",
+    Verb.REVOKE_CREDENTIAL: "revoked the credential",
+    Verb.REGISTER_SEGMENT: "registered decisions of",
     Verb.TRUST_SEALER: "trusted the sealer",
     Verb.REVOKE_SEALER: "stopped trusting the sealer",
 }

@@ -97,6 +97,10 @@ CAN: dict[str, str] = {
     Permission.ENACT_PEOPLE: "enact people and roles",
     Permission.TRUST_SEALERS: "trust sealers",
     Permission.VERIFY_LEDGER: "verify the ledger",
+    Permission.TRIP_BREAKER: "stop a system",
+    Permission.RESET_BREAKER: "let a stopped system go on",
+    Permission.ISSUE_CREDENTIALS: "issue credentials for gateways",
+    Permission.RUN_GATEWAY: "run a gateway",
     Permission.EXPORT_LEDGER: "copy all acts and records, to verify them elsewhere",
 }
 

@@ -1,0 +1,199 @@
+"""The gateway as an ASGI application: who asks, for which system, within which budget, in which protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+import orjson
+
+from holdfast.datasets.raw import Reader, Reading
+from holdfast.domain.credential import Credential, Route
+from holdfast.domain.errors import Absent, Forbidden, HoldfastError, Unavailable
+from holdfast.flows.exchange import Asked
+from holdfast.gateway import invocations, openinference
+from holdfast.gateway.answers import inferred, metadata, predicted
+from holdfast.gateway.backends import JSON_LENGTH, Put
+from holdfast.gateway.budgets import Meter
+from holdfast.gateway.door import CERTIFICATE, Receive, Reply, Scope, Send, problem, read_body, send_reply
+from holdfast.gateway.identity import Identities
+from holdfast.gateway.serving import Outcome, Serving
+from holdfast.version import __version__
+
+MOST_BODY_BYTES = 32 * 1024 * 1024
+PASSED_ON = (b"content-type", b"accept", JSON_LENGTH, b"traceparent", b"tracestate")
+
+Headers = Mapping[bytes, bytes]
+Pseudonym = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A system that can be asked here: who serves it, how its rows are read, and how people in them are named."""
+
+    serving: Serving
+    reader: Reader
+    pseudonym: Pseudonym
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The model's columns, in order."""
+        return self.reader.schema.names
+
+    def asked(self, columns: Mapping[str, Sequence[Any]], principal: str, trace: str) -> Asked:
+        """The rows as guards and model see them."""
+        reading = _read(self.reader, columns)
+        field = self.serving.post.policy.subject
+        people = columns.get(field) if field else None
+        subjects = (
+            [self.pseudonym(str(who)) if who is not None else "" for who in people] if people is not None else None
+        )
+        return Asked(reading, principal, subjects, trace)
+
+
+class Gateway:
+    """Routes, by path. `identities` and `meters` change as the clearance does; see `rebuild`."""
+
+    def __init__(
+        self,
+        reached: Mapping[str, Reached],
+        identities: Callable[[], Identities],
+        meter: Callable[[Credential], Meter],
+    ) -> None:
+        self._reached = dict(reached)
+        self._make_identities, self._meter = identities, meter
+        self._identities = identities()
+        self._meters: dict[Credential, Meter] = {}
+        self._ready: Callable[[], bool] = lambda: True
+        self._routes: dict[tuple[str, str], Callable[[Scope, Receive], Awaitable[Reply]]] = {
+            ("GET", "/health/live"): self._live,
+            ("GET", "/health/ready"): self._is_ready,
+            ("GET", "/v2/health/live"): self._live,
+            ("GET", "/v2/health/ready"): self._is_ready,
+            ("GET", "/ping"): self._live,
+            ("GET", "/v2"): self._about,
+        }
+        for name in self._reached:
+            self._add(name)
+
+    def rebuild(self) -> None:
+        """Take in who may ask now; budgets of those who stay go on."""
+        self._identities = self._make_identities()
+
+    def ready_when(self, is_ready: Callable[[], bool]) -> None:
+        """What says whether this gateway can let anybody decide."""
+        self._ready = is_ready
+
+    def _add(self, name: str) -> None:
+        reached = self._reached[name]
+
+        async def infer(scope: Scope, receive: Receive) -> Reply:
+            return await self._infer(reached, scope, receive)
+
+        async def invoke(scope: Scope, receive: Receive) -> Reply:
+            return await self._invoke(reached, scope, receive)
+
+        async def describe(scope: Scope, _receive: Receive) -> Reply:
+            self._let_in(reached, scope)
+            return Reply(200, orjson.dumps(metadata(reached.serving.name, reached.reader.schema)))
+
+        self._routes[("POST", f"/v2/models/{name}/infer")] = infer
+        self._routes[("GET", f"/v2/models/{name}")] = describe
+        self._routes[("GET", f"/v2/models/{name}/ready")] = self._is_ready
+        self._routes[("POST", f"/{name}/invocations")] = invoke
+        if len(self._reached) == 1:
+            self._routes[("POST", "/invocations")] = invoke
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            return
+        try:
+            route = self._routes.get((scope["method"], unquote(scope["path"])))
+            if route is None:
+                raise Absent("gateway.path", "There is nothing at this address.", "See /v2/models/NAME/infer.")
+            sent = await route(scope, receive)
+        except HoldfastError as error:
+            sent = problem(error)
+        with suppress(OSError):
+            await send_reply(send, sent)
+
+    def _let_in(self, reached: Reached, scope: Scope) -> Credential:
+        """Who asks, if they may ask this system for predictions."""
+        headers: Headers = dict(scope["headers"])
+        names = scope.get("state", {}).get(CERTIFICATE, ())
+        credential = self._identities.by_certificate(names) if names else None
+        if credential is None:
+            key = headers.get(b"x-api-key", b"").decode("latin-1")
+            credential = self._identities.by_header(headers.get(b"authorization", b"").decode("latin-1"), key)
+        if not credential.may_ask(reached.serving.system, Route.PREDICT):
+            raise Forbidden("gateway.scope", "This credential does not reach this system.", "Ask its owner for one.")
+        return credential
+
+    async def _infer(self, reached: Reached, scope: Scope, receive: Receive) -> Reply:
+        credential, headers = self._let_in(reached, scope), dict(scope["headers"])
+        body = await read_body(receive, MOST_BODY_BYTES)
+        length = headers.get(JSON_LENGTH)
+        json_length = int(length) if length is not None and length.isdigit() else None
+        request = openinference.read_request(body, json_length)
+        columns = openinference.columns(request.inputs, reached.names)
+        asked = reached.asked(
+            {name: column.tolist() for name, column in columns.items()}, credential.id, _trace(headers)
+        )
+        outcome = await self._decided(reached, credential, asked, Put(body, json_length, _passed_on(scope)))
+        return inferred(reached.serving.name, request, outcome)
+
+    async def _invoke(self, reached: Reached, scope: Scope, receive: Receive) -> Reply:
+        credential, headers = self._let_in(reached, scope), dict(scope["headers"])
+        body = await read_body(receive, MOST_BODY_BYTES)
+        kind = headers.get(b"content-type", b"").decode("latin-1")
+        columns = invocations.read_invocations(body, kind, reached.names)
+        asked = reached.asked(columns, credential.id, _trace(headers))
+        outcome = await self._decided(reached, credential, asked, Put(body, None, _passed_on(scope)))
+        return predicted(outcome)
+
+    async def _decided(self, reached: Reached, credential: Credential, asked: Asked, put: Put) -> Outcome:
+        if not len(asked):
+            return Outcome((), None, None)
+        meter = self._meters.get(credential) or self._meters.setdefault(credential, self._meter(credential))
+        await meter.enter(len(asked))
+        try:
+            return await reached.serving.decide(asked, put)
+        finally:
+            meter.leave()
+
+    async def _live(self, _scope: Scope, _receive: Receive) -> Reply:
+        return Reply(200, b"{}")
+
+    async def _is_ready(self, _scope: Scope, _receive: Receive) -> Reply:
+        if not self._ready():
+            raise Unavailable("gateway.not-ready", "Nothing is cleared here yet.", "Look at the control plane.")
+        return Reply(200, b"{}")
+
+    async def _about(self, _scope: Scope, _receive: Receive) -> Reply:
+        return Reply(
+            200, orjson.dumps({"name": "holdfast", "version": __version__, "extensions": ["binary_tensor_data"]})
+        )
+
+
+def _read(reader: Reader, columns: Mapping[str, Sequence[Any]]) -> Reading:
+    """One row as a mapping, which is quick; many as a table."""
+    rows = len(next(iter(columns.values()), ()))
+    if rows == 1:
+        return reader.read({name: values[0] for name, values in columns.items()})
+    import pandas as pd
+
+    return reader.read(pd.DataFrame(dict(columns)))
+
+
+def _passed_on(scope: Scope) -> list[tuple[bytes, bytes]]:
+    return [pair for pair in scope["headers"] if pair[0] in PASSED_ON]
+
+
+def _trace(headers: Headers) -> str:
+    """The W3C trace id of a request; empty without one."""
+    parts = headers.get(b"traceparent", b"").split(b"-")
+    return parts[1].decode("latin-1")[:32] if len(parts) == 4 else ""

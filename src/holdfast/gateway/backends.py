@@ -1,0 +1,131 @@
+"""Where a system's answers come from: a model in an isolated worker here, or a server that speaks the same protocol."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from holdfast.domain.errors import FixInput, ModelFailed
+from holdfast.domain.schema import Schema, Task
+from holdfast.flows.exchange import Matrix, Reply
+from holdfast.gateway.connection import Headers
+from holdfast.gateway.openinference import Tensor, read_answer
+from holdfast.gateway.upstream import Upstream
+from holdfast.targets.isolated import IsolatedTarget
+
+MOST_ANSWER_BYTES = 64 * 1024 * 1024
+JSON_LENGTH = b"inference-header-content-length"
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """A request as a client sent it: its body, how much of it is JSON where not all is, and what may be passed on."""
+
+    body: bytes
+    json_length: int | None
+    headers: Headers
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answered:
+    """What came back: the reply to each row, and the bytes in which it came, if those can be handed on as they are."""
+
+    reply: Reply
+    raw: bytes = b""
+    headers: Headers | None = None
+
+
+class Backend(Protocol):
+    """Answers about the rows of one request."""
+
+    async def answer(self, rows: Matrix, put: Put) -> Answered:
+        """The answers to all rows; a HoldfastError where there are none."""
+
+    async def close(self) -> None:
+        """Let go of it."""
+
+
+class Worker:
+    """A released model in an isolated worker of this machine. One question at a time; others wait."""
+
+    def __init__(self, target: IsolatedTarget, schema: Schema) -> None:
+        self._target = target
+        self._schema = schema
+        self._turn = asyncio.Lock()
+
+    async def answer(self, rows: Matrix, put: Put) -> Answered:  # noqa: ARG002 - the rows are all that a model needs
+        """As `Backend` says."""
+        async with self._turn:
+            return Answered(await asyncio.get_running_loop().run_in_executor(None, self._ask, rows))
+
+    def _ask(self, rows: Matrix) -> Reply:
+        schema = self._schema
+        if schema.task is Task.REGRESSION:
+            return Reply(("predict",), (self._target.predict(rows),))
+        labels = np.array([str(label) for label in schema.classes], dtype=object)
+        if not self._target.gives_scores:
+            return Reply(("predict",), (labels[self._target.predict(rows)],))
+        scores = self._target.scores(rows)
+        decided = labels[self._target.predict(rows)]
+        return Reply(tuple(labels), tuple(scores.T), scores, (("predict", decided),))
+
+    async def close(self) -> None:
+        """End the worker."""
+        self._target.close()
+
+
+class Proxy:
+    """A server that speaks the Open Inference Protocol v2; what it is asked and answers is handed on byte by byte."""
+
+    def __init__(self, upstream: Upstream, schema: Schema) -> None:
+        self._upstream = upstream
+        self._schema = schema
+
+    async def answer(self, rows: Matrix, put: Put) -> Answered:
+        """As `Backend` says."""
+        answer = await self._upstream.ask(b"POST", b"/infer", put.headers, put.body)
+        body = await answer.body(MOST_ANSWER_BYTES)
+        if answer.status != 200:
+            raise ModelFailed("upstream.status", f"The upstream answered {answer.status}.", "Look at the upstream.")
+        length = dict(answer.headers).get(JSON_LENGTH)
+        try:
+            outputs = read_answer(body, int(length) if length is not None and length.isdigit() else None)
+        except FixInput as error:
+            raise ModelFailed("upstream.malformed", "The upstream's answer is no inference answer.") from error
+        kept = [pair for pair in answer.headers if pair[0] in (JSON_LENGTH, b"content-type")]
+        return Answered(reply_of(outputs, len(rows), self._schema), body, kept)
+
+    async def close(self) -> None:
+        """Let the connections go."""
+        self._upstream.close()
+
+
+def reply_of(outputs: Sequence[Tensor], rows: int, schema: Schema) -> Reply:
+    """The outputs by row; the first of as many columns as there are classes holds their scores.
+
+    ModelFailed where an output does not have one entry for each row.
+    """
+    scores: Matrix | None = None
+    names: list[str] = []
+    values: list[NDArray[Any]] = []
+    others: list[tuple[str, NDArray[Any]]] = []
+    for output in outputs:
+        if output.data.ndim == 0 or output.data.shape[0] != rows:
+            what = f"{output.name!r:.80} has {output.data.shape} values for {rows} rows."
+            raise ModelFailed("upstream.rows", what, "Look at the upstream.")
+        table = output.data.reshape(rows, -1)
+        if scores is None and table.dtype.kind == "f" and table.shape[1] == len(schema.classes) > 1:
+            scores = table.astype(np.float64)
+            names, values = [str(label) for label in schema.classes], list(scores.T)
+        elif table.shape[1] == 1:
+            others.append((output.name, table[:, 0]))
+    if scores is None and others:
+        return Reply(tuple(name for name, _ in others), tuple(column for _, column in others))
+    if scores is None:
+        raise ModelFailed("upstream.outputs", "The upstream's answer has no value for each row.", "Look at it.")
+    return Reply(tuple(names), tuple(values), scores, tuple(others))

@@ -1,0 +1,143 @@
+"""From `gateway.yaml` to a running gateway: models opened, guards prepared, the control plane followed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from holdfast import canonical
+from holdfast.datasets.raw import Reader
+from holdfast.decisions.log import SegmentLog
+from holdfast.domain.credential import Credential
+from holdfast.domain.guard import Stage
+from holdfast.domain.policy import Policy
+from holdfast.domain.reference import Reference
+from holdfast.flows.exchange import Post
+from holdfast.gateway.app import Gateway, Reached
+from holdfast.gateway.backends import Backend, Proxy, Worker
+from holdfast.gateway.budgets import Meter, OwnPurse, Purse
+from holdfast.gateway.document import GatewayDocument, ReleaseSection, SystemSection
+from holdfast.gateway.follow import Follower
+from holdfast.gateway.identity import Identities
+from holdfast.gateway.serving import Serving
+from holdfast.gateway.upstream import Origin, Patience, Upstream
+from holdfast.guards.armed import arm, everything_in_shadow
+from holdfast.guards.contract import Ground
+from holdfast.ledger.note import Key
+from holdfast.plugins import find_guards
+from holdfast.policy import read_policy
+from holdfast.ports import Vault
+from holdfast.targets.isolated import open_target
+from holdfast.targets.spec import TargetSpec, infer_format
+
+
+@dataclass(frozen=True)
+class Premises:
+    """What a gateway needs from outside: its `folder` (of the document, and of relative paths), log, vault and time."""
+
+    folder: Path
+    home: Path
+    token: str
+    log: SegmentLog
+    vault: Vault
+    clock: Callable[[], datetime]
+
+
+@asynccontextmanager
+async def running(document: GatewayDocument, premises: Premises) -> AsyncIterator[Gateway]:
+    """The gateway, as long as the block lasts; the control plane is asked once before it begins."""
+    async with AsyncExitStack() as stack:
+        follower = _follower(document, premises)
+        await follower.refresh()
+        servings = [_serving(section, document, premises, follower) for section in document.systems]
+        for serving in servings:
+            stack.push_async_callback(serving.close)
+        purse = await _purse(document, premises, stack)
+        reached = {one.name: Reached(one, one.post.reader, premises.vault.pseudonym) for one in servings}
+
+        def identities() -> Identities:
+            return Identities(follower.clearance.credentials, premises.clock)
+
+        def meter(credential: Credential) -> Meter:
+            return Meter(credential, purse, time.time, document.budgets.when_cut_off)
+
+        gateway = Gateway(reached, identities, meter)
+        gateway.ready_when(lambda: bool(follower.clearance.cleared))
+        follower.changed = gateway.rebuild
+        following = asyncio.get_running_loop().create_task(follower.follow())
+        stack.callback(following.cancel)
+        yield gateway
+
+
+def _follower(document: GatewayDocument, premises: Premises) -> Follower:
+    plane = document.control_plane
+    return Follower(
+        Upstream(Origin(plane.url), Patience(answer=5.0, failures=1_000_000)),
+        premises.token,
+        Key.from_vkey(plane.key),
+        document.environment,
+        tuple(section.system for section in document.systems),
+        kept=premises.home / "clearance.json",
+        clock=premises.clock,
+        stale_after=3600 * plane.stale_after_hours,
+    )
+
+
+def _serving(section: SystemSection, document: GatewayDocument, premises: Premises, follower: Follower) -> Serving:
+    reference = canonical.decode(Reference, (premises.folder / section.reference).read_bytes())
+    policy = read_policy(premises.folder / section.policy) if section.policy else everything_in_shadow(find_guards(()))
+    post = _post(section, document, premises, policy, reference)
+    canary = (section.canary.release, section.canary.share) if section.canary else ("", 0.0)
+    return Serving(
+        section.name,
+        {one.release: replace(post, release=one.release) for one in section.releases},
+        {one.release: _backend(one, premises.folder, reference) for one in section.releases},
+        follower=follower,
+        log=premises.log,
+        clock=premises.clock,
+        canary=canary,
+        shadow=tuple(section.shadow),
+    )
+
+
+def _post(
+    section: SystemSection, document: GatewayDocument, premises: Premises, policy: Policy, reference: Reference
+) -> Post:
+    specs = find_guards(())
+    return Post(
+        system=section.system,
+        release=section.releases[0].release,
+        environment=document.environment,
+        gateway=premises.log.gateway,
+        policy=policy,
+        ground=Ground(reference),
+        reader=Reader(reference.schema, (policy.subject,) if policy.subject else ()),
+        before=arm(policy, reference, specs, Stage.BEFORE),
+        after=arm(policy, reference, specs, Stage.AFTER),
+        log=premises.log,
+        clock=premises.clock,
+        ids=premises.log.ids,
+        admissions=None,
+        vault=premises.vault,
+    )
+
+
+def _backend(section: ReleaseSection, folder: Path, reference: Reference) -> Backend:
+    if section.upstream:
+        return Proxy(Upstream(Origin(section.upstream.rstrip("/").removesuffix("/infer"))), reference.schema)
+    location = str(folder / (section.model or ""))
+    spec = TargetSpec(section.format or infer_format(location), location, allow=tuple(section.allow))
+    return Worker(open_target(spec, reference.schema), reference.schema)
+
+
+async def _purse(document: GatewayDocument, premises: Premises, stack: AsyncExitStack) -> Purse:
+    if not document.budgets.valkey:
+        return OwnPurse()
+    from holdfast.gateway.valkey import SharedPurse
+
+    return await stack.enter_async_context(SharedPurse(document.budgets.valkey, premises.log.gateway, time.time))

@@ -1,0 +1,98 @@
+"""What a gateway serves, as people write it: `gateway.yaml`, read with errors that name line and fix."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from holdfast.documents import Section, read_document
+from holdfast.gateway.budgets import Cut
+
+DIGEST = r"^sha256:[0-9a-f]{64}$"
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+
+
+class ListenSection(Section):
+    """Where the gateway listens. With `clients`, a file of certificate authorities, programs can show a certificate."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8720, ge=1, le=65535)
+    certificate: Path | None = None
+    key: Path | None = None
+    clients: Path | None = None
+
+
+class PlaneSection(Section):
+    """The control plane: its address, and the ledger's public key (vkey), by which clearances are verified."""
+
+    url: str
+    key: str
+    stale_after_hours: float = Field(default=24.0, gt=0)
+
+
+class ReleaseSection(Section):
+    """One release and what answers for it: a model file here, in an isolated worker, or a server."""
+
+    release: str = Field(pattern=DIGEST)
+    model: Path | None = None
+    format: str = ""
+    allow: list[str] = []
+    upstream: str = ""
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> ReleaseSection:
+        if (self.model is None) == (not self.upstream):
+            raise ValueError("a release needs `model` or `upstream`, and not both")
+        return self
+
+
+class CanarySection(Section):
+    """The release that is tried on a share of the exchanges."""
+
+    release: str = Field(pattern=DIGEST)
+    share: float = Field(gt=0, lt=1)
+
+
+class SystemSection(Section):
+    """One system: its name in the inventory, its name in paths, how it is guarded, and its releases, best first."""
+
+    system: str
+    name: str = Field(pattern=NAME)
+    reference: Path
+    policy: Path | None = None
+    releases: list[ReleaseSection] = Field(min_length=1)
+    canary: CanarySection | None = None
+    shadow: list[str] = []
+
+
+class BudgetsSection(Section):
+    """Where budgets are shared, and what happens where that cannot be reached."""
+
+    valkey: str = ""
+    when_cut_off: Cut = Cut.REFUSE
+
+
+class LogSection(Section):
+    """The decision log: durable before each answer, or within so many seconds after it."""
+
+    within: float | None = Field(default=None, gt=0, le=60)
+
+
+class GatewayDocument(Section):
+    """The whole document."""
+
+    holdfast: Literal[1]
+    environment: str
+    gateway: str = Field(default="gateway", pattern=NAME)
+    listen: ListenSection = ListenSection()
+    control_plane: PlaneSection
+    budgets: BudgetsSection = BudgetsSection()
+    log: LogSection = LogSection()
+    systems: list[SystemSection] = Field(min_length=1)
+
+
+def read_gateway(path: Path) -> GatewayDocument:
+    """The document at `path`; its own paths are relative to its folder."""
+    return read_document(path, GatewayDocument)

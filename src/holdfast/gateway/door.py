@@ -1,0 +1,149 @@
+"""The gateway's HTTP server: uvicorn's, with what it leaves to others: slow and endless requests, and certificates.
+
+A client has so many seconds for a request's headers and so many for its body, and so many bytes for each; an idle
+connection is closed. So who sends byte by byte, or nothing, holds a connection for a bounded time and little memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from holdfast.domain.errors import FixInput, HoldfastError, SignInFirst, TooMany
+from holdfast.problems import MEDIA_TYPE, document, status_of
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+CERTIFICATE = "holdfast.certificate"
+"""Where a scope's state has the names in a verified client certificate: URIs (SPIFFE), DNS names, common name."""
+
+TOO_LONG = "request.too-long"
+HEADER_SECONDS = 10.0
+HEADER_BYTES = 64 * 1024
+BODY_SECONDS = 60.0
+
+
+class Door(HttpToolsProtocol):
+    """One client's connection."""
+
+    _timer: asyncio.TimerHandle | None = None
+    _header_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client that says nothing is not waited for."""
+        super().connection_made(transport)
+        certificate = transport.get_extra_info("peercert")
+        self._names = names_in(certificate) if certificate else ()
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone."""
+        self._arrived()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request."""
+        super().on_message_begin()
+        self._header_bytes = 0
+        self._wait()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header; too many of them are no HTTP that is worth reading."""
+        self._header_bytes += len(name) + len(value)
+        if self._header_bytes > HEADER_BYTES:
+            raise ValueError("the headers are too long")
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """All headers are there: the request begins."""
+        self._arrived()
+        if self._names:
+            self.scope["state"][CERTIFICATE] = self._names
+        super().on_headers_complete()
+
+    def _wait(self) -> None:
+        if self._timer is None:
+            self._timer = self.loop.call_later(HEADER_SECONDS, self.transport.abort)
+
+    def _arrived(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def names_in(certificate: MutableMapping[str, Any]) -> tuple[str, ...]:
+    """The names in a certificate as `ssl` tells them, the most specific kind first."""
+    alternatives = [(kind, name) for kind, name in certificate.get("subjectAltName", ())]
+    common = [value for part in certificate.get("subject", ()) for key, value in part if key == "commonName"]
+    uris = [name for kind, name in alternatives if kind == "URI"]
+    return (*uris, *(name for kind, name in alternatives if kind == "DNS"), *common)
+
+
+async def read_body(receive: Receive, most: int) -> bytes:
+    """A request's whole body; FixInput where it is longer than `most` bytes, comes too slowly, or is cut off."""
+    first = await _part(receive, None)
+    if not first.get("more_body"):
+        return _within(first["body"], most)
+    parts, size = [first["body"]], len(first["body"])
+    deadline = asyncio.get_running_loop().time() + BODY_SECONDS
+    while True:
+        part = await _part(receive, deadline)
+        parts.append(part["body"])
+        size += len(part["body"])
+        if size > most:
+            _within(part["body"], -1)
+        if not part.get("more_body"):
+            return b"".join(parts)
+
+
+def _within(body: bytes, most: int) -> bytes:
+    if len(body) > most:
+        raise FixInput(TOO_LONG, "The request is too long.", "Send fewer rows at a time.")
+    return body
+
+
+async def _part(receive: Receive, deadline: float | None) -> MutableMapping[str, Any]:
+    try:
+        async with asyncio.timeout_at(deadline):
+            part = await receive()
+    except TimeoutError as error:
+        hint = f"Send the body within {BODY_SECONDS:g} seconds."
+        raise FixInput("request.slow", "The request's body did not arrive.", hint) from error
+    if part["type"] == "http.disconnect":
+        raise FixInput("request.cut-off", "The client went away before its request was whole.")
+    return part
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer that is whole: its status, its headers besides the length, its body."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ((b"content-type", b"application/json"),)
+
+
+async def send_reply(send: Send, reply: Reply) -> None:
+    """Send it."""
+    headers = [*reply.headers, (b"content-length", b"%d" % len(reply.body))]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})
+
+
+def problem(error: HoldfastError) -> Reply:
+    """An error as a problem document (RFC 9457)."""
+    status = 413 if error.code == TOO_LONG else status_of(error)
+    headers = [(b"content-type", MEDIA_TYPE.encode())]
+    if isinstance(error, TooMany):
+        headers.append((b"retry-after", b"%d" % error.seconds))
+    if isinstance(error, SignInFirst):
+        headers.append((b"www-authenticate", b"Bearer"))
+    told = document(status, error.code, error.message, error.hint, type(error).__name__)
+    return Reply(status, orjson.dumps(told), tuple(headers))

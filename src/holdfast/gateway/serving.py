@@ -1,0 +1,199 @@
+"""One served system: which release decides, what guards say of each row, and what is logged before anybody hears."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from holdfast.decisions.log import SegmentLog
+from holdfast.domain.decision import Decision, Ended, Lane
+from holdfast.domain.errors import Blocked, Forbidden, HoldfastError, ModelFailed
+from holdfast.domain.guard import Action
+from holdfast.domain.schema import Scalar
+from holdfast.flows.exchange import ENDS, Asked, Judged, Post, Reply, Served
+from holdfast.flows.serve import NOT_LET_IN, before, settle, to_ask
+from holdfast.gateway.backends import Answered, Backend, Put
+from holdfast.gateway.follow import Follower
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+TOGETHER = "another-row-blocked"
+"""Why a row was not answered whose own verdicts are clean: a request is answered whole, or not at all."""
+
+
+@dataclass
+class Pending:
+    """Takes the decision of one row, so that it can be committed without holding the loop up."""
+
+    decisions: list[Decision] = field(default_factory=list)
+
+    def append(self, decisions: Sequence[Decision]) -> None:
+        """Keep them until they are committed."""
+        self.decisions.extend(decisions)
+
+    def append_batch(self, values: pa.Table, **constant: Scalar) -> Sequence[str]:
+        """No row comes in columns alone."""
+        raise NotImplementedError(f"{len(values)} rows of {constant.get('system')}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """How one request ended: the reply to all of its rows, the ids of its decisions, and the bytes that can be handed
+    on as they came.
+
+    `fallback` stands for the answer where a guard kept the row from the model.
+    """
+
+    ids: tuple[str, ...]
+    reply: Reply | None
+    answered: Answered | None
+    fallback: Scalar | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ended:
+    """What is known of an exchange once it is in the log."""
+
+    judged: Judged
+    ids: tuple[str, ...]
+    served: Served | None
+    answered: Answered | None
+    failure: HoldfastError | None
+
+
+class Serving:
+    """A system under its `name` in paths. `posts` and `backends` are by release digest; `canary` gets its share."""
+
+    def __init__(
+        self,
+        name: str,
+        posts: Mapping[str, Post],
+        backends: Mapping[str, Backend],
+        *,
+        follower: Follower,
+        log: SegmentLog,
+        clock: Callable[[], datetime],
+        canary: tuple[str, float] = ("", 0.0),
+        shadow: tuple[str, ...] = (),
+    ) -> None:
+        self.name = name
+        self._posts, self._backends = dict(posts), dict(backends)
+        self._follower, self._log, self._clock = follower, log, clock
+        self._canary, self._shadow = canary, shadow
+        self._rng = np.random.default_rng()
+        self._shadows: set[asyncio.Task[_Ended]] = set()
+        self.post = next(iter(posts.values()))
+
+    @property
+    def system(self) -> str:
+        """The system's name in the inventory."""
+        return self.post.system
+
+    def chosen(self) -> tuple[str, Lane]:
+        """The release that decides now: the canary for its share, else the first that is cleared and served here.
+
+        Where none is, the one that would decide: its exchange is refused and logged.
+        """
+        cleared = [one.release for one in self._follower.clearance.of(self.system, self._clock())]
+        canary, share = self._canary
+        if canary in cleared and canary in self._posts and self._rng.random() < share:
+            return canary, Lane.CANARY
+        live = [release for release in cleared if release in self._posts and release not in (canary, *self._shadow)]
+        return (live or [next(iter(self._posts))])[0], Lane.LIVE
+
+    async def decide(self, asked: Asked, put: Put) -> Outcome:
+        """Serve one request, logged durably before this returns or raises.
+
+        Forbidden where the release may not run, Blocked where a guard kept a row back, ModelFailed and Unavailable
+        where nobody answered; each names decisions.
+        """
+        release, lane = self.chosen()
+        asked = replace(asked, lane=lane)
+        ended = await self._exchange(release, asked, put)
+        for shadow in self._shadow:
+            if shadow in self._posts and shadow != release:
+                self._listen(shadow, replace(asked, lane=Lane.SHADOW, follows="".join(ended.ids[:1])), put)
+        return _outcome(self._posts[release], ended)
+
+    async def _exchange(self, release: str, asked: Asked, put: Put) -> _Ended:
+        """Guards, model, guards, log. Many rows are judged and logged beside the loop, which others wait for."""
+        is_one = len(asked) == 1
+        pending = Pending()
+        post = replace(
+            self._posts[release],
+            log=pending if is_one else self._log,
+            admissions=self._follower.clearance,
+            snapshot=self._follower.digest,
+        )
+        judged = before(post, asked) if is_one else await asyncio.to_thread(before, post, asked)
+        answered, failure = None, None
+        if to_ask(post.policy, judged) is None:
+            try:
+                answered = await self._backends[release].answer(asked.reading.X, put)
+            except HoldfastError as error:
+                failure = error
+        elif not is_one:
+            judged = _whole(judged)
+        reply = answered.reply if answered else None
+        if is_one:
+            served = _settled(post, asked, judged, reply, failure)
+            await self._log.append_async(pending.decisions)
+            ids = tuple(decision.id for decision in pending.decisions)
+        else:
+            served = await asyncio.to_thread(_settled, post, asked, judged, reply, failure)
+            ids = tuple(served.ids) if served else ()
+        return _Ended(judged, ids, served, answered, failure)
+
+    def _listen(self, release: str, asked: Asked, put: Put) -> None:
+        """Let another release answer too, for comparison; nobody waits for it and nobody hears it."""
+        task = asyncio.get_running_loop().create_task(self._exchange(release, asked, put))
+        self._shadows.add(task)
+        task.add_done_callback(self._shadows.discard)
+
+    async def close(self) -> None:
+        """Wait for shadows, then let the backends go."""
+        if self._shadows:
+            await asyncio.wait(self._shadows, timeout=10)
+        for backend in self._backends.values():
+            await backend.close()
+
+
+def _settled(
+    post: Post, asked: Asked, judged: Judged, reply: Reply | None, failure: HoldfastError | None
+) -> Served | None:
+    """What was served; None where the model failed, which is in the log then."""
+    try:
+        return settle(post, asked, judged, reply, failure)
+    except ModelFailed:
+        return None
+
+
+def _outcome(post: Post, ended: _Ended) -> Outcome:
+    served, ids = ended.served, ended.ids
+    which = f"Decision {', '.join(ids[:3])}." if ids else "It is in the decision log."
+    if served is None:
+        error = ended.failure or ModelFailed("model.raised", "The model did not answer.")
+        raise type(error)(error.code, error.message, which)
+    ends = {ENDS[code] for code in served.ended.tolist()}
+    if ends <= {Ended.ANSWERED}:
+        is_same = ended.answered is not None and served.reply is ended.answered.reply
+        return Outcome(ids, served.reply, ended.answered if is_same else None)
+    if ends == {Ended.FALLBACK} and len(ids) == 1:
+        return Outcome(ids, None, None, post.policy.fallback)
+    if NOT_LET_IN in ended.judged.reasons:
+        raise Forbidden("gateway.not-released", "No release of this system may decide here now.", which)
+    if Ended.BLOCKED in ends or Ended.FALLBACK in ends:
+        raise Blocked("gateway.blocked", "A guard kept this from the model.", which, decisions=ids)
+    raise Blocked("gateway.review", "A person has to look at this first.", which, decisions=ids)
+
+
+def _whole(judged: Judged) -> Judged:
+    """All rows blocked where one is: a client of these protocols has no way to read half an answer."""
+    acts = np.full_like(judged.acts, max(int(judged.acts.max()), Action.BLOCK.rank))
+    return replace(judged, acts=acts, reasons=(*judged.reasons, TOGETHER))

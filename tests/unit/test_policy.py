@@ -1,0 +1,69 @@
+"""Policy documents: what is written is what is meant, and mistakes name their line."""
+
+from __future__ import annotations
+
+import pytest
+
+from holdfast import canonical
+from holdfast.domain.errors import FixInput
+from holdfast.domain.guard import Action, Mode
+from holdfast.domain.policy import Disclosure, GuardTerms, Policy, Review
+from holdfast.policy import parse_policy, read_policy
+
+TEXT = """\
+name: credit
+version: "3"
+approved_by: Model risk committee
+subject: customer
+personal: [income]
+fallback: refused
+review: answer
+unreleased: flag
+deadline_ms: 40
+disclosure: {digits: 2, top: 3}
+guards:
+  table.schema: {mode: enforce}
+  table.outlier: {threshold: 0.999, on_error: block}
+  table.trigger:
+    mode: enforce
+    action: review
+    params: {triggers: ['housing == "other" and years == 11', 'missing(income)']}
+"""
+
+
+def test_a_document_is_a_record_with_a_digest(tmp_path):
+    (tmp_path / "policy.yaml").write_text(TEXT)
+    policy = read_policy(tmp_path / "policy.yaml")
+    triggers = ('housing == "other" and years == 11', "missing(income)")
+    assert policy == Policy(
+        "credit",
+        "3",
+        (
+            GuardTerms("table.schema", Mode.ENFORCE),
+            GuardTerms("table.outlier", threshold=0.999, on_error=Action.BLOCK),
+            GuardTerms("table.trigger", Mode.ENFORCE, Action.REVIEW, params=(("triggers", triggers),)),
+        ),
+        approved_by="Model risk committee",
+        disclosure=Disclosure(2, 3),
+        personal=("income",),
+        subject="customer",
+        fallback="refused",
+        review=Review.ANSWER,
+        unreleased=Action.FLAG,
+        deadline_ms=40,
+    )
+    assert canonical.decode(Policy, canonical.encode(policy)) == policy
+    assert canonical.digest(policy) != canonical.digest(parse_policy(TEXT.replace("0.999", "0.99")))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("mode: enforced", "line 12.*guards.table.schema.mode"),
+        ("treshold: 1", "line 12.*treshold.*Did you mean `threshold`"),
+        ("action: allowed", "line 12"),
+    ],
+)
+def test_mistakes_name_their_line(wrong, said):
+    with pytest.raises(FixInput, match=said):
+        parse_policy(TEXT.replace("mode: enforce}", wrong + "}", 1))
