@@ -60,10 +60,14 @@ class Sealer:
         """Bring sealed segments to where they belong and into the ledger; how many batches are left.
 
         Unavailable where the segments' place or the ledger cannot be reached now: what is left stays in the queue.
+        Sealing goes on meanwhile, however long that place takes.
         """
-        with self._turn():
-            self._recover()
+        with self._turn("deliver.lock"):
+            with self._turn():
+                self._recover()
             for path, batch in self._queue.all():
+                if batch.sealed > self._wal.sealed:
+                    break  # its sealer has not noted yet that these rows are sealed
                 for segment in batch.segments:
                     segments.put(segment.place, self._staged / segment.place)
                     registrar.register(segment)
@@ -112,13 +116,13 @@ class Sealer:
         counted = {self._staged / segment.place for batch in batches for segment in batch.segments}
         for path in list(self._staged.rglob("*.parquet*")):
             if path not in counted:
-                path.unlink()
+                path.unlink(missing_ok=True)
         return sealed
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
+    def _turn(self, lock: str = "seal.lock") -> Iterator[None]:
         try:
-            claim = Claim.on(self._wal.folder / "seal.lock", patience=FOREVER)
+            claim = Claim.on(self._wal.folder / lock, patience=FOREVER)
             try:
                 yield
             finally:

@@ -5,6 +5,7 @@ A folder `<log>/wal/<gateway>/`:
 ```
 append.lock   held by the process that writes
 seal.lock     held by whoever seals
+deliver.lock  held by whoever takes segments off the queue
 id            16 hex digits, which tell this folder from an earlier one of the same name
 journal/      the committed payloads
 sealed        up to which entry they stand in segments

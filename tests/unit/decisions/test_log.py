@@ -380,6 +380,28 @@ def test_a_damaged_neighbour_is_named_and_stops_nobody(tmp_path):
     assert (tmp_path / "log/wal/dead").exists()
 
 
+def test_a_slow_bucket_holds_nobody_up(tmp_path):
+    go = threading.Event()
+
+    class Slow(FolderSegments):
+        def put(self, place, file):
+            go.wait(20)
+            super().put(place, file)
+
+    constant = {"system": "credit", "release": "r", "lane": "live", "ended": "answered"}
+    when = SealWhen(rows=1, every=0.01)
+    with segment_log(tmp_path, segments=Slow(tmp_path / "segments"), seal_when=when) as log:
+        log.append([decision()])
+        assert wait_for((tmp_path / "log/wal/g1/queue").is_dir)
+        for _ in range(3):
+            ids = log.append_batch(pa.table({"input_age": [1, 2]}), **constant)
+            log.append([decision()])
+        assert reader(tmp_path).find(ids[1]).inputs == (("age", 2),)
+        assert not go.is_set()
+        go.set()
+    assert sum(batch.num_rows for batch in reader(tmp_path).batches()) == 10
+
+
 def test_an_outage_does_not_make_a_segment_of_every_decision(tmp_path):
     class Broken(FolderSegments):
         def put(self, place, file):
