@@ -220,7 +220,10 @@ def open_gateway_premises(document: GatewayDocument, folder: Path, home: Path, t
     """
     from holdfast.gateway.build import Premises as GatewayPremises
 
-    with open_archive(home) as archive, open_decision_log(archive, document.gateway, within=document.log.within) as log:
+    with (
+        open_archive(home) as archive,
+        open_decision_log(archive, document.gateway, within=document.log.within, apart=True) as log,
+    ):
         yield GatewayPremises(folder, home, token, log, archive.subjects, now)
 
 

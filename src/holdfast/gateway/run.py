@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import uvicorn
 
@@ -41,4 +44,23 @@ async def _serve(document: GatewayDocument, premises: Premises) -> None:
             ssl_ca_certs=str(listen.clients) if listen.clients else None,
             ssl_cert_reqs=ssl.CERT_OPTIONAL if listen.clients else ssl.CERT_NONE,
         )
-        await uvicorn.Server(config).serve()
+        await _Server(config).serve()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's, without raising a signal again that it has answered: the log is yet to be drained then."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop at SIGINT and SIGTERM."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+    def _stop(self) -> None:
+        self.should_exit = True
