@@ -111,7 +111,7 @@ class Dossier:
     `verdict` is the evidence judged at the moment of asking; `digests` are those that are current for what asks to
     pass (release, sealed verdict, appetite). `barred` are the requester and the authors. `data` are the data sets that
     the request names; an admission counts for `evidence_days`, None where no appetite says so. `lineage` is that of the
-    release where the rule needs it.
+    release where the rule needs it. `trouble` says why evidence that is filed cannot be relied on.
     """
 
     gate: Gate
@@ -126,6 +126,7 @@ class Dossier:
     data: tuple[Offered, ...] = ()
     evidence_days: int | None = None
     lineage: Lineage | None = None
+    trouble: str = ""
 
     @property
     def rule(self) -> Rule | None:
@@ -221,6 +222,8 @@ def _evidence(dossier: Dossier, rule: Rule | None, now: datetime) -> list[Reason
     """The verdict's reasons, each breach that a waiver covers turned into a pass that says so."""
     if not dossier.gate.needs_evidence:
         return []
+    if dossier.trouble:
+        return [Reason(Outcome.INCONCLUSIVE, f"The evidence on this release cannot be relied on. {dossier.trouble}")]
     if dossier.verdict is None:
         return [Reason(Outcome.INCONCLUSIVE, "There is no evidence on this release. Run `holdfast check`.")]
     reasons = dossier.verdict.reasons or (Reason(Outcome.INCONCLUSIVE, "Nothing was judged."),)

@@ -18,8 +18,9 @@ class Offered:
     """A data set that a request names, as it is known now.
 
     `outcome` is the sealed answer of its newest admission by a key that is trusted, given at `judged_at` under a
-    `contract` (digest): None where there is none. `because` is what that admission objects to first. `has_passed` is
-    whether the system's data gate lets the data set through now; only the training gate asks that.
+    `contract` (digest): None where there is none. `because` is what that admission objects to first, or why it
+    cannot be read. `has_passed` is whether the system's data gate lets the data set through now; only the training
+    gate asks that.
     """
 
     digest: str
@@ -39,6 +40,8 @@ class Offered:
 def judge_data(offered: Offered, evidence_days: int | None, now: datetime) -> Reason:
     """Whether a data set may be used at `now`: let in, and not longer ago than evidence counts (None: nobody says)."""
     title = offered.title
+    if offered.outcome is None and offered.because:
+        return _open(f"The admission of {title} cannot be relied on. {offered.because}")
     if offered.outcome is None:
         return _open(f"No data gate whose key is trusted let {title} in. Register what `holdfast data admit` sealed.")
     if offered.outcome is Outcome.BREACH:

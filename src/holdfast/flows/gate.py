@@ -14,7 +14,7 @@ from holdfast.domain.act import Draft, Kept, Verb
 from holdfast.domain.appetite import Appetite
 from holdfast.domain.approval import Approval, Waiver
 from holdfast.domain.dataset import DatasetVersion
-from holdfast.domain.errors import FixInput, Forbidden
+from holdfast.domain.errors import Absent, FixInput, Forbidden, Tampered
 from holdfast.domain.gate import Admission, Committee, Dossier, Gate, Request, Ruling, Waived, decide
 from holdfast.domain.intake import Offered
 from holdfast.domain.kinds import Filed
@@ -124,6 +124,7 @@ def look(desk: Desk, key: str) -> Open:
         data=subject.data,
         evidence_days=appetite.record.evidence_days if appetite else None,
         lineage=subject.lineage,
+        trouble=subject.trouble,
     )
     return Open(kept, dossier, decide(dossier, desk.now), bound, subject.unsealed)
 
@@ -138,6 +139,7 @@ class _Subject:
     unsealed: Verdict | None = None
     data: tuple[Offered, ...] = ()
     lineage: Lineage | None = None
+    trouble: str = ""
 
 
 def _subject(desk: Desk, system: System, request: Request, *, needs_lineage: bool) -> _Subject:
@@ -183,7 +185,11 @@ def _release(desk: Desk, system: System, request: Request) -> _Subject:
     if found is None:
         return _Subject((release.digest,), release.authors)
     filed, authors = found.record, (*release.authors, found.actor)
-    now = judge_evidence(desk, system, evidence_of(desk, filed.digest), filed.digest)
+    try:
+        evidence = evidence_of(desk, filed.digest)
+    except (Absent, Tampered) as error:  # one damaged file must not hide all other requests
+        return _Subject((release.digest,), authors, trouble=error.message)
+    now = judge_evidence(desk, system, evidence, filed.digest)
     recorded = desk.store.list(Verdict, about=release.digest, limit=MOST).items
     standing = [kept.key for kept in recorded if same_verdict(kept.record, now)]
     digests = (release.digest, now.appetite, *standing)

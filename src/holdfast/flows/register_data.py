@@ -11,7 +11,7 @@ from holdfast import canonical
 from holdfast.domain.access import Permission
 from holdfast.domain.act import Draft, Kept, Verb
 from holdfast.domain.dataset import Admission, DatasetVersion, PromptVersion
-from holdfast.domain.errors import FixInput
+from holdfast.domain.errors import Absent, FixInput, Tampered
 from holdfast.domain.intake import Offered
 from holdfast.domain.verdict import Outcome, parse_time
 from holdfast.flows.desk import Caller, Desk, every, require
@@ -80,7 +80,10 @@ def newest_admission(desk: Desk, digest: str) -> tuple[Kept[DatasetVersion], Adm
 
 def offered(desk: Desk, digest: str) -> tuple[Offered, frozenset[str]]:
     """A data set as a gate looks at it, and who entered what counts of it."""
-    found = newest_admission(desk, digest)
+    try:
+        found = newest_admission(desk, digest)
+    except (Absent, Tampered) as error:  # one damaged file must not hide all other requests
+        return Offered(digest, because=error.message), frozenset()
     if found is None:
         named = desk.store.list(DatasetVersion, about=digest, limit=1).items
         return Offered(digest, _title(named[0].record) if named else ""), frozenset()

@@ -18,6 +18,7 @@ from holdfast.domain.verdict import Outcome
 from holdfast.flows.approve import answer, answer_waiver, ask_waiver, delegate, end_delegation, mandates_of, revoke
 from holdfast.flows.deploy import deploy, end_deployment
 from holdfast.flows.gate import admit, look, withdraw
+from holdfast.flows.inbox import waiting
 from holdfast.flows.propose import enact, propose
 from holdfast.flows.register import change_system, trust_sealer
 from holdfast.testing.desk import ALL
@@ -265,3 +266,22 @@ def test_whoever_filed_the_evidence_that_counts_is_barred_as_well(office):
     office.clock.pass_days(1)
     file_evidence(office.desk, office.caller("owner"), *office.sealed(office.evidence()), "1")
     assert asked(office, release, who="developer").dossier.barred == {"developer", "owner"}
+
+
+@pytest.mark.parametrize("harm", ["changed", "gone"])
+def test_damaged_evidence_shuts_its_own_gate_and_no_page(office, tmp_path, harm):
+    registered(office)
+    filing = filed(office)
+    key = asked(office, filing.verdict.record.release).request.key
+    answered_by_all(office, key)
+    assert look(office.desk, key).ruling.outcome is Outcome.PASS
+    hex = filing.filed.key.removeprefix("sha256:")
+    (blob,) = tmp_path.rglob(hex[2:])
+    blob.unlink()
+    if harm == "changed":
+        blob.write_bytes(b"{}")
+    ruling = look(office.desk, key).ruling
+    assert ruling.outcome is Outcome.INCONCLUSIVE
+    assert "cannot be relied on" in ruling.reasons[0].sentence
+    assert not admit(office.desk, filing.verdict.record.release, "production").admitted
+    assert [one.opened.request.key for one in waiting(office.desk, office.caller("legal"))] == [key]
