@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import secrets
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -211,6 +215,18 @@ def open_decision_log(
     from holdfast.decisions.log import SegmentLog
 
     return SegmentLog(archive.root, gateway, archive.segments, archive.registrar, within=within, apart=apart)
+
+
+def open_shield_log(folder: Path) -> SegmentLog:
+    """A decision log of this process's own, beside those of other processes, for the project in `folder`; drained when
+    the process ends.
+    """
+    stack = ExitStack()
+    archive = stack.enter_context(open_archive(read_settings().home_for(folder)))
+    name = f"{socket.gethostname().partition('.')[0]}-{os.getpid()}-{secrets.token_hex(3)}"
+    log = stack.enter_context(open_decision_log(archive, name))
+    atexit.register(stack.close)
+    return log
 
 
 @contextmanager

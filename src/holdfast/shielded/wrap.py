@@ -54,14 +54,14 @@ def shield(
 ) -> Shield:
     """The model behind guards: asked as before, it answers as before, and every answer is in the log first.
 
-    `model` is anything with ``predict`` or ``predict_proba``, an XGBoost or LightGBM booster, an ONNX session, a torch
-    module, or any function of rows. `reference` says what is ordinary (`holdfast.learn_reference`). `policy` is a
-    record or the path of a YAML file; without one, all guards look and none acts. `log` is where decisions go, or a
-    function that opens it, called once in each process; without one, files in ``.holdfast/decisions``. `release` is the
-    digest of what the model is, which `admissions` must let in. `principal` is whose credential asks, where a call does
-    not say. `vault` keeps personal fields and makes pseudonyms; without one, `subject_key` makes them, and without that
-    a key of the process alone. `on_block` says what becomes of a call with rows that are not answered: ``raise``
-    (`Blocked`, which holds the others' answers) or ``mask`` (a masked array).
+    `model` is anything with ``predict`` or ``predict_proba``, an XGBoost or LightGBM booster, an ONNX session, a
+    torch module, or any function of rows. `reference` says what is ordinary (`holdfast.learn_reference`). `policy`
+    is a record or the path of a YAML file; without one, all guards look and none acts. `log` is where decisions go,
+    or a function that opens it, called once in each process; without one, the decision log in ``.holdfast``.
+    `release` is the digest of what the model is, which `admissions` must let in. `principal` is whose credential
+    asks, where a call does not say. `vault` keeps personal fields and makes pseudonyms; without one, `subject_key`
+    makes them, and without that a key of the process alone. `on_block` says what becomes of a call with rows that
+    are not answered: ``raise`` (`Blocked`, which holds the others' answers) or ``mask`` (a masked array).
 
     It guards those who reach the model through it. Whoever runs code in this process can reach the model itself.
     """
@@ -88,9 +88,9 @@ def shield(
 
 
 def _default_log() -> DecisionLog:
-    from holdfast.testing.decisions import LinesLog
+    from holdfast.wiring import open_shield_log
 
-    return LinesLog(Path(".holdfast") / "decisions")
+    return open_shield_log(Path.cwd())
 
 
 class Shield:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import subprocess
 import sys
@@ -338,3 +339,20 @@ def test_an_arrow_table_reaches_a_model_that_takes_one(bank, log):
         lambda t: np.arange(t.num_rows), system="c", reference=bank[1], policy=ENFORCED, log=log, on_block="mask"
     )
     assert guarded(table).compressed().tolist() == list(range(19))
+
+
+def test_without_a_log_of_ones_own_decisions_lie_in_the_project_and_can_be_proved(bank, tmp_path, monkeypatch):
+    import joblib
+
+    model, reference = bank
+    joblib.dump((model, reference, applicants(3, 1)), tmp_path / "bank")
+    script = (
+        "import holdfast, joblib\n"
+        "model, reference, rows = joblib.load('bank')\n"
+        "holdfast.shield(model, system='bank', reference=reference).predict(rows)\n"
+    )
+    command = ["-c", "from holdfast.cli.main import run; run()", "decision", "verify", "--home", ".holdfast", "--json"]
+    assert subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=False).returncode == 0
+    done = subprocess.run([sys.executable, *command], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["rows"] == 3
