@@ -21,6 +21,7 @@ from holdfast.domain.act import Draft, Verb
 from holdfast.domain.appetite import Appetite, Tier
 from holdfast.domain.approval import Approval, Delegation, Waiver
 from holdfast.domain.classification import Classification
+from holdfast.domain.clearance import Breaker
 from holdfast.domain.gate import Committee, Request
 from holdfast.domain.person import Comment, Person, Proposal, Role, Sealer, Token
 from holdfast.domain.release import Deployment
@@ -566,3 +567,20 @@ def test_search_finds_by_name_version_and_any_digest(server):
     model = next(m for m in office.evidence().materials if m.role == "model")
     assert "the digest of its model" in client.get("/search", params={"q": model.digest}).text
     assert "Nothing goes by that name" in client.get("/search", params={"q": "%"}).text
+
+
+def test_a_system_is_stopped_and_somebody_else_lets_it_go_on(server, store):
+    registered(server.office)
+    owner, risk = server.program("owner"), server.program("risk")
+    assert wrong(owner.post(f"{HERE}/stop", data={"stop_reason": " "}), "stop-reason") == "The reason is missing."
+    assert "Stopped." in said(owner.post(f"{HERE}/stop", data={"stop_reason": "odd answers"}))
+    (kept,) = store.list(Breaker, state="tripped").items
+    page = owner.get(HERE).text
+    assert "odd answers" in page
+    assert "Let it go on" not in page
+    assert "Let it go on" in risk.get(HERE).text
+    assert owner.post(f"{HERE}/go-on", data={"breaker": kept.key, "go_on_reason": "fine"}).status_code == 403
+    assert "may decide again" in said(risk.post(f"{HERE}/go-on", data={"breaker": kept.key, "go_on_reason": "mended"}))
+    assert store.list(Breaker, state="tripped").items == ()
+    assert "Stop it" in owner.get(HERE).text
+    assert "Stop it" not in server.program("viewer").get(HERE).text

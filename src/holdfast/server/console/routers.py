@@ -17,6 +17,7 @@ from holdfast.server.console import (
     settings,
     sign_in,
     single_sign_on,
+    stop,
     system,
     systems,
 )
@@ -28,6 +29,7 @@ CONSOLE = (
     search.router,
     systems.router,
     system.router,
+    stop.router,
     classify.router,
     releases.router,
     data.router,

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from holdfast.domain.act import Kept
+from holdfast.domain.clearance import Breaker
 from holdfast.domain.dataset import DatasetVersion
 from holdfast.domain.gate import Gate, Request
 from holdfast.domain.kinds import Filed
@@ -35,10 +36,11 @@ RECENT = 20
 @router.get("")
 def show_system(visit: Visitor, name: str) -> Response:
     """One system: in a sentence, then by part."""
-    return _show(visit, name, Form())
+    return show(visit, name, Form())
 
 
-def _show(visit: Visit, name: str, form: Form, status: int = 200) -> Response:
+def show(visit: Visit, name: str, form: Form, status: int = 200) -> Response:
+    """One system's page, with a form as it was sent."""
     desk, store = visit.desk, visit.desk.store
     kept = store.get(System, name)
     releases = store.list(Release, system=name, limit=RECENT)
@@ -57,6 +59,7 @@ def _show(visit: Visit, name: str, form: Form, status: int = 200) -> Response:
         requests=requests,
         latest=latest,
         latest_version=_version(desk, latest),
+        stopped=store.list(Breaker, system=name, state="tripped", limit=RECENT).items,
         gates=[gate for gate in Gate if not gate.needs_evidence],
         datasets=store.list(DatasetVersion, limit=RECENT).items,
         trends=shown.trends(desk, kept.record, latest.run) if latest else (),
@@ -103,7 +106,7 @@ def ask_gate(visit: Visitor, name: str, form: Sent) -> Response:
         datasets = tuple(form.values("datasets")) if gate.needs_data else ()
         opened = ask(visit.desk, visit.caller, gate, name, reason=reason, datasets=datasets)
         return go(f"/requests/{opened.request.key}", "You asked. Those who must answer find it in their inbox.")
-    return _show(visit, name, form, 422)
+    return show(visit, name, form, 422)
 
 
 @router.post("/comment")
@@ -115,7 +118,7 @@ def say(visit: Visitor, name: str, form: Sent) -> Response:
         form.settle()
         write_comment(visit.desk, visit.caller, f"system {name}", text)
         return go(path_of(name) + "#comments", "Your comment is on record.")
-    return _show(visit, name, form, 422)
+    return show(visit, name, form, 422)
 
 
 @router.post("/evidence")
@@ -134,7 +137,7 @@ def file(visit: Visitor, name: str, form: Sent) -> Response:
             filing = file_evidence(visit.desk, visit.caller, envelope, sealer.public.hex(), form.value("version"))
             outcome = filing.verdict.record.outcome.value
             return go(f"/releases/{filing.filed.record.release}", f"The evidence is filed. The verdict: {outcome}.")
-    return _show(visit, name, form, 422)
+    return show(visit, name, form, 422)
 
 
 @router.post("/end-deployment")
@@ -145,4 +148,4 @@ def end(visit: Visitor, name: str, form: Sent) -> Response:
         form.settle()
         ended = end_deployment(visit.desk, visit.caller, form.value("deployment"), reason=reason)
         return go(path_of(name) + "#production", f"It no longer counts as running in {ended.record.environment}.")
-    return _show(visit, name, form, 422)
+    return show(visit, name, form, 422)
