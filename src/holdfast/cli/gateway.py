@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -37,7 +36,6 @@ def gateway(
         hint = "Issue one in the console that may gateway.run, and set HOLDFAST_TOKEN."
         raise FixInput("gateway.token", "No token says who runs this gateway.", hint)
     read = read_gateway(document)
-    os.environ.pop("HOLDFAST_TOKEN", None)  # no model's worker inherits it
     where = f"{'https' if read.listen.certificate else 'http'}://{read.listen.host}:{read.listen.port}"
     with open_gateway_premises(read, document.parent, home.expanduser(), token) as premises:
         if as_json:

@@ -68,6 +68,7 @@ def _run(home: Path, database: str, place: _Place, *, demo: bool, as_json: bool)
         import uvicorn
 
         from holdfast.flows.people import found
+        from holdfast.httpd import Server
         from holdfast.server.app import create_app
         from holdfast.wiring import open_platform
     except ModuleNotFoundError as error:
@@ -80,7 +81,7 @@ def _run(home: Path, database: str, place: _Place, *, demo: bool, as_json: bool)
         _announce(home, place.url, f"{place.url}/welcome/{link}" if link else "", password, as_json=as_json)
         config = uvicorn.Config(create_app(platform), log_level="warning", server_header=False)
         with suppress(KeyboardInterrupt):  # uvicorn hands Ctrl-C on once it has finished what was under way
-            uvicorn.Server(config).run(sockets=[door])
+            Server(config).run(sockets=[door])
     return Exit.PASS
 
 

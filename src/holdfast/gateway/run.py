@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import uvicorn
 
 from holdfast.gateway.build import Premises, running
 from holdfast.gateway.document import GatewayDocument
 from holdfast.gateway.door import Door
+from holdfast.httpd import Server
 
 DRAIN_SECONDS = 30
 
@@ -44,23 +42,4 @@ async def _serve(document: GatewayDocument, premises: Premises) -> None:
             ssl_ca_certs=str(listen.clients) if listen.clients else None,
             ssl_cert_reqs=ssl.CERT_OPTIONAL if listen.clients else ssl.CERT_NONE,
         )
-        await _Server(config).serve()
-
-
-class _Server(uvicorn.Server):
-    """uvicorn's, without raising a signal again that it has answered: the log is yet to be drained then."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Stop at SIGINT and SIGTERM."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._stop)
-        try:
-            yield
-        finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(number)
-
-    def _stop(self) -> None:
-        self.should_exit = True
+        await Server(config).serve()

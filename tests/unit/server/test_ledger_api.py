@@ -39,7 +39,7 @@ def test_every_act_is_listed_with_its_place_and_can_be_proved(server, auditor):
         assert canonical.plain(act_in(said)) == entry["act"]
         index, checkpoint = verify_proof(auditor.get(f"{path}/proof").content, said, vkey)
         assert (index, checkpoint.size > index) == (entry["index"], True)
-    assert open_checkpoint(auditor.get("/api/v1/ledger/checkpoint").content, vkey).size == checkpoint.size
+    assert open_checkpoint(auditor.get("/api/v1/ledger/checkpoint").content, vkey).size >= checkpoint.size
 
 
 def test_acts_come_in_pages_and_by_actor_and_key(server, auditor):
