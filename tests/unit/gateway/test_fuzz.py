@@ -36,6 +36,7 @@ from holdfast.gateway.identity import Identities, Issuer
 from holdfast.gateway.invocations import read_invocations
 from holdfast.gateway.openinference import DTYPES, columns, read_answer, read_request
 from holdfast.gateway.serving import Outcome
+from holdfast.ledger.decided import micros_of
 from holdfast.testing.tables import credit_rows, credit_schema
 
 EXAMPLES = int(os.environ.get("HOLDFAST_FUZZ", "40"))
@@ -208,7 +209,7 @@ class Log:
 
     def append_batch(self, table, **constant):
         ids = Ids().take(len(table))
-        table_of(table, ids, {name: value for name, value in constant.items() if name != "at"})
+        table_of(table, ids, constant | {"decided_at": micros_of(constant.pop("at"))})
         return ids
 
 
