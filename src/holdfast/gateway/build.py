@@ -28,6 +28,7 @@ from holdfast.gateway.follow import Follower
 from holdfast.gateway.hosts import Host, Price
 from holdfast.gateway.identity import Identities, read_issuer
 from holdfast.gateway.lanes import Lanes
+from holdfast.gateway.scoring import Scoring
 from holdfast.gateway.serving import Serving
 from holdfast.gateway.upstream import Origin, Patience, Upstream
 from holdfast.guards.armed import arm, everything_in_shadow
@@ -190,10 +191,14 @@ def _post(
 
 
 def _backend(section: ReleaseSection, folder: Path, reference: Reference) -> Backend:
+    if section.upstream and section.format == "mlflow":
+        origin = Origin(section.upstream.rstrip("/").removesuffix("/invocations"))
+        return Scoring(Upstream(origin), reference.schema)
     if section.upstream:
         return Proxy(Upstream(Origin(section.upstream.rstrip("/").removesuffix("/infer"))), reference.schema)
     location = str(folder / (section.model or ""))
-    spec = TargetSpec(section.format or infer_format(location), location, allow=tuple(section.allow))
+    form = section.format or infer_format(location)
+    spec = TargetSpec(form, location, allow=tuple(section.allow), threshold=section.threshold)
     return Worker(lambda: open_target(spec, reference.schema), reference.schema)
 
 
