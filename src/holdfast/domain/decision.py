@@ -40,7 +40,8 @@ class Decision:
     `inputs` and `outputs` are named values, each name once; the log keeps neither missing ones nor their order. Those
     that a policy calls personal are in `sealed` instead: AES-256-GCM under the subject's key, base64. `reasons` are
     reason codes. `micros` is how long the exchange took; `trace` its W3C trace id. `follows` is the id of the decision
-    that this one belongs to (the live one, for a shadow).
+    that this one belongs to (the live one, for a shadow). `policy` and `reference` are the digests of what judged it;
+    empty where nothing did, and in decisions from before they were noted.
     """
 
     id: str
@@ -62,6 +63,8 @@ class Decision:
     micros: int = 0
     trace: str = ""
     follows: str = ""
+    policy: str = ""
+    reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)

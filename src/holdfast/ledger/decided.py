@@ -71,6 +71,8 @@ DECISIONS = Form(
         micros=Type.INT,
         trace=Type.TEXT,
         follows=Type.TEXT,
+        policy=Type.TEXT,
+        reference=Type.TEXT,
     ),
     ("input_", "output_"),
 )
@@ -87,6 +89,9 @@ LABELS = Form(
     ),
     ("outcome",),
 )
+ADDED = frozenset({"policy", "reference"})
+"""Columns of text that decisions got later. Segments from before lack them, and keep the layout that they have."""
+
 FORMS = {form.folder: form for form in (DECISIONS, LABELS)}
 
 
@@ -110,6 +115,8 @@ def row_of(decision: Decision) -> Row:
         "micros": decision.micros,
         "trace": decision.trace,
         "follows": decision.follows,
+        "policy": decision.policy,
+        "reference": decision.reference,
     }
     row.update(_named("input_", decision.inputs))
     row.update(_named("output_", decision.outputs))
@@ -119,7 +126,10 @@ def row_of(decision: Decision) -> Row:
 def decision_of(row: Mapping[str, Scalar | None]) -> Decision:
     """The decision in a row; FixInput where the row holds none."""
     try:
-        fixed: dict[str, Any] = {column.name: row[column.name] for column in DECISIONS.fixed}
+        fixed: dict[str, Any] = {
+            column.name: row[column.name] if column.name not in ADDED else row.get(column.name) or ""
+            for column in DECISIONS.fixed
+        }
         fixed |= {
             "at": text_of(fixed.pop("decided_at")),
             "lane": Lane(fixed["lane"]),
