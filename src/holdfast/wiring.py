@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from holdfast import canonical
-from holdfast.domain.errors import FixInput
+from holdfast.domain.errors import Absent, FixInput
 from holdfast.domain.run import Run
 from holdfast.settings import Settings, read_settings
 from holdfast.storage.runs import RECORD, RunFolders
@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from holdfast.decisions.segments import Segments
     from holdfast.decisions.subjects import Subjects
     from holdfast.domain.appetite import Appetite
+    from holdfast.domain.decision import Decision
     from holdfast.flows.attack import Request
     from holdfast.flows.check import House
+    from holdfast.flows.desk import Desk
     from holdfast.flows.export import Premises
     from holdfast.gateway.build import Premises as GatewayPremises
     from holdfast.gateway.document import GatewayDocument
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from holdfast.manifest import Manifest
     from holdfast.ports import Signer
     from holdfast.server.oidc import Provider
-    from holdfast.server.platform import Platform
+    from holdfast.server.platform import DecisionRoom, Platform
     from holdfast.storage.places import SqlPlaces
     from holdfast.storage.sealed import SealedRecords
     from holdfast.storage.sql import SqlStore
@@ -324,7 +326,47 @@ def open_platform(home: Path, *, database: str, url: str) -> Iterator[Platform]:
         desk = Desk(store, FileBlobs(place.blobs), signer, ledger, now, committed=sequencer.wake)
         accounts = SqlAccounts(store, secret)
         answers = SqlAnswers(store)
-        yield Platform(desk, accounts, sequencer, url, _provider(url), questionnaires, courier, measures, answers)
+        with open_decision_room(home, desk) as room:
+            yield Platform(
+                desk,
+                accounts,
+                sequencer,
+                url,
+                _provider(url),
+                questionnaires,
+                courier,
+                measures,
+                answers,
+                room=room,
+            )
+
+
+@contextmanager
+def open_decision_room(home: Path, desk: Desk) -> Iterator[DecisionRoom]:
+    """Where a control plane in `home` reads decisions, and the log that it keeps labels in."""
+    from holdfast.decisions.archive import Archive
+    from holdfast.flows.register_segments import DeskRegistrar
+    from holdfast.server.platform import DecisionRoom
+
+    files = decision_files(home)
+    with open_decision_log(files, DeskRegistrar(desk), name_of_process("plane")) as log:
+        yield DecisionRoom(Archive(files.segments, files.reader), log, KeysIn(home))
+
+
+@dataclass(frozen=True)
+class KeysIn:
+    """The keys of subjects that gateways keep in `home`, asked as they are at that moment."""
+
+    home: Path
+
+    def open(self, decision: Decision) -> Decision:
+        """The decision with its sealed fields in place; Absent where no key is kept here, or it was destroyed."""
+        is_master = bool(read_settings().master_key) or (self.home / "master.key").exists()
+        if not is_master or not (self.home / "subjects.db").exists():
+            hint = "Read it where the gateway keeps them: `holdfast subject export`."
+            raise Absent("personal.keys", "The keys of subjects are not kept by this control plane.", hint)
+        with open_subjects(self.home) as subjects:
+            return subjects.open(decision)
 
 
 def name_of_process(kind: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -222,6 +223,10 @@ def test_a_decision_is_proved_by_the_control_planes_ledger_from_files_alone(hous
         assert house.done("verify", "p.json", "--key", house.key)[0] != 0, part
     proof.write_bytes(data)
 
+    code, said = house.done("decision", "show", decision, *plane)
+    explained = json.loads(said)
+    assert (code, explained["release"]["key"], len(explained["approvals"])) == (0, house.release, 5)
+    assert "purpose" not in dict(explained["decision"]["inputs"])
     assert house.done("subject", "erase", "C-17", "--yes")[0] == 0
     assert house.done("decision", "prove", decision, "--out", "q.json", *plane)[0] == 0
     assert house.done("verify", "q.json", "--key", house.key)[0] == 0

@@ -42,13 +42,21 @@ def show(
     home: Path = HOME_OPTION,
     segments: str = SEGMENTS_OPTION,
     system: str = SYSTEM_OPTION,
+    url: str = PLANE_OPTION,
+    token: str = TOKEN_OPTION,
 ) -> Exit:
     """Print one decision as JSON; personal fields stay sealed.
 
+    A control plane adds its release, who let that in, who answered for the system then, and the outcome.
+
     Example: holdfast decision show 01a221af-6f6d-7000-8968-d35da861e512
     """
-    from holdfast import wiring
+    from holdfast import canonical, wiring
 
+    if url:
+        with connected(url, token) as client:
+            print_json(canonical.plain(client.show_decision(id)))
+        return Exit.PASS
     print_json(as_document(wiring.decision_files(home.expanduser(), segments).reader.find(id, system=system)))
     return Exit.PASS
 

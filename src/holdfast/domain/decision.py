@@ -90,6 +90,17 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class PersonalReading:
+    """That `person` read what is sealed in a `decision` of a `system`, and for what `reason`."""
+
+    decision: str
+    system: str
+    person: str
+    reason: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
 class Label:
     """What turned out to be true of a decision of a system: the `outcome` observed, when, and who says so."""
 
