@@ -20,6 +20,7 @@ _ENDED = {
     Ended.REVIEW: "Held for a person",
     Ended.FALLBACK: "Answered with the fallback",
     Ended.FAILED: "The model failed",
+    Ended.OPENED: "Began to be answered",
 }
 _WANTED = {
     Action.ALLOW: ("let it pass", "would have let it pass"),

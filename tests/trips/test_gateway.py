@@ -86,7 +86,9 @@ def fitted(folder):
 class House:
     """A control plane that let one release in, and a gateway that serves it."""
 
-    def __init__(self, house, plane, folder):
+    document, routes = DOCUMENT, (Route.PREDICT,)
+
+    def __init__(self, house, plane, folder, **more):
         self.house, self.folder, self.plane = house, folder, plane
         office = house.office
         registered(office)
@@ -94,15 +96,18 @@ class House:
         request = asked(office, self.release).request.key
         answered_by_all(office, request)
         deploy(office.desk, office.caller("owner"), request)
-        self.model = fitted(folder)
-        self.rows = decode(credit_rows(50, 2).X, credit_schema())
+        self.furnish()
         self.port = free_port()
         self.token = secret_of(office, house.platform, "owner")
         self.key = Key(office.desk.signer.name, office.desk.signer.public_bytes()).vkey
         fields = {"port": self.port, "plane": plane, "key": self.key, "system": SYSTEM.name, "release": self.release}
-        (folder / "gateway.yaml").write_text(DOCUMENT.format(**fields))
+        (folder / "gateway.yaml").write_text(self.document.format(**fields, **more))
         self.secret = self.issue()
         self.process = None
+
+    def furnish(self):
+        self.model = fitted(self.folder)
+        self.rows = decode(credit_rows(50, 2).X, credit_schema())
 
     def client(self, who):
         return Client(self.plane, secret_of(self.house.office, self.house.platform, who))
@@ -111,7 +116,7 @@ class House:
         until = datetime.now(UTC) + timedelta(days=30)
         with self.client("owner") as client:
             made = client.issue_credential(
-                "branch", systems=(SYSTEM.name,), routes=(Route.PREDICT,), until=until, budget=Budget(**budget)
+                "branch", systems=(SYSTEM.name,), routes=self.routes, until=until, budget=Budget(**budget)
             )
         return made.secret
 
@@ -121,15 +126,19 @@ class House:
         said = process.communicate(timeout=60)[0]
         return process.returncode, said
 
-    def holdfast(self, *words, **more):
-        command = [sys.executable, "-c", "from holdfast.cli.main import run; run()", *words]
-        environment = {
+    command = (sys.executable, "-c", "from holdfast.cli.main import run; run()")
+
+    @property
+    def environment(self):
+        return {
             **os.environ,
             "HOLDFAST_TOKEN": self.token,
             "HOLDFAST_HOME": str(self.folder / "home"),
             "HOLDFAST_SEGMENTS": str(self.folder / "decisions/segments"),  # where the control plane looks, too
         }
-        return subprocess.Popen(command, cwd=self.folder, env=environment, text=True, **more)
+
+    def holdfast(self, *words, **more):
+        return subprocess.Popen([*self.command, *words], cwd=self.folder, env=self.environment, text=True, **more)
 
     def start(self):
         self.process = self.holdfast("gateway", "gateway.yaml", stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -20,6 +20,7 @@ from holdfast.domain.policy import Policy
 from holdfast.domain.schema import Feature, Kind, Scalar
 from holdfast.flows.exchange import ENDS, Asked, Places, Post, Served
 from holdfast.guards.armed import Opinion
+from holdfast.ports import Vault
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,15 +49,15 @@ def _append_rows(post: Post, asked: Asked, served: Served) -> list[str]:
     ids: list[str] = []
     for start in range(0, len(asked), ROWS_AT_ONCE):
         rows = range(start, min(start + ROWS_AT_ONCE, len(asked)))
-        decisions = _without_personal(post, [_decision(post, asked, served, row) for row in rows])
+        made = [_decision(post, asked, served, row) for row in rows]
+        decisions = without_personal(post.vault, post.policy.personal, made)
         post.log.append(decisions)
         ids += [decision.id for decision in decisions]
     return ids
 
 
-def _without_personal(post: Post, decisions: list[Decision]) -> list[Decision]:
+def without_personal(vault: Vault | None, personal: Sequence[str], decisions: list[Decision]) -> list[Decision]:
     """Personal fields under the subject's key; without a vault, or anybody whose key it could be, they are left out."""
-    personal, vault = post.policy.personal, post.vault
     if not personal:
         return decisions
     theirs = [decision for decision in decisions if decision.subject] if vault is not None else []
@@ -77,7 +78,7 @@ def _decision(post: Post, asked: Asked, served: Served, row: int) -> Decision:
     values = asked.reading.X[row].tolist()
     return Decision(
         id=post.ids.next(),
-        at=_stamp(judged.now),
+        at=stamp(judged.now),
         system=post.system,
         release=post.release,
         environment=post.environment,
@@ -91,16 +92,16 @@ def _decision(post: Post, asked: Asked, served: Served, row: int) -> Decision:
         verdicts=tuple([opinion.verdict(row) for opinion in judged.opinions]),
         reasons=judged.reasons,
         snapshot=post.snapshot,
-        micros=_micros(served),
+        micros=micros_since(judged.started),
         trace=asked.trace,
         follows=asked.follows,
-        policy=_digest(post.policy),
+        policy=policy_digest(post.policy),
         reference=post.ground.digest,
     )
 
 
-def _digest(policy: Policy) -> str:
-    """By identity: policies that Python calls equal (1 and True) have digests of their own."""
+def policy_digest(policy: Policy) -> str:
+    """A policy's digest, by identity: policies that Python calls equal (1 and True) have digests of their own."""
     known = _DIGESTS.get(id(policy))
     if known is None or known[0] is not policy:
         if len(_DIGESTS) >= MOST_POLICIES:
@@ -109,11 +110,12 @@ def _digest(policy: Policy) -> str:
     return known[1]
 
 
-def _micros(served: Served) -> int:
-    return int(1e6 * (perf_counter() - served.judged.started))
+def micros_since(started: float) -> int:
+    """Microseconds since a moment of `perf_counter`."""
+    return int(1e6 * (perf_counter() - started))
 
 
-def _stamp(now: datetime) -> str:
+def stamp(now: datetime) -> str:
     """RFC 3339 in UTC with microseconds."""
     return now.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
@@ -155,7 +157,7 @@ def _append_columns(post: Post, asked: Asked, served: Served) -> Sequence[str]:
     """By column. Larger tables come in parts: whoever asked hears nothing before all are in the log."""
     table, judged = _table(post, asked, served), served.judged
     constant = {
-        "at": _stamp(judged.now),
+        "at": stamp(judged.now),
         "system": post.system,
         "release": post.release,
         "environment": post.environment,
@@ -163,10 +165,10 @@ def _append_columns(post: Post, asked: Asked, served: Served) -> Sequence[str]:
         "principal": asked.principal,
         "reasons": json.dumps(judged.reasons),
         "snapshot": post.snapshot,
-        "micros": _micros(served),
+        "micros": micros_since(judged.started),
         "trace": asked.trace,
         "follows": asked.follows,
-        "policy": _digest(post.policy),
+        "policy": policy_digest(post.policy),
         "reference": post.ground.digest,
     }
     ids: list[str] = []
