@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from holdfast.flows.export import Premises
     from holdfast.gateway.build import Premises as GatewayPremises
     from holdfast.gateway.document import GatewayDocument
+    from holdfast.gateway.held import HeldFolder
     from holdfast.ledger.export import Exported
     from holdfast.ledger.log import Log
     from holdfast.manifest import Manifest
@@ -175,7 +176,7 @@ def open_records(folder: Path) -> tuple[SealedRecords, Path]:
 
 @dataclass(frozen=True)
 class DecisionArchive:
-    """What is kept of decisions, and how each part of it is reached."""
+    """What is kept of decisions, and how each part of it is reached; `held` is None where no gateway ever ran."""
 
     root: Path
     segments: Segments
@@ -183,27 +184,37 @@ class DecisionArchive:
     reader: Reader
     subjects: Subjects
     ledger: Log
+    held: HeldFolder | None
 
 
 @contextmanager
 def open_archive(home: Path) -> Iterator[DecisionArchive]:
     """The decision log in `home`, its segments wherever the settings say, registered in the ledger there."""
-    from holdfast.decisions.master import MasterKey
     from holdfast.decisions.read import Reader
     from holdfast.decisions.registrar import LedgerRegistrar
     from holdfast.decisions.segments import segments_at
-    from holdfast.decisions.subjects import Subjects
+    from holdfast.gateway.held import PLACE, HeldFolder
     from holdfast.ledger.log import Log
 
     settings, root = read_settings(), home / "decisions"
     segments = segments_at(settings.segments or str(root / "segments"))
-    text = settings.master_key
+    with _open_subjects(home) as subjects, Log(home / "ledger", open_key(home)[0], ORIGIN) as ledger:
+        reader, place = Reader(root, segments), home / PLACE
+        held = HeldFolder(place) if place.is_dir() else None
+        yield DecisionArchive(root, segments, LedgerRegistrar(ledger), reader, subjects, ledger, held)
+
+
+@contextmanager
+def _open_subjects(home: Path) -> Iterator[Subjects]:
+    """The keys of subjects, and of what people decide upon, in `home`."""
+    from holdfast.decisions.master import MasterKey
+    from holdfast.decisions.subjects import Subjects
+
+    text = read_settings().master_key
     master = MasterKey.from_text(text) if text else MasterKey.in_file(home / "master.key")
     subjects = Subjects(home / "subjects.db", master)
     try:
-        with Log(home / "ledger", open_key(home)[0], ORIGIN) as ledger:
-            reader = Reader(root, segments)
-            yield DecisionArchive(root, segments, LedgerRegistrar(ledger), reader, subjects, ledger)
+        yield subjects
     finally:
         subjects.close()
 
@@ -267,9 +278,10 @@ def open_store(home: Path, database: str) -> Iterator[SqlStore]:
 
 @contextmanager
 def open_platform(home: Path, *, database: str, url: str) -> Iterator[Platform]:
-    """The control plane whose files lie in `home`; sequencer and courier run while the block lasts."""
+    """The control plane whose files lie in `home`; sequencer, courier and lapser run while the block lasts."""
     from holdfast.flows.courier import Courier
     from holdfast.flows.desk import Desk
+    from holdfast.flows.lapser import Lapser
     from holdfast.flows.sequence import Sequencer
     from holdfast.ledger.log import Log
     from holdfast.plugins import find_measures
@@ -278,6 +290,7 @@ def open_platform(home: Path, *, database: str, url: str) -> Iterator[Platform]:
     from holdfast.storage.accounts import SqlAccounts
     from holdfast.storage.answers import SqlAnswers
     from holdfast.storage.blobs import FileBlobs
+    from holdfast.storage.contents import SqlContents
 
     settings = read_settings()
     questionnaires = read_questionnaires(settings.questionnaires)
@@ -287,13 +300,16 @@ def open_platform(home: Path, *, database: str, url: str) -> Iterator[Platform]:
     with (
         open_store(home, database) as store,
         Log(place.ledger, signer, ORIGIN) as ledger,
+        _open_subjects(home) as subjects,
         Sequencer(store, ledger) as sequencer,
         Courier(store, ledger, _places(store, home), secret, now) as courier,
     ):
-        desk = Desk(store, FileBlobs(place.blobs), signer, ledger, now, committed=sequencer.wake)
+        contents = SqlContents(store, subjects)
+        desk = Desk(store, FileBlobs(place.blobs), signer, ledger, now, contents, committed=sequencer.wake)
         accounts = SqlAccounts(store, secret)
         answers = SqlAnswers(store)
-        yield Platform(desk, accounts, sequencer, url, _provider(url), questionnaires, courier, measures, answers)
+        with Lapser(desk):
+            yield Platform(desk, accounts, sequencer, url, _provider(url), questionnaires, courier, measures, answers)
 
 
 def _places(store: SqlStore, home: Path) -> SqlPlaces:

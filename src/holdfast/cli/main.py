@@ -24,6 +24,7 @@ from holdfast.cli import (
     release_import,
     release_lineage,
     release_sign,
+    review,
     scan,
     sealer,
     subject,
@@ -88,6 +89,7 @@ app.add_typer(people.tokens, name="token")
 app.add_typer(data.app, name="data")
 app.add_typer(decision.app, name="decision")
 app.add_typer(subject.app, name="subject")
+app.add_typer(review.app, name="review")
 release.app.command("import")(release_import.import_release)
 release.app.command("lineage")(release_lineage.lineage)
 release.app.command("sign")(release_sign.sign)

@@ -32,6 +32,8 @@ class Permission(StrEnum):
     RESET_BREAKER = "breakers.reset"
     ISSUE_CREDENTIALS = "credentials.issue"
     RUN_GATEWAY = "gateway.run"
+    DECIDE_REVIEWS = "reviews.decide"
+    FORGET_SUBJECTS = "reviews.forget"
 
 
 _APPROVERS = frozenset(role for role in Role if role.discipline)
@@ -61,8 +63,13 @@ GRANTS: dict[Permission, frozenset[Role]] = {
     Permission.RESET_BREAKER: frozenset({Role.APPROVER_RISK, Role.APPROVER_IT}),
     Permission.ISSUE_CREDENTIALS: frozenset({Role.OWNER}),
     Permission.RUN_GATEWAY: frozenset({Role.OWNER, Role.DEVELOPER}),
+    Permission.DECIDE_REVIEWS: frozenset({Role.REVIEWER}),
+    Permission.FORGET_SUBJECTS: frozenset({Role.REVIEWER, Role.OWNER, Role.DEVELOPER}),
 }
-"""Which roles grant a permission. An admin manages people and approves nothing; an auditor reads all, changes none."""
+"""Which roles grant a permission. An admin manages people and approves nothing; an auditor reads all, changes none.
+Whoever decides a review sees all of one person's data, so that is a role of its own. Gateways tell whom to forget, so
+whoever runs them may.
+"""
 
 
 def permissions(person: Person) -> frozenset[Permission]:

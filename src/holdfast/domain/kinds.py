@@ -20,6 +20,7 @@ from holdfast.domain.gate import Committee, Request
 from holdfast.domain.lineage import FiledOutput, FiledSource, FiledStep
 from holdfast.domain.person import Comment, Person, Proposal, Reset, Sealer, Token
 from holdfast.domain.release import Deployment, Release
+from holdfast.domain.review import HumanReview
 from holdfast.domain.system import System
 from holdfast.domain.verdict import Verdict
 from holdfast.domain.webhook import Webhook
@@ -129,6 +130,7 @@ KINDS: dict[str, Kind] = {
             lambda r: Facets(about=r.match, state="revoked" if r.is_revoked else "live", title=r.name, at=r.expires_at),
         ),
         Kind("segment", Segment, lambda r: Facets(r.system, r.place, r.gateway, r.day, r.last)),
+        Kind("review", HumanReview, lambda r: Facets(r.system, r.release, r.state, r.system, r.due_at)),
         Kind("sealer", Sealer, lambda r: Facets(title=r.name, state="trusted" if r.is_trusted else "revoked")),
         Kind("webhook", Webhook, lambda r: Facets(title=r.name, state="active" if r.is_active else "ended")),
         Kind("comment", Comment, lambda r: Facets(about=r.about, at=r.at)),

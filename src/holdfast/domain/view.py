@@ -10,6 +10,7 @@ from holdfast.domain.credential import Credential
 from holdfast.domain.gate import Request, Ruling
 from holdfast.domain.intake import Offered
 from holdfast.domain.person import Person, Proposal, Token
+from holdfast.domain.review import Held
 from holdfast.domain.verdict import Verdict
 
 
@@ -66,3 +67,17 @@ class Invitation:
 
     proposal: Kept[Proposal]
     link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a person has to see to decide a review; None once it is over, or the subject was erased."""
+
+    held: Held | None
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """The decisions whose reviews show a person no longer, by their ids."""
+
+    reviews: tuple[str, ...]

@@ -20,6 +20,7 @@ from holdfast.gateway.backends import JSON_LENGTH, Put
 from holdfast.gateway.budgets import Meter
 from holdfast.gateway.door import CERTIFICATE, Receive, Reply, Scope, Send, problem, read_body, send_reply
 from holdfast.gateway.identity import Identities
+from holdfast.gateway.reviews import Reviews, decision_in
 from holdfast.gateway.serving import Outcome, Serving
 from holdfast.version import __version__
 
@@ -62,9 +63,10 @@ class Gateway:
         reached: Mapping[str, Reached],
         identities: Callable[[], Identities],
         meter: Callable[[Credential], Meter],
+        reviews: Reviews,
     ) -> None:
         self._reached = dict(reached)
-        self._make_identities, self._meter = identities, meter
+        self._make_identities, self._meter, self._reviews = identities, meter, reviews
         self._identities = identities()
         self._meters: dict[Credential, Meter] = {}
         self._ready: Callable[[], bool] = lambda: True
@@ -113,6 +115,8 @@ class Gateway:
             return
         try:
             route = self._routes.get((scope["method"], unquote(scope["path"])))
+            if decision_in(scope["method"], scope["path"]):
+                route = self._tell
             if route is None:
                 raise Absent("gateway.path", "There is nothing at this address.", "See /v2/models/NAME/infer.")
             sent = await route(scope, receive)
@@ -121,16 +125,25 @@ class Gateway:
         with suppress(OSError):
             await send_reply(send, sent)
 
+    async def _tell(self, scope: Scope, _receive: Receive) -> Reply:
+        decision = decision_in(scope["method"], scope["path"])
+        return await self._reviews.tell(decision, self._who(scope))
+
     def _let_in(self, reached: Reached, scope: Scope) -> Credential:
         """Who asks, if they may ask this system for predictions."""
+        credential = self._who(scope)
+        if not credential.may_ask(reached.serving.system, Route.PREDICT):
+            raise Forbidden("gateway.scope", "This credential does not reach this system.", "Ask its owner for one.")
+        return credential
+
+    def _who(self, scope: Scope) -> Credential:
+        """Who asks."""
         headers: Headers = dict(scope["headers"])
         names = scope.get("state", {}).get(CERTIFICATE, ())
         credential = self._identities.by_certificate(names) if names else None
         if credential is None:
             key = headers.get(b"x-api-key", b"").decode("latin-1")
             credential = self._identities.by_header(headers.get(b"authorization", b"").decode("latin-1"), key)
-        if not credential.may_ask(reached.serving.system, Route.PREDICT):
-            raise Forbidden("gateway.scope", "This credential does not reach this system.", "Ask its owner for one.")
         return credential
 
     async def _infer(self, reached: Reached, scope: Scope, receive: Receive) -> Reply:

@@ -23,7 +23,9 @@ from holdfast.gateway.backends import Backend, Proxy, Worker
 from holdfast.gateway.budgets import Meter, OwnPurse, Purse
 from holdfast.gateway.document import GatewayDocument, ReleaseSection, SystemSection
 from holdfast.gateway.follow import Follower
+from holdfast.gateway.held import PLACE, HeldFolder
 from holdfast.gateway.identity import Identities
+from holdfast.gateway.reviews import Reviews
 from holdfast.gateway.serving import Serving
 from holdfast.gateway.upstream import Origin, Patience, Upstream
 from holdfast.guards.armed import arm, everything_in_shadow
@@ -54,7 +56,8 @@ async def running(document: GatewayDocument, premises: Premises) -> AsyncIterato
     async with AsyncExitStack() as stack:
         follower = _follower(document, premises)
         await follower.refresh()
-        servings = [_serving(section, document, premises, follower) for section in document.systems]
+        reviews = _reviews(document, premises)
+        servings = [_serving(section, document, premises, follower, reviews.folder) for section in document.systems]
         for serving in servings:
             stack.push_async_callback(serving.close)
         purse = await _purse(document, premises, stack)
@@ -66,11 +69,11 @@ async def running(document: GatewayDocument, premises: Premises) -> AsyncIterato
         def meter(credential: Credential) -> Meter:
             return Meter(credential, purse, time.time, document.budgets.when_cut_off)
 
-        gateway = Gateway(reached, identities, meter)
+        gateway = Gateway(reached, identities, meter, reviews)
         gateway.ready_when(lambda: bool(follower.clearance.cleared))
         follower.changed = gateway.rebuild
-        following = asyncio.get_running_loop().create_task(follower.follow())
-        stack.callback(following.cancel)
+        for following in (follower.follow(), reviews.follow()):
+            stack.callback(asyncio.get_running_loop().create_task(following).cancel)
         yield gateway
 
 
@@ -88,7 +91,14 @@ def _follower(document: GatewayDocument, premises: Premises) -> Follower:
     )
 
 
-def _serving(section: SystemSection, document: GatewayDocument, premises: Premises, follower: Follower) -> Serving:
+def _reviews(document: GatewayDocument, premises: Premises) -> Reviews:
+    plane = Upstream(Origin(document.control_plane.url), Patience(answer=10.0, failures=1_000_000))
+    return Reviews(HeldFolder(premises.home / PLACE), plane, premises.token, premises.vault.open)
+
+
+def _serving(
+    section: SystemSection, document: GatewayDocument, premises: Premises, follower: Follower, held: HeldFolder
+) -> Serving:
     reference = canonical.decode(Reference, (premises.folder / section.reference).read_bytes())
     policy = read_policy(premises.folder / section.policy) if section.policy else everything_in_shadow(find_guards(()))
     post = _post(section, document, premises, policy, reference)
@@ -100,6 +110,7 @@ def _serving(section: SystemSection, document: GatewayDocument, premises: Premis
         follower=follower,
         log=premises.log,
         clock=premises.clock,
+        held=held,
         canary=canary,
         shadow=tuple(section.shadow),
     )

@@ -26,6 +26,8 @@ READERS = {
     "verify_ledger": "viewer",
     "read_rows": "auditor",
     "show_clearance": "owner",
+    "show_outcome": "owner",
+    "show_content": "reviewer",
 }
 
 

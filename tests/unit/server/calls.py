@@ -7,6 +7,7 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
+from tests.unit.flows.holding import held
 from tests.unit.flows.journey import SYSTEM, answered_by_all, asked, filed, registered
 from tests.unit.server.test_datasets import ADMISSION
 
@@ -31,6 +32,7 @@ from holdfast.flows.people import issue_token
 from holdfast.flows.propose import propose
 from holdfast.flows.register_data import register_dataset, register_prompt
 from holdfast.flows.register_segments import register_segment
+from holdfast.flows.review import file_held
 from holdfast.flows.sequence import sequence
 from holdfast.flows.steps import file_step
 from holdfast.flows.webhooks import subscribe
@@ -108,6 +110,7 @@ def world(server) -> dict[str, Call]:
     reach: dict[str, Any] = {"systems": (SYSTEM.name,), "routes": (Route.PREDICT,), "until": until}
     credential = issue_key(desk, caller("owner"), "batch", **reach)[0].key
     register_segment(desk, caller("developer"), SEGMENT)
+    review = file_held(desk, caller("developer"), held(principal=credential)).key
     webhook = subscribe(desk, caller("admin"), "audit", "https://audit.example/").key
     sequence(desk.store, desk.ledger)
     envelope, sealer = office.sealed(office.evidence("pass", salt="other"))
@@ -209,6 +212,14 @@ def world(server) -> dict[str, Call]:
         "list_segments": Call({}),
         "register_segment": Call({}, {"segment": plain(replace(SEGMENT, file="sha256:" + "2" * 64))}),
         "show_segment": Call({"file": SEGMENT.file}),
+        "list_reviews": Call({}, query={"state": "waiting", "descending": False}),
+        "file_review": Call({}, {"held": plain(held(principal=credential))}),
+        "show_review": Call({"decision": review}),
+        "show_outcome": Call({"decision": review}),
+        "show_content": Call({"decision": review}),
+        "show_figures": Call({"system": SYSTEM.name}),
+        "decide_review": Call({"decision": review}, {"answer": "yes", "reason": "seen"}),
+        "forget_subject": Call({}, {"subject": "5b2c"}),
         "list_sealers": Call({}),
         "trust_sealer": Call({}, {"name": "CI 2", "key": "ab" * 32}),
         "revoke_sealer": Call({"id": keyid(bytes.fromhex(sealer))}),

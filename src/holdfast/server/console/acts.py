@@ -52,6 +52,9 @@ PHRASES: dict[Verb, str] = {
     Verb.ISSUE_CREDENTIAL: "issued the credential",
     Verb.REVOKE_CREDENTIAL: "revoked the credential",
     Verb.REGISTER_SEGMENT: "registered decisions of",
+    Verb.FILE_REVIEW: "let wait for a person a decision of",
+    Verb.DECIDE_REVIEW: "decided a review of",
+    Verb.LAPSE_REVIEW: "ended, as its time was over, a review of",
     Verb.TRUST_SEALER: "trusted the sealer",
     Verb.REVOKE_SEALER: "stopped trusting the sealer",
 }
@@ -120,6 +123,8 @@ def _told(row: ActRow, body: dict[str, Any], requests: dict[str, str]) -> Told:
 def _what(act: Act, body: dict[str, object]) -> str:
     if act.kind in ("system", "person", "reset", "appetite", "committee"):
         return str(body.get("name") or act.key)
+    if act.kind == "review":
+        return str(body["system"])
     if act.kind == "release":
         return f"{body['version']} of {body['system']}"
     if act.kind in ("evidence", "verdict", "deployment"):
@@ -138,6 +143,7 @@ def _link(act: Act, body: dict[str, object]) -> str:
         return f"/releases/{body.get('release') or act.key}"
     pages = {
         "request": f"/requests/{act.key}",
+        "review": f"/reviews/{act.key}",
         "appetite": "/appetite",
         "committee": "/committee",
         "sealer": "/sealers",

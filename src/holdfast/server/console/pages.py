@@ -54,6 +54,7 @@ ROOMS = (
     Room("Requests", "/requests", "Hold"),
     Room("Appetite", "/appetite", "Hold"),
     Room("Committee", "/committee", "Hold"),
+    Room("Reviews", "/reviews", "Guard"),
     Room("Ledger", "/ledger", "Prove"),
     Room("Sealers", "/sealers", "Prove"),
     Room("Inbox", "/inbox", "You"),
@@ -101,6 +102,8 @@ CAN: dict[str, str] = {
     Permission.RESET_BREAKER: "let a stopped system go on",
     Permission.ISSUE_CREDENTIALS: "issue credentials for gateways",
     Permission.RUN_GATEWAY: "run a gateway",
+    Permission.DECIDE_REVIEWS: "decide what waits for a person, and see its input",
+    Permission.FORGET_SUBJECTS: "have what waits for a person forget somebody",
     Permission.EXPORT_LEDGER: "copy all acts and records, to verify them elsewhere",
 }
 

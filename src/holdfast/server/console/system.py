@@ -22,11 +22,13 @@ from holdfast.flows.desk import Desk
 from holdfast.flows.gate import Open, ask
 from holdfast.flows.inbox import look_all
 from holdfast.flows.register import classifications, file_evidence
+from holdfast.flows.review import figures
 from holdfast.ledger.note import Key
 from holdfast.server.console import shown
 from holdfast.server.console.acts import tell
 from holdfast.server.console.forms import Form, Sent
 from holdfast.server.console.pages import Visit, Visitor, go
+from holdfast.server.console.review_words import told
 from holdfast.server.console.systems import path_of
 
 router = APIRouter(prefix="/systems/{name}")
@@ -64,6 +66,7 @@ def show(visit: Visit, name: str, form: Form, status: int = 200) -> Response:
         datasets=store.list(DatasetVersion, limit=RECENT).items,
         trends=shown.trends(desk, kept.record, latest.run) if latest else (),
         deployments=store.list(Deployment, system=name, limit=RECENT).items,
+        reviewed=told(figures(desk, name)),
         versions={one.key: one.record.version for one in releases.items},
         comments=store.list(Comment, about=f"system {name}", limit=RECENT).items,
         acts=tell(store, store.recent(system=name, about=_abouts(name, requests), limit=12)),
