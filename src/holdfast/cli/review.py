@@ -121,7 +121,7 @@ def forget(
     with connected(url, token) as client:
         done = client.forget_subject(subject)
     if as_json:
-        print_json({"reviews": list(done.reviews)})
+        print_json({"subject": done.subject})
     else:
-        typer.echo(f"{len(done.reviews)} waiting reviews show this person no longer.")
+        typer.echo("No review shows this person now.")
     return Exit.PASS

@@ -78,6 +78,6 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """The decisions whose reviews show a person no longer, by their ids."""
+    """The pseudonym of a person whom no review shows any more."""
 
-    reviews: tuple[str, ...]
+    subject: str

@@ -27,7 +27,8 @@ def held(post: Post, asked: Asked, served: Served) -> tuple[Held, ...]:
     rows = np.flatnonzero(served.ended == _REVIEW).tolist()
     if not rows or asked.lane is Lane.SHADOW:
         return ()
-    decisions = without_personal(post, [_whole(post, asked, served, row) for row in rows])
+    made = [_whole(post, asked, served, row) for row in rows]
+    decisions = without_personal(post.vault, post.policy.personal, made)
     return tuple(_held(post, served, made, row) for made, row in zip(decisions, rows, strict=True))
 
 

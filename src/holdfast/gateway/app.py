@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -18,10 +18,24 @@ from holdfast.gateway import invocations, openinference
 from holdfast.gateway.answers import inferred, metadata, predicted
 from holdfast.gateway.backends import JSON_LENGTH, Put
 from holdfast.gateway.budgets import Meter
-from holdfast.gateway.door import CERTIFICATE, Receive, Reply, Scope, Send, problem, read_body, send_reply
+from holdfast.gateway.conversing import Conversing
+from holdfast.gateway.door import (
+    CERTIFICATE,
+    Receive,
+    Reply,
+    Scope,
+    Send,
+    Streamed,
+    problem,
+    read_body,
+    send_reply,
+    send_stream,
+    trace_of,
+)
 from holdfast.gateway.identity import Identities
 from holdfast.gateway.reviews import Reviews, decision_in
 from holdfast.gateway.serving import Outcome, Serving
+from holdfast.gateway.talk import Handler, Talk
 from holdfast.version import __version__
 
 MOST_BODY_BYTES = 32 * 1024 * 1024
@@ -61,22 +75,26 @@ class Gateway:
     def __init__(
         self,
         reached: Mapping[str, Reached],
+        chats: Mapping[str, Conversing],
+        reviews: Reviews,
+        *,
         identities: Callable[[], Identities],
         meter: Callable[[Credential], Meter],
-        reviews: Reviews,
+        pseudonym: Pseudonym,
     ) -> None:
         self._reached = dict(reached)
         self._make_identities, self._meter, self._reviews = identities, meter, reviews
         self._identities = identities()
         self._meters: dict[Credential, Meter] = {}
         self._ready: Callable[[], bool] = lambda: True
-        self._routes: dict[tuple[str, str], Callable[[Scope, Receive], Awaitable[Reply]]] = {
+        self._routes: dict[tuple[str, str], Handler] = {
             ("GET", "/health/live"): self._live,
             ("GET", "/health/ready"): self._is_ready,
             ("GET", "/v2/health/live"): self._live,
             ("GET", "/v2/health/ready"): self._is_ready,
             ("GET", "/ping"): self._live,
             ("GET", "/v2"): self._about,
+            **(Talk(chats, self._asking, self._metered, pseudonym).routes() if chats else {}),
         }
         for name in self._reached:
             self._add(name)
@@ -123,26 +141,29 @@ class Gateway:
         except HoldfastError as error:
             sent = problem(error)
         with suppress(OSError):
-            await send_reply(send, sent)
+            if isinstance(sent, Streamed):
+                await send_stream(receive, send, sent)
+            else:
+                await send_reply(send, sent)
 
     async def _tell(self, scope: Scope, _receive: Receive) -> Reply:
         decision = decision_in(scope["method"], scope["path"])
-        return await self._reviews.tell(decision, self._who(scope))
+        return await self._reviews.tell(decision, self._asking(scope))
 
     def _let_in(self, reached: Reached, scope: Scope) -> Credential:
         """Who asks, if they may ask this system for predictions."""
-        credential = self._who(scope)
+        credential = self._asking(scope)
         if not credential.may_ask(reached.serving.system, Route.PREDICT):
             raise Forbidden("gateway.scope", "This credential does not reach this system.", "Ask its owner for one.")
         return credential
 
-    def _who(self, scope: Scope) -> Credential:
-        """Who asks."""
+    def _asking(self, scope: Scope) -> Credential:
+        """Who asks: by certificate, or by a key where any of the protocols has it."""
         headers: Headers = dict(scope["headers"])
         names = scope.get("state", {}).get(CERTIFICATE, ())
         credential = self._identities.by_certificate(names) if names else None
         if credential is None:
-            key = headers.get(b"x-api-key", b"").decode("latin-1")
+            key = (headers.get(b"x-api-key") or headers.get(b"api-key", b"")).decode("latin-1")
             credential = self._identities.by_header(headers.get(b"authorization", b"").decode("latin-1"), key)
         return credential
 
@@ -154,7 +175,7 @@ class Gateway:
         request = openinference.read_request(body, json_length)
         columns = openinference.columns(request.inputs, reached.names)
         asked = reached.asked(
-            {name: column.tolist() for name, column in columns.items()}, credential.id, _trace(headers)
+            {name: column.tolist() for name, column in columns.items()}, credential.id, trace_of(headers)
         )
         outcome = await self._decided(reached, credential, asked, Put(body, json_length, _passed_on(scope)))
         return inferred(reached.serving.name, request, outcome)
@@ -164,19 +185,22 @@ class Gateway:
         body = await read_body(receive, MOST_BODY_BYTES)
         kind = headers.get(b"content-type", b"").decode("latin-1")
         columns = invocations.read_invocations(body, kind, reached.names)
-        asked = reached.asked(columns, credential.id, _trace(headers))
+        asked = reached.asked(columns, credential.id, trace_of(headers))
         outcome = await self._decided(reached, credential, asked, Put(body, None, _passed_on(scope)))
         return predicted(outcome)
 
     async def _decided(self, reached: Reached, credential: Credential, asked: Asked, put: Put) -> Outcome:
         if not len(asked):
             return Outcome((), None, None)
-        meter = self._meters.get(credential) or self._meters.setdefault(credential, self._meter(credential))
+        meter = self._metered(credential)
         await meter.enter(len(asked))
         try:
             return await reached.serving.decide(asked, put)
         finally:
             meter.leave()
+
+    def _metered(self, credential: Credential) -> Meter:
+        return self._meters.get(credential) or self._meters.setdefault(credential, self._meter(credential))
 
     async def _live(self, _scope: Scope, _receive: Receive) -> Reply:
         return Reply(200, b"{}")
@@ -204,9 +228,3 @@ def _read(reader: Reader, columns: Mapping[str, Sequence[Any]]) -> Reading:
 
 def _passed_on(scope: Scope) -> list[tuple[bytes, bytes]]:
     return [pair for pair in scope["headers"] if pair[0] in PASSED_ON]
-
-
-def _trace(headers: Headers) -> str:
-    """The W3C trace id of a request; empty without one."""
-    parts = headers.get(b"traceparent", b"").split(b"-")
-    return parts[1].decode("latin-1")[:32] if len(parts) == 4 else ""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +20,7 @@ from holdfast.flows.serve import before, is_kept_from, settle, to_answer, to_ask
 from holdfast.gateway.backends import Answered, Backend, Put
 from holdfast.gateway.follow import Follower
 from holdfast.gateway.held import HeldFolder
+from holdfast.gateway.lanes import Lanes
 from holdfast.gateway.reviews import path_of
 
 if TYPE_CHECKING:
@@ -73,26 +73,22 @@ class _Ended:
 
 
 class Serving:
-    """A system under its `name` in paths. `posts` and `backends` are by release digest; `canary` gets its share."""
+    """A system under its `name` in paths. `posts` and `backends` are by release digest."""
 
     def __init__(
         self,
         name: str,
         posts: Mapping[str, Post],
         backends: Mapping[str, Backend],
+        lanes: Lanes,
         *,
         follower: Follower,
         log: SegmentLog,
-        clock: Callable[[], datetime],
         held: HeldFolder,
-        canary: tuple[str, float] = ("", 0.0),
-        shadow: tuple[str, ...] = (),
     ) -> None:
         self.name = name
-        self._posts, self._backends = dict(posts), dict(backends)
-        self._follower, self._log, self._clock = follower, log, clock
-        self._held, self._canary, self._shadow = held, canary, shadow
-        self._rng = np.random.default_rng()
+        self._posts, self._backends, self._lanes = dict(posts), dict(backends), lanes
+        self._follower, self._log, self._held = follower, log, held
         self._shadows: set[asyncio.Task[_Ended]] = set()
         self.post = next(iter(posts.values()))
 
@@ -101,30 +97,17 @@ class Serving:
         """The system's name in the inventory."""
         return self.post.system
 
-    def chosen(self) -> tuple[str, Lane]:
-        """The release that decides now: the canary for its share, else the first that is cleared and served here.
-
-        Where none is, the one that would decide: its exchange is refused and logged.
-        """
-        cleared = [one.release for one in self._follower.clearance.of(self.system, self._clock())]
-        canary, share = self._canary
-        if canary in cleared and canary in self._posts and self._rng.random() < share:
-            return canary, Lane.CANARY
-        live = [release for release in cleared if release in self._posts and release not in (canary, *self._shadow)]
-        return (live or [next(iter(self._posts))])[0], Lane.LIVE
-
     async def decide(self, asked: Asked, put: Put) -> Outcome:
         """Serve one request, logged durably before this returns or raises.
 
         Forbidden where the release may not run, Blocked where a guard kept a row back, ModelFailed and Unavailable
         where nobody answered; each names decisions.
         """
-        release, lane = self.chosen()
+        release, lane = self._lanes.chosen()
         asked = replace(asked, lane=lane)
         ended = await self._exchange(release, asked, put)
-        for shadow in self._shadow:
-            if shadow in self._posts and shadow != release:
-                self._listen(shadow, replace(asked, lane=Lane.SHADOW, follows="".join(ended.ids[:1])), put)
+        for shadow in self._lanes.listening(release):
+            self._listen(shadow, replace(asked, lane=Lane.SHADOW, follows="".join(ended.ids[:1])), put)
         return _outcome(self._posts[release], ended)
 
     async def _exchange(self, release: str, asked: Asked, put: Put) -> _Ended:

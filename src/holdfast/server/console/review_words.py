@@ -8,7 +8,7 @@ from holdfast import words
 from holdfast.domain.guard import Action, GuardVerdict, Mode
 from holdfast.domain.policy import Unanswered
 from holdfast.domain.review import HumanReview, ReviewFigures
-from holdfast.flows.serve import NOT_LET_IN
+from holdfast.flows.exchange import NOT_LET_IN
 from holdfast.plugins import find_guards
 from holdfast.statistics import wilson
 
