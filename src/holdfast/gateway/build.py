@@ -27,7 +27,7 @@ from holdfast.gateway.document import ChatSection, GatewayDocument, HostSection,
 from holdfast.gateway.follow import Follower
 from holdfast.gateway.held import PLACE, HeldFolder
 from holdfast.gateway.hosts import Host, Price
-from holdfast.gateway.identity import Identities
+from holdfast.gateway.identity import Identities, read_issuer
 from holdfast.gateway.lanes import Lanes
 from holdfast.gateway.reviews import Reviews
 from holdfast.gateway.serving import Serving
@@ -70,11 +70,13 @@ async def running(document: GatewayDocument, premises: Premises) -> AsyncIterato
         purse = await _purse(document, premises, stack)
         reached = {one.name: Reached(one, one.post.reader, premises.vault.pseudonym) for one in servings}
 
+        issuers = [read_issuer(one.name, one.audience, premises.folder / one.keys) for one in document.issuers]
+
         def identities() -> Identities:
-            return Identities(follower.clearance.credentials, premises.clock)
+            return Identities(follower.clearance.credentials, premises.clock, issuers)
 
         def meter(credential: Credential) -> Meter:
-            return Meter(credential, purse, time.time, document.budgets.when_cut_off)
+            return Meter(credential, purse, lambda: premises.clock().timestamp(), document.budgets.when_cut_off)
 
         named = {one.name: one for one in chats}
         pseudonym = premises.vault.pseudonym
@@ -204,7 +206,7 @@ def _backend(section: ReleaseSection, folder: Path, reference: Reference) -> Bac
         return Proxy(Upstream(Origin(section.upstream.rstrip("/").removesuffix("/infer"))), reference.schema)
     location = str(folder / (section.model or ""))
     spec = TargetSpec(section.format or infer_format(location), location, allow=tuple(section.allow))
-    return Worker(open_target(spec, reference.schema), reference.schema)
+    return Worker(lambda: open_target(spec, reference.schema), reference.schema)
 
 
 async def _purse(document: GatewayDocument, premises: Premises, stack: AsyncExitStack) -> Purse:

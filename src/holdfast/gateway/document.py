@@ -24,6 +24,14 @@ class ListenSection(Section):
     key: Path | None = None
     clients: Path | None = None
 
+    @model_validator(mode="after")
+    def _all_of_tls(self) -> ListenSection:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("`certificate` and `key` go together")
+        if self.clients is not None and self.certificate is None:
+            raise ValueError("who has `clients` show certificates needs `certificate` and `key` of its own")
+        return self
+
 
 class PlaneSection(Section):
     """The control plane: its address, and the ledger's public key (vkey), by which clearances are verified."""
@@ -110,6 +118,14 @@ class BudgetsSection(Section):
     when_cut_off: Cut = Cut.REFUSE
 
 
+class IssuerSection(Section):
+    """Whose signed tokens count: its name (`iss`), for whom they are meant (`aud`), and a file with its JWK set."""
+
+    name: str = Field(min_length=1)
+    audience: str = Field(min_length=1)
+    keys: Path
+
+
 class LogSection(Section):
     """The decision log: durable before each answer, or within so many seconds after it."""
 
@@ -124,6 +140,7 @@ class GatewayDocument(Section):
     gateway: str = Field(default="gateway", pattern=NAME)
     listen: ListenSection = ListenSection()
     control_plane: PlaneSection
+    issuers: list[IssuerSection] = []
     budgets: BudgetsSection = BudgetsSection()
     log: LogSection = LogSection()
     systems: list[SystemSection] = []

@@ -8,13 +8,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from holdfast.domain.credential import Credential, Way
-from holdfast.domain.errors import SignInFirst
+from holdfast.domain.errors import FixInput, SignInFirst
 from holdfast.domain.verdict import parse_time
 
 ALGORITHMS = ["RS256", "ES256", "EdDSA", "PS256"]
@@ -29,6 +30,15 @@ class Issuer:
     name: str
     audience: str
     keys: KeySet
+
+
+def read_issuer(name: str, audience: str, path: Path) -> Issuer:
+    """An issuer whose public keys are in a file, as a JWK set; FixInput where they are not."""
+    try:
+        return Issuer(name, audience, KeySet.import_key_set(json.loads(path.read_bytes())))
+    except (JoseError, KeyError, OSError, TypeError, ValueError) as error:
+        what = f"The keys of {name!r:.80} cannot be read: {error}."
+        raise FixInput("gateway.issuer", what, "`keys` names a file with a JWK set of public keys.") from error
 
 
 class Identities:

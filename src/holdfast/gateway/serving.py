@@ -11,7 +11,7 @@ import numpy as np
 
 from holdfast.decisions.log import SegmentLog
 from holdfast.domain.decision import Decision, Ended, Lane
-from holdfast.domain.errors import Blocked, Forbidden, HoldfastError, ModelFailed
+from holdfast.domain.errors import Blocked, Forbidden, HoldfastError, ModelFailed, Unavailable
 from holdfast.domain.guard import Action, Mode
 from holdfast.domain.schema import Scalar
 from holdfast.flows.exchange import ENDS, Asked, Judged, Post, Reply, Served
@@ -25,6 +25,8 @@ from holdfast.gateway.reviews import path_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+MOST_SHADOWS = 64
 
 TOGETHER = "another-row-blocked"
 """Why a row was not answered whose own verdicts are clean: a request is answered whole, or not at all."""
@@ -148,10 +150,21 @@ class Serving:
             self._held.add(waiting)
 
     def _listen(self, release: str, asked: Asked, put: Put) -> None:
-        """Let another release answer too, for comparison; nobody waits for it and nobody hears it."""
+        """Let another release answer too, for comparison; nobody waits for it and nobody hears it.
+
+        One that is slower than those it is compared to sees only some of the exchanges: those under way are bounded.
+        """
+        if len(self._shadows) >= MOST_SHADOWS:
+            return
         task = asyncio.get_running_loop().create_task(self._exchange(release, asked, put))
         self._shadows.add(task)
-        task.add_done_callback(self._shadows.discard)
+        task.add_done_callback(self._heard)
+
+    def _heard(self, task: asyncio.Task[_Ended]) -> None:
+        self._shadows.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, HoldfastError):
+            raise error
 
     async def close(self) -> None:
         """Wait for shadows, then let the backends go."""
@@ -176,7 +189,8 @@ def _outcome(post: Post, ended: _Ended) -> Outcome:
     which = f"Decision {', '.join(ids[:3])}." if ids else "It is in the decision log."
     if served is None:
         error = ended.failure or ModelFailed("model.raised", "The model did not answer.")
-        raise type(error)(error.code, error.message, which)
+        kind = Unavailable if isinstance(error, Unavailable) else ModelFailed
+        raise kind(error.code, error.message, which)
     ends = {ENDS[code] for code in served.ended.tolist()}
     rows = tuple(np.flatnonzero(served.ended == ENDS.index(Ended.REVIEW)).tolist())
     waiting = tuple(ids[row] for row in rows)
