@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from holdfast.documents import Section, parse_document, read_document
 from holdfast.domain.guard import Action, Mode
-from holdfast.domain.policy import Disclosure, GuardTerms, Policy, Review
+from holdfast.domain.policy import Disclosure, GuardTerms, Policy, Review, Unanswered
 
 Scalar = bool | int | float | str
 
@@ -50,6 +50,16 @@ class PolicyDocument(Section):
     review: Review = Review.HOLD
     unreleased: Action = Action.BLOCK
     deadline_ms: float = Field(default=100.0, gt=0)
+    review_hours: float = Field(default=24.0, gt=0, le=24 * 92)
+    unanswered: Unanswered = Unanswered.REFUSE
+
+    @model_validator(mode="after")
+    def _can_be_done(self) -> PolicyDocument:
+        if self.unreleased not in (Action.BLOCK, Action.REVIEW, Action.FLAG):
+            raise ValueError("`unreleased` is block, review or flag")
+        if self.unanswered is Unanswered.FALLBACK and self.fallback is None:
+            raise ValueError("`unanswered: fallback` needs a `fallback`")
+        return self
 
     def record(self) -> Policy:
         """The domain record."""
@@ -65,6 +75,8 @@ class PolicyDocument(Section):
             review=self.review,
             unreleased=self.unreleased,
             deadline_ms=self.deadline_ms,
+            review_hours=self.review_hours,
+            unanswered=self.unanswered,
         )
 
 

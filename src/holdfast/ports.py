@@ -180,6 +180,25 @@ class Vault(Protocol):
     def seal_all(self, decisions: Sequence[Decision], personal: Collection[str]) -> Sequence[Decision]:
         """The decisions with their personal inputs and outputs (by name) sealed, each under its subject's key."""
 
+    def open(self, decision: Decision) -> Decision:
+        """The decision with its sealed fields in place; Absent where its subject was erased."""
+
+
+class Contents(Protocol):
+    """What people look at to decide about somebody: each under a key of its own, unreadable for good once dropped."""
+
+    def put(self, key: str, subject: str, content: bytes) -> str:
+        """Keep content about a subject (a pseudonym, or empty); the digest of its sealed form. What is there stays."""
+
+    def get(self, key: str) -> bytes | None:
+        """The content; None where it was dropped."""
+
+    def drop(self, key: str, at: str) -> None:
+        """Destroy its key as of `at` (RFC 3339), and take it out."""
+
+    def keys(self, subject: str = "") -> tuple[str, ...]:
+        """Whatever is kept, or what is about a subject."""
+
 
 class Store(Protocol):
     """Acts and the records that they made, in a database."""

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from holdfast.flows.export import Premises
     from holdfast.gateway.build import Premises as GatewayPremises
     from holdfast.gateway.document import GatewayDocument
+    from holdfast.gateway.held import HeldFolder
     from holdfast.ledger.export import Exported
     from holdfast.ledger.log import Log
     from holdfast.manifest import Manifest
@@ -190,11 +191,12 @@ class DecisionFiles:
 
 @dataclass(frozen=True)
 class DecisionArchive(DecisionFiles):
-    """What is kept of decisions on this machine, and in its ledger."""
+    """What is kept of decisions on this machine, and in its ledger; `held` is None where no gateway ever ran."""
 
     registrar: LedgerRegistrar
     subjects: Subjects
     ledger: Log
+    held: HeldFolder | None
 
 
 def decision_files(home: Path, segments: str = "") -> DecisionFiles:
@@ -209,7 +211,7 @@ def decision_files(home: Path, segments: str = "") -> DecisionFiles:
 
 @contextmanager
 def open_subjects(home: Path) -> Iterator[Subjects]:
-    """The keys of subjects that are kept in `home`."""
+    """The keys of subjects, and of what people decide upon, that are kept in `home`."""
     from holdfast.decisions.master import MasterKey
     from holdfast.decisions.subjects import Subjects
 
@@ -226,12 +228,14 @@ def open_subjects(home: Path) -> Iterator[Subjects]:
 def open_archive(home: Path, segments: str = "") -> Iterator[DecisionArchive]:
     """The decision log in `home`, registered in the ledger there; see `decision_files`."""
     from holdfast.decisions.registrar import LedgerRegistrar
+    from holdfast.gateway.held import PLACE, HeldFolder
     from holdfast.ledger.log import Log
 
     files = decision_files(home, segments)
     with open_subjects(home) as subjects, Log(home / "ledger", open_key(home)[0], ORIGIN) as ledger:
-        registrar = LedgerRegistrar(ledger)
-        yield DecisionArchive(files.root, files.segments, files.reader, registrar, subjects, ledger)
+        registrar, place = LedgerRegistrar(ledger), home / PLACE
+        held = HeldFolder(place) if place.is_dir() else None
+        yield DecisionArchive(files.root, files.segments, files.reader, registrar, subjects, ledger, held)
 
 
 def open_decision_log(
@@ -300,9 +304,10 @@ def open_store(home: Path, database: str) -> Iterator[SqlStore]:
 
 @contextmanager
 def open_platform(home: Path, *, database: str, url: str) -> Iterator[Platform]:
-    """The control plane whose files lie in `home`; sequencer and courier run while the block lasts."""
+    """The control plane whose files lie in `home`; sequencer, courier and lapser run while the block lasts."""
     from holdfast.flows.courier import Courier
     from holdfast.flows.desk import Desk
+    from holdfast.flows.lapser import Lapser
     from holdfast.flows.sequence import Sequencer
     from holdfast.ledger.log import Log
     from holdfast.plugins import find_measures
@@ -311,6 +316,7 @@ def open_platform(home: Path, *, database: str, url: str) -> Iterator[Platform]:
     from holdfast.storage.accounts import SqlAccounts
     from holdfast.storage.answers import SqlAnswers
     from holdfast.storage.blobs import FileBlobs
+    from holdfast.storage.contents import SqlContents
 
     settings = read_settings()
     questionnaires = read_questionnaires(settings.questionnaires)
@@ -320,13 +326,15 @@ def open_platform(home: Path, *, database: str, url: str) -> Iterator[Platform]:
     with (
         open_store(home, database) as store,
         Log(place.ledger, signer, ORIGIN) as ledger,
+        open_subjects(home) as subjects,
         Sequencer(store, ledger) as sequencer,
         Courier(store, ledger, _places(store, home), secret, now) as courier,
     ):
-        desk = Desk(store, FileBlobs(place.blobs), signer, ledger, now, committed=sequencer.wake)
+        contents = SqlContents(store, subjects)
+        desk = Desk(store, FileBlobs(place.blobs), signer, ledger, now, contents, committed=sequencer.wake)
         accounts = SqlAccounts(store, secret)
         answers = SqlAnswers(store)
-        with open_decision_room(home, desk) as room:
+        with open_decision_room(home, desk) as room, Lapser(desk):
             yield Platform(
                 desk,
                 accounts,
@@ -361,12 +369,12 @@ class KeysIn:
 
     def open(self, decision: Decision) -> Decision:
         """The decision with its sealed fields in place; Absent where no key is kept here, or it was destroyed."""
-        is_master = bool(read_settings().master_key) or (self.home / "master.key").exists()
-        if not is_master or not (self.home / "subjects.db").exists():
-            hint = "Read it where the gateway keeps them: `holdfast subject export`."
-            raise Absent("personal.keys", "The keys of subjects are not kept by this control plane.", hint)
         with open_subjects(self.home) as subjects:
-            return subjects.open(decision)
+            try:
+                return subjects.open(decision)
+            except Absent as error:
+                what = "No key to this is kept here: its subject was erased, or the gateway keeps the keys elsewhere."
+                raise Absent("personal.keys", what, "Ask there: `holdfast subject export`.") from error
 
 
 def name_of_process(kind: str) -> str:

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 import pytest
 from tests.trips.chromium import CHROMIUM, violations
+from tests.unit.flows.holding import held
 from tests.unit.flows.journey import REGIME, asked, filed, registered
 from tests.unit.flows.test_register_data import admission
 from tests.unit.flows.test_register_data import registered as entered
@@ -29,6 +30,7 @@ from holdfast.domain.release import Deployment, Release
 from holdfast.flows.desk import Desk
 from holdfast.flows.gate import ask
 from holdfast.flows.retention import place_hold
+from holdfast.flows.review import decide, file_held
 from holdfast.flows.sequence import Sequencer
 from holdfast.ledger.note import Key
 from holdfast.server.app import create_app
@@ -218,6 +220,9 @@ def rooms(office, folder) -> list[str]:
     paths += [f"/releases/{release}", f"/requests/{request}", "/requests", "/inbox", "/appetite", "/appetite/propose"]
     paths += ["/committee", "/committee/propose", "/ledger", "/ledger/0", "/sealers", "/people", "/people/owner"]
     paths += [f"/systems/{system.name}/decisions", f"/decisions/{decision}"]
+    waits, ended = (file_held(office.desk, office.caller("developer"), held()).key for _ in range(2))
+    decide(office.desk, office.caller("reviewer"), ended, answer="yes", reason="Her income is proven.")
+    paths += ["/reviews", "/reviews?state=any", f"/reviews/{waits}", f"/reviews/{ended}"]
     return [*paths, "/data", f"/requests/{data}", "/people/invite", "/settings", "/search?q=loan", "/nowhere"]
 
 

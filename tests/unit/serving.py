@@ -15,10 +15,11 @@ from holdfast.flows.people import issue_token
 
 
 @contextmanager
-def serving(app) -> Iterator[str]:
-    """The URL at which `app` is served while the block lasts."""
+def serving(app, port: int = 0) -> Iterator[str]:
+    """The URL at which `app` is served while the block lasts; on some free port where none is named."""
     with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(("127.0.0.1", port))
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()

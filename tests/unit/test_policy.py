@@ -67,3 +67,16 @@ def test_a_document_is_a_record_with_a_digest(tmp_path):
 def test_mistakes_name_their_line(wrong, said):
     with pytest.raises(FixInput, match=said):
         parse_policy(TEXT.replace("mode: enforce}", wrong + "}", 1))
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "said"),
+    [
+        ("unreleased: flag", "unreleased: redact", "block, review or flag"),
+        ("fallback: refused", "unanswered: fallback", "needs a `fallback`"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(line, instead, said):
+    with pytest.raises(FixInput) as error:
+        parse_policy(TEXT.replace(line, instead))
+    assert said in f"{error.value.message} {error.value.hint}"

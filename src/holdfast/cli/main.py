@@ -26,6 +26,7 @@ from holdfast.cli import (
     release_import,
     release_lineage,
     release_sign,
+    review,
     scan,
     sealer,
     subject,
@@ -96,6 +97,7 @@ decision.app.command("hold")(decision_terms.hold)
 decision.app.command("lift")(decision_terms.lift)
 decision.app.command("holds")(decision_terms.holds)
 decision.app.command("retain")(decision_terms.retain)
+app.add_typer(review.app, name="review")
 release.app.command("import")(release_import.import_release)
 release.app.command("lineage")(release_lineage.lineage)
 release.app.command("sign")(release_sign.sign)

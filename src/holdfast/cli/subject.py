@@ -57,6 +57,7 @@ def erase(
     """Destroy a person's key, so that personal fields of all their decisions can never be read again (GDPR Article 17).
 
     Decisions, their other fields and every proof stay. Backups of the key store from before still open the fields.
+    Where gateways run from this home, they have the control plane forget what waits there for a person.
 
     Example: holdfast subject erase customer-4711 --yes
     """
@@ -66,7 +67,7 @@ def erase(
     if sys.stdin.isatty() and not yes and not typer.confirm(f"Erase {who} for good?"):
         return Exit.ERROR
     with wiring.open_archive(home.expanduser()) as archive:
-        done = erase_subject(archive.subjects, who, wiring.now)
+        done = erase_subject(archive.subjects, who, wiring.now, archive.held)
     if as_json:
         print_json(canonical.plain(done))
     elif done.had_key:

@@ -10,10 +10,11 @@ One method for each operation of the API, under the same name, with the same rec
 from holdfast.client.administration import Administration
 from holdfast.client.decisions import Decisions
 from holdfast.client.inventory import Inventory
+from holdfast.client.reviews import Reviews
 from holdfast.client.serving import Serving
 
 
-class Client(Inventory, Decisions, Serving, Administration):
+class Client(Inventory, Decisions, Serving, Reviews, Administration):
     """A control plane at `url`, as the person to whom `token` belongs. A context manager, or `close` it.
 
     Every request that changes something carries a key of its own and is sent again where no answer came, so it is

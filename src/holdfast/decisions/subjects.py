@@ -115,6 +115,23 @@ class Subjects:
         outputs = (*decision.outputs, *((name, value) for name, value in told))
         return replace(decision, inputs=inputs, outputs=outputs, sealed="")
 
+    def seal_bytes(self, name: str, data: bytes) -> bytes:
+        """Data under a key of its own called `name`, which is made on first use and destroyed as a subject's is."""
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        cipher = self._cipher(name, create=True)
+        assert cipher is not None  # noqa: S101 - it was made where there was none
+        return nonce + cipher.encrypt(nonce, data, name.encode())
+
+    def open_bytes(self, name: str, sealed: bytes) -> bytes | None:
+        """What `seal_bytes` sealed; None where its key was destroyed, Tampered where it was changed."""
+        cipher = self._cipher(name)
+        if cipher is None:
+            return None
+        try:
+            return cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], name.encode())
+        except InvalidTag as error:
+            raise Tampered("subject.sealed", f"What is sealed as {name} does not open under its key.") from error
+
     def erase(self, pseudonym: str, at: str) -> bool:
         """Destroy a subject's key, durably; whether there was one. `at` (RFC 3339) is noted with the pseudonym."""
         with self._turn, _available(self._path):

@@ -38,6 +38,8 @@ class Permission(StrEnum):
     SET_RETENTION = "retention.set"
     MANAGE_HOLDS = "holds.manage"
     REMOVE_SEGMENTS = "segments.remove"
+    DECIDE_REVIEWS = "reviews.decide"
+    FORGET_SUBJECTS = "reviews.forget"
 
 
 _APPROVERS = frozenset(role for role in Role if role.discipline)
@@ -73,8 +75,13 @@ GRANTS: dict[Permission, frozenset[Role]] = {
     Permission.SET_RETENTION: frozenset({Role.APPROVER_LEGAL, Role.APPROVER_COMPLIANCE}),
     Permission.MANAGE_HOLDS: frozenset({Role.APPROVER_LEGAL, Role.APPROVER_COMPLIANCE}),
     Permission.REMOVE_SEGMENTS: frozenset({Role.OWNER}),
+    Permission.DECIDE_REVIEWS: frozenset({Role.REVIEWER}),
+    Permission.FORGET_SUBJECTS: frozenset({Role.REVIEWER, Role.OWNER, Role.DEVELOPER}),
 }
-"""Which roles grant a permission. An admin manages people and approves nothing; an auditor reads all, changes none."""
+"""Which roles grant a permission. An admin manages people and approves nothing; an auditor reads all, changes none.
+Whoever decides a review sees all of one person's data, so that is a role of its own. Gateways tell whom to forget, so
+whoever runs them may.
+"""
 
 
 def permissions(person: Person) -> frozenset[Permission]:

@@ -21,6 +21,7 @@ from holdfast.domain.lineage import FiledOutput, FiledSource, FiledStep
 from holdfast.domain.person import Comment, Person, Proposal, Reset, Sealer, Token
 from holdfast.domain.release import Deployment, Release
 from holdfast.domain.retention import Hold, Removal, Retention
+from holdfast.domain.review import HumanReview
 from holdfast.domain.system import System
 from holdfast.domain.verdict import Verdict
 from holdfast.domain.webhook import Webhook
@@ -134,6 +135,7 @@ KINDS: dict[str, Kind] = {
         Kind("retention", Retention, lambda r: Facets(r.system, title=r.system)),
         Kind("hold", Hold, lambda r: Facets(r.system, state="lifted" if r.is_lifted else "placed", at=r.at)),
         Kind("removal", Removal, lambda r: Facets(r.system, r.segment, title=r.place, at=r.at)),
+        Kind("review", HumanReview, lambda r: Facets(r.system, r.release, r.state, r.system, r.due_at)),
         Kind("sealer", Sealer, lambda r: Facets(title=r.name, state="trusted" if r.is_trusted else "revoked")),
         Kind("webhook", Webhook, lambda r: Facets(title=r.name, state="active" if r.is_active else "ended")),
         Kind("comment", Comment, lambda r: Facets(about=r.about, at=r.at)),

@@ -12,6 +12,7 @@ class Role(StrEnum):
     VIEWER = "viewer"
     OWNER = "owner"
     DEVELOPER = "developer"
+    REVIEWER = "reviewer"
     AUDITOR = "auditor"
     ADMIN = "admin"
     APPROVER_IT = "approver:it"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from holdfast.domain.guard import Action, Mode
@@ -12,9 +12,22 @@ Value = Scalar | tuple[Scalar, ...]
 
 
 class Review(StrEnum):
-    """What somebody who asked gets where a guard wants a person to look: nothing yet, or the model's answer."""
+    """What happens at once where a guard wants a person to look: the model is not asked, or its answer is for that
+    person alone (``propose``), or it is given to whoever asked, too.
+    """
 
     HOLD = "hold"
+    PROPOSE = "propose"
+    ANSWER = "answer"
+
+
+class Unanswered(StrEnum):
+    """What stands where nobody has decided in time: nothing is answered, the policy's fallback, or what the model
+    proposed. Where there is no such value, nothing is answered.
+    """
+
+    REFUSE = "refuse"
+    FALLBACK = "fallback"
     ANSWER = "answer"
 
 
@@ -53,8 +66,10 @@ class Policy:
 
     `personal` names the fields that are kept under their subject's key, and nowhere else; `subject` is the field that
     says whom a row is about (it need not be a feature). A blocked row is answered with `fallback` where there is one.
-    `unreleased` is what becomes of rows while the release is not let in: BLOCK, or FLAG to note it only. After
-    `deadline_ms` (for one row, or each thousand of many) the guards that have not looked yet count as broken.
+    `unreleased` is what becomes of rows while the release is not let in: BLOCK, REVIEW to have a person decide instead
+    (the model is not asked, whatever `review` says), or FLAG to note it only. After `deadline_ms` (for one row, or each
+    thousand of many) the guards that have not looked yet count as broken. A person has `review_hours` to decide what is
+    sent to them; `unanswered` says what stands after that.
     """
 
     name: str
@@ -68,3 +83,5 @@ class Policy:
     review: Review = Review.HOLD
     unreleased: Action = Action.BLOCK
     deadline_ms: float = 100.0
+    review_hours: float = field(default=24.0, metadata={"added": True})
+    unanswered: Unanswered = field(default=Unanswered.REFUSE, metadata={"added": True})

@@ -14,6 +14,7 @@ from holdfast.domain.guard import Action
 from holdfast.domain.intake import Offered
 from holdfast.domain.person import Person, Proposal, Token
 from holdfast.domain.release import Deployment, Release
+from holdfast.domain.review import Held
 from holdfast.domain.system import Owners
 from holdfast.domain.verdict import Verdict
 
@@ -149,3 +150,17 @@ class Invitation:
 
     proposal: Kept[Proposal]
     link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a person has to see to decide a review; None once it is over, or the subject was erased."""
+
+    held: Held | None
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """The pseudonym of a person whom no review shows any more."""
+
+    subject: str

@@ -80,13 +80,6 @@ def hear(chat: Chat, said: Said) -> Heard:
     return Heard(now, started, enforced(remarks), remarks, reasons)
 
 
-def ended_by(action: Action, *, has_fallback: bool) -> Ended:
-    """How a turn ends that guards keep from the model, or whose answer they keep from the caller."""
-    if action is Action.REVIEW:
-        return Ended.REVIEW
-    return Ended.FALLBACK if has_fallback else Ended.BLOCKED
-
-
 def decision_of(chat: Chat, said: Said, heard: Heard, told: Told) -> Decision:
     """The turn as the log keeps it."""
     is_told = told.ended is not Ended.OPENED and bool(told.passages)

@@ -14,7 +14,7 @@ from holdfast.domain.errors import FixInput, Forbidden
 from holdfast.domain.evidence import Evidence
 from holdfast.domain.person import Person
 from holdfast.domain.verdict import timestamp
-from holdfast.ports import Blobs, Clock, Ledger, Signer, Store
+from holdfast.ports import Blobs, Clock, Contents, Ledger, Signer, Store
 
 T = TypeVar("T")
 
@@ -45,13 +45,16 @@ class Caller:
 
 @dataclass(frozen=True)
 class Desk:
-    """What the governing trips need from outside. `committed` is called after acts were made, to wake the sequencer."""
+    """What the governing trips need from outside. `committed` is called after acts were made, to wake the sequencer;
+    `contents` keeps what people decide upon.
+    """
 
     store: Store
     blobs: Blobs
     signer: Signer
     ledger: Ledger
     clock: Clock
+    contents: Contents
     committed: Callable[[], None] = lambda: None
 
     @property

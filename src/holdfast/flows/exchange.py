@@ -160,7 +160,8 @@ class Judged:
 class Served:
     """How each row ended, int8 (n,), an index of `ENDS`; the rows that were answered (None for all), and with what.
 
-    `ids` are those of the decisions, in order.
+    `ids` are those of the decisions, in order. `proposed` is what the model said of the rows that it was `asked` about
+    (None for all), whoever may have it; None where it said nothing.
     """
 
     judged: Judged
@@ -168,6 +169,8 @@ class Served:
     answered: Places | None
     reply: Reply | None
     ids: Sequence[str] = ()
+    proposed: Reply | None = None
+    asked: Places | None = None
 
 
 def _numbers(values: NDArray[Any]) -> Matrix:

@@ -28,6 +28,9 @@ Ask = Callable[[Places | None], Reply]
 AT_ONCE = 16_384
 """Rows that guards look at together: few enough for the processor's cache."""
 
+_UNRELEASED = {Action.FLAG: Action.ALLOW, Action.REVIEW: Action.REVIEW}
+"""What becomes of rows while the release is not let in, where it is not that they are blocked."""
+
 _ANSWERED, _BLOCKED, _REVIEW, _FALLBACK, _FAILED = (
     ENDS.index(ended) for ended in (Ended.ANSWERED, Ended.BLOCKED, Ended.REVIEW, Ended.FALLBACK, Ended.FAILED)
 )
@@ -50,34 +53,52 @@ def before(post: Post, asked: Asked) -> Judged:
     """What is said of the rows before the model is asked. A release that is not let in is looked at by no guard."""
     now, acts = post.clock(), np.zeros(len(asked), dtype=np.int8)
     reasons = post.reasons(now)
-    if NOT_LET_IN in reasons and post.policy.unreleased is not Action.FLAG:
-        acts[:] = Action.BLOCK.rank
+    if NOT_LET_IN in reasons:
+        acts[:] = _UNRELEASED.get(post.policy.unreleased, Action.BLOCK).rank
     judged = Judged(now, perf_counter(), acts, reasons=reasons)
     return judged if acts.any() else _look(post, asked, judged, post.before)
 
 
 def to_ask(policy: Policy, judged: Judged) -> Places | None:
-    """The rows that the model is asked about, and whose answers the caller may have; None for all."""
-    gravest = Action.REVIEW if policy.review is Review.ANSWER else Action.REDACT
+    """The rows that the model is asked about; None for all."""
+    is_left_out = policy.review is Review.HOLD or is_kept_from(policy, judged)
+    return _up_to(Action.REDACT if is_left_out else Action.REVIEW, judged)
+
+
+def to_answer(policy: Policy, judged: Judged) -> Places | None:
+    """The rows whose answers the caller may have; None for all."""
+    is_answered = policy.review is Review.ANSWER and not is_kept_from(policy, judged)
+    return _up_to(Action.REVIEW if is_answered else Action.REDACT, judged)
+
+
+def is_kept_from(policy: Policy, judged: Judged) -> bool:
+    """Whether nothing may be put to the model, because the release is not let in."""
+    return NOT_LET_IN in judged.reasons and policy.unreleased is not Action.FLAG
+
+
+def _up_to(gravest: Action, judged: Judged) -> Places | None:
     rows = judged.acts <= gravest.rank
     return None if rows.all() else np.flatnonzero(rows)
 
 
 def settle(post: Post, asked: Asked, judged: Judged, reply: Reply | None, failure: Exception | None = None) -> Served:
     """After-guards, least information and the log. `reply` is to the rows of `to_ask`; None where none was asked."""
-    rows = to_ask(post.policy, judged)
+    asked_about, proposed = to_ask(post.policy, judged), reply
     if reply is not None and post.after:
-        judged = _look_after(post, asked, judged, rows, reply.outputs())
-        still = to_ask(post.policy, judged)
-        reply, rows = _narrowed(reply, rows, still), still
+        judged = _look_after(post, asked, judged, asked_about, reply.outputs())
+    rows = to_answer(post.policy, judged)
+    if reply is not None:
+        reply = _narrowed(reply, asked_about, rows)
     if failure is not None:
         judged = replace(judged, reasons=(*judged.reasons, MODEL_FAILED))
     no_fallback = post.policy.fallback is None or not asked.fallback
     served = Served(
         judged=judged,
-        ended=_ends(judged, rows, failed=failure is not None, blocked=_BLOCKED if no_fallback else _FALLBACK),
+        ended=_ends(judged, asked_about, failed=failure is not None, blocked=_BLOCKED if no_fallback else _FALLBACK),
         answered=rows,
         reply=None if reply is None else reply.shown(post.policy),
+        proposed=proposed,
+        asked=asked_about,
     )
     served = replace(served, ids=record(post, asked, served))
     if failure is not None:
@@ -86,21 +107,21 @@ def settle(post: Post, asked: Asked, judged: Judged, reply: Reply | None, failur
     return served
 
 
-def _ends(judged: Judged, answered: Places | None, *, failed: bool, blocked: int) -> NDArray[np.int8]:
+def _ends(judged: Judged, asked: Places | None, *, failed: bool, blocked: int) -> NDArray[np.int8]:
     acts = judged.acts
     if not acts.any():
         return np.full(len(acts), _FAILED if failed else _ANSWERED, dtype=np.int8)
     ended = np.full(len(acts), _ANSWERED, dtype=np.int8)
     ended[acts == Action.REVIEW.rank] = _REVIEW
     if failed:
-        ended[slice(None) if answered is None else answered] = _FAILED
+        ended[slice(None) if asked is None else asked] = _FAILED
     ended[acts == Action.BLOCK.rank] = blocked
     return ended
 
 
 def _narrowed(reply: Reply, rows: Places | None, still: Places | None) -> Reply | None:
     """The answers to the rows that are left."""
-    if still is None:
+    if still is None or (rows is not None and len(rows) == len(still)):
         return reply
     kept = still if rows is None else np.searchsorted(rows, still)
     return reply.take(kept) if len(kept) else None

@@ -18,7 +18,7 @@ from holdfast.datasets.encode import UNSEEN, UNSEEN_NUMBER
 from holdfast.domain.decision import Decision, Ended, Field
 from holdfast.domain.policy import Policy
 from holdfast.domain.schema import Feature, Kind, Scalar
-from holdfast.flows.exchange import ENDS, Asked, Places, Post, Served
+from holdfast.flows.exchange import ENDS, Asked, Places, Post, Reply, Served
 from holdfast.guards.armed import Opinion
 from holdfast.ports import Vault
 
@@ -49,7 +49,7 @@ def _append_rows(post: Post, asked: Asked, served: Served) -> list[str]:
     ids: list[str] = []
     for start in range(0, len(asked), ROWS_AT_ONCE):
         rows = range(start, min(start + ROWS_AT_ONCE, len(asked)))
-        made = [_decision(post, asked, served, row) for row in rows]
+        made = [decided(post, asked, served, row, post.ids.next()) for row in rows]
         decisions = without_personal(post.vault, post.policy.personal, made)
         post.log.append(decisions)
         ids += [decision.id for decision in decisions]
@@ -73,11 +73,12 @@ def _bare(decision: Decision, personal: Sequence[str]) -> Decision:
     )
 
 
-def _decision(post: Post, asked: Asked, served: Served, row: int) -> Decision:
+def decided(post: Post, asked: Asked, served: Served, row: int, id: str) -> Decision:
+    """What happened to one row, under this id, personal fields and all."""
     schema, judged = post.reader.schema, served.judged
     values = asked.reading.X[row].tolist()
     return Decision(
-        id=post.ids.next(),
+        id=id,
         at=stamp(judged.now),
         system=post.system,
         release=post.release,
@@ -127,7 +128,12 @@ def _outputs(post: Post, served: Served, row: int) -> tuple[Field, ...]:
     was_answered = served.answered is None or (place < len(served.answered) and served.answered[place] == row)
     if served.reply is None or not was_answered:
         return ()
-    return tuple([(name, _scalar(values[place])) for name, values in served.reply.columns()])
+    return values_of(served.reply, place)
+
+
+def values_of(reply: Reply, place: int) -> tuple[Field, ...]:
+    """The answer to one row, by column."""
+    return tuple([(name, _scalar(values[place])) for name, values in reply.columns()])
 
 
 def _plain(value: float, feature: Feature) -> Scalar | None:

@@ -31,6 +31,13 @@ class Keys(Protocol):
         """Destroy the key; whether there was one."""
 
 
+class Waiting(Protocol):
+    """What gateways tell the control plane."""
+
+    def forget(self, subject: str) -> None:
+        """Keep, durably, that the control plane shall forget a pseudonym."""
+
+
 @dataclass(frozen=True, slots=True)
 class Copy:
     """What is kept about one person: the decisions in the order in which they were made, opened where they can be."""
@@ -55,7 +62,15 @@ def export_subject(archive: Archive, keys: Keys, identifier: str) -> Copy:
     return Copy(subject, tuple(sorted(found, key=lambda decision: decision.id)))
 
 
-def erase_subject(keys: Keys, identifier: str, clock: Clock) -> Erasure:
-    """Make personal fields of a person unreadable for good (GDPR Article 17); proofs of the decisions still hold."""
+def erase_subject(keys: Keys, identifier: str, clock: Clock, waiting: Waiting | None = None) -> Erasure:
+    """Make personal fields of a person unreadable for good (GDPR Article 17); proofs of the decisions still hold.
+
+    What people are asked to decide about them is forgotten, too, where a gateway has sent it from here.
+    """
     subject, at = keys.pseudonym(identifier), timestamp(clock())
-    return Erasure(subject, at, keys.erase(subject, at))
+    if waiting is not None:
+        waiting.forget(subject)  # before, so that a crash forgets no less; after, so that nothing is sent in between
+    erasure = Erasure(subject, at, keys.erase(subject, at))
+    if waiting is not None:
+        waiting.forget(subject)
+    return erasure

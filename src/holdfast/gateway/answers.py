@@ -17,6 +17,9 @@ from holdfast.gateway.serving import Outcome
 DECISION = b"holdfast-decision"
 """The header that names the first decision of an answer."""
 
+REVIEW, MOST_NAMED = b"holdfast-review", 20
+"""The header that names the first decisions at which a person looks later, and how many it names."""
+
 _KINDS = {"f": "FP64", "i": "INT64", "u": "UINT64", "b": "BOOL"}
 
 
@@ -24,18 +27,18 @@ def inferred(name: str, request: InferRequest, outcome: Outcome) -> Reply:
     """An answer in the Open Inference Protocol: the upstream's own bytes, where nothing in them was changed."""
     answered = outcome.answered
     if answered is not None and answered.raw:
-        return Reply(200, answered.raw, (*(answered.headers or ()), _named(outcome)))
+        return Reply(200, answered.raw, (*(answered.headers or ()), *_named(outcome)))
     body, length = openinference.write_answer(name, "1", request, _tensors(outcome))
     if length is None:
-        return Reply(200, body, ((b"content-type", b"application/json"), _named(outcome)))
+        return Reply(200, body, ((b"content-type", b"application/json"), *_named(outcome)))
     mixed = (b"content-type", b"application/octet-stream"), (JSON_LENGTH, b"%d" % length)
-    return Reply(200, body, (*mixed, _named(outcome)))
+    return Reply(200, body, (*mixed, *_named(outcome)))
 
 
 def predicted(outcome: Outcome) -> Reply:
     """An answer as MLflow's clients expect it: one value for each row, the decision where there is one."""
     body = invocations.write_predictions(_values(outcome))
-    return Reply(200, body, ((b"content-type", b"application/json"), _named(outcome)))
+    return Reply(200, body, ((b"content-type", b"application/json"), *_named(outcome)))
 
 
 def metadata(name: str, schema: Schema) -> dict[str, Any]:
@@ -52,8 +55,11 @@ def _datatype(feature: Feature) -> str:
     return "BYTES" if any(isinstance(category, str) for category in feature.categories) else "FP64"
 
 
-def _named(outcome: Outcome) -> tuple[bytes, bytes]:
-    return DECISION, (outcome.ids[0] if outcome.ids else "").encode()
+def _named(outcome: Outcome) -> list[tuple[bytes, bytes]]:
+    named = [(DECISION, (outcome.ids[0] if outcome.ids else "").encode())]
+    if outcome.waiting:
+        named.append((REVIEW, ", ".join(outcome.waiting[:MOST_NAMED]).encode()))
+    return named
 
 
 def _tensors(outcome: Outcome) -> list[Tensor]:

@@ -37,6 +37,7 @@ from holdfast.gateway.door import (
 )
 from holdfast.gateway.identity import Identities
 from holdfast.gateway.openinference import InferRequest
+from holdfast.gateway.reviews import Reviews, decision_in
 from holdfast.gateway.serving import Outcome, Serving
 from holdfast.gateway.talk import Handler, Talk
 from holdfast.version import __version__
@@ -80,12 +81,14 @@ class Gateway:
         self,
         reached: Mapping[str, Reached],
         chats: Mapping[str, Conversing],
+        reviews: Reviews,
+        *,
         identities: Callable[[], Identities],
         meter: Callable[[Credential], Meter],
         pseudonym: Pseudonym,
     ) -> None:
         self._reached = dict(reached)
-        self._make_identities, self._meter = identities, meter
+        self._make_identities, self._meter, self._reviews = identities, meter, reviews
         self._identities = identities()
         self._meters: dict[Credential, Meter] = {}
         self._room = Room()
@@ -146,11 +149,17 @@ class Gateway:
     async def _sent(self, scope: Scope, receive: Receive) -> Reply | Streamed:
         try:
             route = self._routes.get((scope["method"], unquote(scope["path"])))
+            if decision_in(scope["method"], scope["path"]):
+                route = self._tell
             if route is None:
                 raise Absent("gateway.path", "There is nothing at this address.", "See /v2/models/NAME/infer.")
             return await route(scope, receive)
         except HoldfastError as error:
             return problem(error)
+
+    async def _tell(self, scope: Scope, _receive: Receive) -> Reply:
+        decision = decision_in(scope["method"], scope["path"])
+        return await self._reviews.tell(decision, self._asking(scope))
 
     def _let_in(self, reached: Reached, scope: Scope) -> Credential:
         """Who asks, if they may ask this system for predictions."""

@@ -25,9 +25,11 @@ from holdfast.gateway.budgets import Meter, OwnPurse, Purse
 from holdfast.gateway.conversing import Conversing
 from holdfast.gateway.document import ChatSection, GatewayDocument, HostSection, ReleaseSection, SystemSection
 from holdfast.gateway.follow import Follower
+from holdfast.gateway.held import PLACE, HeldFolder
 from holdfast.gateway.hosts import Host, Price
 from holdfast.gateway.identity import Identities, read_issuer
 from holdfast.gateway.lanes import Lanes
+from holdfast.gateway.reviews import Reviews
 from holdfast.gateway.scoring import Scoring
 from holdfast.gateway.serving import Serving
 from holdfast.gateway.upstream import Origin, Patience, Upstream
@@ -61,7 +63,8 @@ async def running(document: GatewayDocument, premises: Premises) -> AsyncIterato
     async with AsyncExitStack() as stack:
         follower = _follower(document, premises)
         await follower.refresh()
-        servings = [_serving(section, document, premises, follower) for section in document.systems]
+        reviews = _reviews(document, premises)
+        servings = [_serving(section, document, premises, follower, reviews.folder) for section in document.systems]
         chats = [_conversing(section, document, premises, follower) for section in document.chats]
         for close in (*(one.close for one in servings), *(one.close for one in chats)):
             stack.push_async_callback(close)
@@ -77,11 +80,12 @@ async def running(document: GatewayDocument, premises: Premises) -> AsyncIterato
             return Meter(credential, purse, lambda: premises.clock().timestamp(), document.budgets.when_cut_off)
 
         named = {one.name: one for one in chats}
-        gateway = Gateway(reached, named, identities, meter, premises.vault.pseudonym)
+        pseudonym = premises.vault.pseudonym
+        gateway = Gateway(reached, named, reviews, identities=identities, meter=meter, pseudonym=pseudonym)
         gateway.ready_when(lambda: bool(follower.clearance.cleared))
         follower.changed = gateway.rebuild
-        following = asyncio.get_running_loop().create_task(follower.follow())
-        stack.callback(following.cancel)
+        for following in (follower.follow(), reviews.follow()):
+            stack.callback(asyncio.get_running_loop().create_task(following).cancel)
         yield gateway
 
 
@@ -99,7 +103,14 @@ def _follower(document: GatewayDocument, premises: Premises) -> Follower:
     )
 
 
-def _serving(section: SystemSection, document: GatewayDocument, premises: Premises, follower: Follower) -> Serving:
+def _reviews(document: GatewayDocument, premises: Premises) -> Reviews:
+    plane = Upstream(Origin(document.control_plane.url), Patience(answer=10.0, failures=1_000_000))
+    return Reviews(HeldFolder(premises.home / PLACE), plane, premises.token, premises.vault.open)
+
+
+def _serving(
+    section: SystemSection, document: GatewayDocument, premises: Premises, follower: Follower, held: HeldFolder
+) -> Serving:
     reference = canonical.decode(Reference, (premises.folder / section.reference).read_bytes())
     policy = read_policy(premises.folder / section.policy) if section.policy else everything_in_shadow(find_guards(()))
     post = _post(section, document, premises, policy, reference)
@@ -110,6 +121,7 @@ def _serving(section: SystemSection, document: GatewayDocument, premises: Premis
         _lanes(section, follower, premises),
         follower=follower,
         log=premises.log,
+        held=held,
     )
 
 

@@ -18,7 +18,7 @@ from holdfast.domain.credential import Route
 from holdfast.domain.decision import Decision, Ended, Field, Lane
 from holdfast.domain.errors import Blocked, FixInput, Forbidden, HoldfastError, ModelFailed, TooMany, Unavailable
 from holdfast.domain.guard import Action
-from holdfast.flows.converse import Chat, Heard, Said, Told, decision_of, ended_by, hear, rest_of
+from holdfast.flows.converse import Chat, Heard, Said, Told, decision_of, hear, rest_of
 from holdfast.flows.exchange import MODEL_FAILED, NOT_LET_IN
 from holdfast.flows.serve_log import FALLBACK
 from holdfast.gateway.beside import beside
@@ -151,7 +151,7 @@ class _One:
         said = self._said(slots)
         heard = await beside(_length(slots), lambda: hear(self._chat, said), BESIDE)
         if not heard.is_let_on:
-            return await self._kept_back(said, heard, Told(Ended.BLOCKED), heard.action)
+            return await self._kept_back(said, heard, Told(Ended.BLOCKED))
         for place, slot in enumerate(slots):
             slot.put(redact(slot.text, redactions(heard.remarks, place)))
         try:
@@ -198,19 +198,17 @@ class _One:
         self.decision = self.decision or decision.id
         return decision
 
-    async def _kept_back(self, said: Said, heard: Heard, told: Told, action: Action) -> Reply | Streamed:
+    async def _kept_back(self, said: Said, heard: Heard, told: Told) -> Reply | Streamed:
         """Guards keep the turn from the model, or its answer from the caller."""
         can_stand_in = NOT_LET_IN not in heard.reasons and self.turn.dialect.route is Route.CHAT
         fallback = self._chat.policy.fallback if can_stand_in else None
-        ended = ended_by(action, has_fallback=fallback is not None)
+        ended = Ended.BLOCKED if fallback is None else Ended.FALLBACK
         facts = ((FALLBACK, fallback),) if ended is Ended.FALLBACK else ()
         await self._write(said, heard, replace(told, ended=ended, facts=(*told.facts, *facts)))
         if ended is Ended.FALLBACK:
             return self._stand_in(str(fallback), heard)
         if NOT_LET_IN in heard.reasons:
             raise Forbidden("gateway.not-released", "No release of this system may decide here now.", self._which)
-        if ended is Ended.REVIEW:
-            raise Blocked("gateway.review", "A person has to look at this first.", self._which)
         raise Blocked("gateway.blocked", "A guard kept this from the model, or its answer from you.", self._which)
 
     def _stand_in(self, text: str, heard: Heard) -> Reply | Streamed:
@@ -241,9 +239,8 @@ class _One:
         remarks = await beside(_length(slots), lambda: tuple(guard.read(passages) for guard in guards), BESIDE)
         self.usage = dialect.usage(answer) or _estimated(said.passages, passages)
         told = Told(Ended.ANSWERED, (), remarks, _facts(self.usage, dialect.finish(answer)))
-        action = enforced(remarks)
-        if action.rank > Action.REDACT.rank:
-            return await self._kept_back(said, heard, told, action)
+        if enforced(remarks).rank > Action.REDACT.rank:
+            return await self._kept_back(said, heard, told)
         for place, slot in enumerate(slots):
             slot.put(redact(slot.text, redactions(remarks, place)))
         await self._write(said, heard, replace(told, passages=tuple(slot.passage for slot in slots)))

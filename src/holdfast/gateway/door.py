@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from holdfast.domain.errors import FixInput, HoldfastError, SignInFirst, TooMany, Unavailable
+from holdfast.domain.errors import Blocked, FixInput, HoldfastError, SignInFirst, TooMany, Unavailable
 from holdfast.problems import MEDIA_TYPE, document, status_of
 
 Scope = MutableMapping[str, Any]
@@ -310,5 +310,9 @@ def problem(error: HoldfastError) -> Reply:
         headers.append((b"retry-after", b"%d" % error.seconds))
     if isinstance(error, SignInFirst):
         headers.append((b"www-authenticate", b"Bearer"))
+    if isinstance(error, Blocked) and error.decisions:
+        headers.append((b"holdfast-decision", error.decisions[0].encode()))
     told = document(status, error.code, error.message, error.hint, type(error).__name__)
+    if isinstance(error, Blocked) and error.rows:
+        told |= {"rows": error.rows, "decisions": error.decisions}
     return Reply(status, orjson.dumps(told), tuple(headers))

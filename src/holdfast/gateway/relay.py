@@ -60,9 +60,7 @@ class Relay:
     @property
     def ended(self) -> Ended:
         """How the answer ended."""
-        if self.action.rank <= Action.REDACT.rank:
-            return Ended.ANSWERED
-        return Ended.REVIEW if self.action is Action.REVIEW else Ended.BLOCKED
+        return Ended.ANSWERED if self.action.rank <= Action.REDACT.rank else Ended.BLOCKED
 
     @property
     def passages(self) -> tuple[Passage, ...]:

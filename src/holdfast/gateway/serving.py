@@ -12,13 +12,16 @@ import numpy as np
 from holdfast.decisions.log import SegmentLog
 from holdfast.domain.decision import Decision, Ended, Lane
 from holdfast.domain.errors import Blocked, Forbidden, HoldfastError, ModelFailed, Unavailable
-from holdfast.domain.guard import Action
+from holdfast.domain.guard import Action, Mode
 from holdfast.domain.schema import Scalar
-from holdfast.flows.exchange import ENDS, NOT_LET_IN, Asked, Judged, Post, Reply, Served
-from holdfast.flows.serve import before, settle, to_ask
+from holdfast.flows.exchange import ENDS, Asked, Judged, Post, Reply, Served
+from holdfast.flows.hold import held
+from holdfast.flows.serve import before, is_kept_from, settle, to_answer, to_ask
 from holdfast.gateway.backends import Answered, Backend, Put
 from holdfast.gateway.follow import Follower
+from holdfast.gateway.held import HeldFolder
 from holdfast.gateway.lanes import Lanes
+from holdfast.gateway.reviews import path_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,13 +52,15 @@ class Outcome:
     """How one request ended: the reply to all of its rows, the ids of its decisions, and the bytes that can be handed
     on as they came.
 
-    `fallback` stands for the answer where a guard kept the row from the model.
+    `fallback` stands for the answer where a guard kept the row from the model. `waiting` are the decisions, of those
+    that are answered, at which a person looks later.
     """
 
     ids: tuple[str, ...]
     reply: Reply | None
     answered: Answered | None
     fallback: Scalar | None = None
+    waiting: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,10 +86,11 @@ class Serving:
         *,
         follower: Follower,
         log: SegmentLog,
+        held: HeldFolder,
     ) -> None:
         self.name = name
         self._posts, self._backends, self._lanes = dict(posts), dict(backends), lanes
-        self._follower, self._log = follower, log
+        self._follower, self._log, self._held = follower, log, held
         self._shadows: set[asyncio.Task[_Ended]] = set()
         self.post = next(iter(posts.values()))
 
@@ -117,14 +123,14 @@ class Serving:
             snapshot=self._follower.digest,
         )
         judged = before(post, asked) if is_one else await asyncio.to_thread(before, post, asked)
+        if not is_one:
+            judged = _whole(post, judged)
         answered, failure = None, None
         if to_ask(post.policy, judged) is None:
             try:
                 answered = await self._backends[release].answer(asked.reading.X, put)
             except HoldfastError as error:
                 failure = error
-        elif not is_one:
-            judged = _whole(judged)
         reply = answered.reply if answered else None
         if is_one:
             served = _settled(post, asked, judged, reply, failure)
@@ -133,7 +139,15 @@ class Serving:
         else:
             served = await asyncio.to_thread(_settled, post, asked, judged, reply, failure)
             ids = tuple(served.ids) if served else ()
+        if served is not None and (served.ended == ENDS.index(Ended.REVIEW)).any():
+            await asyncio.to_thread(self._keep, post, asked, served)
         return _Ended(judged, ids, served, answered, failure)
+
+    def _keep(self, post: Post, asked: Asked, served: Served) -> None:
+        """Let what is for a person wait, durably; it reaches the control plane later."""
+        waiting = held(post, asked, served)
+        if waiting:
+            self._held.add(waiting)
 
     def _listen(self, release: str, asked: Asked, put: Put) -> None:
         """Let another release answer too, for comparison; nobody waits for it and nobody hears it.
@@ -178,19 +192,33 @@ def _outcome(post: Post, ended: _Ended) -> Outcome:
         kind = Unavailable if isinstance(error, Unavailable) else ModelFailed
         raise kind(error.code, error.message, which)
     ends = {ENDS[code] for code in served.ended.tolist()}
-    if ends <= {Ended.ANSWERED}:
+    rows = tuple(np.flatnonzero(served.ended == ENDS.index(Ended.REVIEW)).tolist())
+    waiting = tuple(ids[row] for row in rows)
+    if served.answered is None and ends <= {Ended.ANSWERED, Ended.REVIEW}:
         is_same = ended.answered is not None and served.reply is ended.answered.reply
-        return Outcome(ids, served.reply, ended.answered if is_same else None)
+        return Outcome(ids, served.reply, ended.answered if is_same else None, waiting=waiting)
     if ends == {Ended.FALLBACK} and len(ids) == 1:
         return Outcome(ids, None, None, post.policy.fallback)
-    if NOT_LET_IN in ended.judged.reasons:
+    if is_kept_from(post.policy, ended.judged) and not waiting:
         raise Forbidden("gateway.not-released", "No release of this system may decide here now.", which)
-    if Ended.BLOCKED in ends or Ended.FALLBACK in ends:
+    if not waiting or _is_blocked(ended.judged):
         raise Blocked("gateway.blocked", "A guard kept this from the model.", which, decisions=ids)
-    raise Blocked("gateway.review", "A person has to look at this first.", which, decisions=ids)
+    where = f"Decision {waiting[0]}. GET {path_of(waiting[0])} says how it ended."
+    raise Blocked("gateway.review", "A person has to look at this first.", where, rows=rows, decisions=waiting)
 
 
-def _whole(judged: Judged) -> Judged:
-    """All rows blocked where one is: a client of these protocols has no way to read half an answer."""
-    acts = np.full_like(judged.acts, max(int(judged.acts.max()), Action.BLOCK.rank))
+def _is_blocked(judged: Judged) -> bool:
+    """Whether a guard wants a row kept from the model, and not only looked at."""
+    said = (opinion for opinion in judged.opinions if opinion.any and opinion.armed.mode is Mode.ENFORCE)
+    return any(opinion.action is Action.BLOCK for opinion in said)
+
+
+def _whole(post: Post, judged: Judged) -> Judged:
+    """No row answered where one is not: a client of these protocols has no way to read half an answer. What is for a
+    person still reaches them.
+    """
+    if to_answer(post.policy, judged) is None:
+        return judged
+    acts = np.full_like(judged.acts, Action.BLOCK.rank)
+    acts[judged.acts == Action.REVIEW.rank] = Action.REVIEW.rank
     return replace(judged, acts=acts, reasons=(*judged.reasons, TOGETHER))

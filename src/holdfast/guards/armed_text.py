@@ -9,12 +9,13 @@ from time import perf_counter
 
 from holdfast.domain.errors import FixInput
 from holdfast.domain.guard import Action, GuardVerdict, Mode, Stage
-from holdfast.domain.policy import GuardTerms, Policy
+from holdfast.domain.policy import GuardTerms, Policy, Unanswered
 from holdfast.guards.armed import chosen
 from holdfast.guards.contract import GuardSpec, Reads
 from holdfast.guards.passages import Passage, Reading, Span
 
 ACTIONS = (Action.FLAG, Action.REDACT, Action.REVIEW, Action.BLOCK)
+"""What can become of text by a policy. Nobody reviews conversations: what it says of no answer stands at once."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,19 +97,21 @@ class ArmedText:
 
 def arm_text(policy: Policy, specs: Sequence[GuardSpec], stage: Stage) -> tuple[ArmedText, ...]:
     """The policy's guards of one stage, in its order; FixInput for a guard, parameter or action that cannot be."""
-    return tuple(_armed(terms, spec) for terms, spec in chosen(policy, specs, stage, Reads.TEXT))
+    instead = Action.FLAG if policy.unanswered is Unanswered.ANSWER else Action.BLOCK
+    return tuple(_armed(terms, spec, instead) for terms, spec in chosen(policy, specs, stage, Reads.TEXT))
 
 
-def _armed(terms: GuardTerms, spec: GuardSpec) -> ArmedText:
-    action = terms.action or spec.action
+def _armed(terms: GuardTerms, spec: GuardSpec, instead: Action) -> ArmedText:
+    """The guard, which does something else `instead` of sending text to a person."""
+    action, on_error = terms.action or spec.action, terms.on_error or spec.on_error
     if action not in ACTIONS:
         raise FixInput("policy.action", f"{spec.id} cannot {action} text.", f"It can: {', '.join(ACTIONS)}.")
     return ArmedText(
         spec=spec,
         mode=terms.mode,
-        action=action,
+        action=instead if action is Action.REVIEW else action,
         threshold=spec.threshold if terms.threshold is None else terms.threshold,
-        on_error=terms.on_error or spec.on_error,
+        on_error=instead if on_error is Action.REVIEW else on_error,
         reading=spec.prepare(spec.with_params(dict(terms.params))),
     )
 

@@ -52,7 +52,11 @@ def post_of(terms: Terms) -> Post:
     """The system, with its guards prepared and its log opened; FixInput for a policy that cannot be."""
     specs, policy = find_guards(terms.plugins), terms.policy
     if policy.unreleased not in (Action.BLOCK, Action.FLAG):
-        raise FixInput("policy.unreleased", f"`unreleased` cannot be {policy.unreleased}.", "Say block or flag.")
+        raise FixInput(
+            "policy.unreleased",
+            f"`unreleased` cannot be {policy.unreleased}.",
+            "Say block or flag; a gateway can review.",
+        )
     log, schema = _opened(terms.log), terms.reference.schema
     roles = (policy.subject, schema.id, schema.source, schema.time, *schema.protected)
     name = f"{socket.gethostname().partition('.')[0]}-{os.getpid()}-{secrets.token_hex(3)}"

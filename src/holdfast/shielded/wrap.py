@@ -14,11 +14,10 @@ import numpy as np
 from holdfast.datasets.raw import Reading
 from holdfast.domain.decision import Ended
 from holdfast.domain.errors import Blocked, Forbidden
-from holdfast.domain.guard import Action
 from holdfast.domain.policy import Policy
 from holdfast.domain.reference import Reference
-from holdfast.flows.exchange import ENDS, NOT_LET_IN, Asked, Post, Reply, Served
-from holdfast.flows.serve import serve
+from holdfast.flows.exchange import ENDS, Asked, Post, Reply, Served
+from holdfast.flows.serve import is_kept_from, serve
 from holdfast.guards.armed import everything_in_shadow
 from holdfast.plugins import find_guards
 from holdfast.policy import read_policy
@@ -186,7 +185,7 @@ class Shield:
 
     def _to_caller(self, asked: Asked, served: Served, given: tuple[Answer, Places | None] | None) -> Any:
         post, n, policy = self.post(), len(asked), self.post().policy
-        if NOT_LET_IN in served.judged.reasons and policy.unreleased is not Action.FLAG:
+        if is_kept_from(policy, served.judged):
             what = f"The release of {post.system} is not let into {post.environment} now."
             raise Forbidden("release.not-let-in", what, "Ask who lets releases in, or use one that is.")
         answers = None

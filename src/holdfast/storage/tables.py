@@ -148,6 +148,16 @@ places = Table(
 )
 """How far something went, such as what a webhook was told."""
 
+contents = Table(
+    "contents",
+    metadata,
+    Column("key", String(200), primary_key=True),
+    Column("subject", String(200), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+)
+"""What people look at to decide about somebody, sealed under keys that are not in the database."""
+Index("ix_contents_subject", contents.c.subject)
+
 answers = Table(
     "answers",
     metadata,

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from holdfast import canonical
+from holdfast.decisions.master import MasterKey
+from holdfast.decisions.subjects import Subjects
 from holdfast.domain.access import permissions
 from holdfast.domain.act import Draft, Verb
 from holdfast.domain.appetite import Appetite, Tier
@@ -22,6 +24,7 @@ from holdfast.ledger.bundle import release_of
 from holdfast.ledger.envelope import seal
 from holdfast.ledger.log import Log
 from holdfast.storage.blobs import FileBlobs
+from holdfast.storage.contents import SqlContents
 from holdfast.storage.engine import open_engine
 from holdfast.storage.keys import load_or_create
 from holdfast.storage.schema import upgrade
@@ -35,6 +38,7 @@ PEOPLE: dict[str, tuple[Role, ...]] = {
     "viewer": (Role.VIEWER,),
     "owner": (Role.OWNER,),
     "developer": (Role.DEVELOPER,),
+    "reviewer": (Role.REVIEWER,),
     "auditor": (Role.AUDITOR,),
     **{discipline.value: (Role(f"approver:{discipline}"),) for discipline in Discipline},
 }
@@ -108,6 +112,9 @@ def office(folder: Path, store: SqlStore | None = None) -> Iterator[Office]:
         store = SqlStore(engine)
     signer = load_or_create(folder / "key.pem", "test/ledger")
     with Log(folder / "ledger", signer, "test/ledger") as ledger:
-        yield Office(Desk(store, FileBlobs(folder / "blobs"), signer, ledger, clock), clock)
+        subjects = Subjects(folder / "subjects.db", MasterKey.in_file(folder / "master.key"))
+        contents = SqlContents(store, subjects)
+        yield Office(Desk(store, FileBlobs(folder / "blobs"), signer, ledger, clock, contents), clock)
+        subjects.close()
     if engine is not None:
         engine.dispose()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from tests.unit.flows.holding import held
 from tests.unit.flows.journey import SYSTEM, answered_by_all, asked, filed, registered
 from tests.unit.server.conftest import server  # noqa: F401
 from tests.unit.server.deciding import decided
@@ -16,6 +17,7 @@ from typer.testing import CliRunner
 from holdfast.cli.main import app
 from holdfast.domain.system import System
 from holdfast.flows.register import register_system
+from holdfast.flows.review import file_held
 from holdfast.flows.seal import seal_run
 from holdfast.flows.sequence import sequence
 from holdfast.ledger.note import Key
@@ -194,6 +196,25 @@ def test_a_system_is_stopped_and_let_go_on(terminal):
     assert terminal.type("legal", "breaker", "reset", kept["key"], "--reason", "fine")[0] == 2
     assert terminal.type("risk", "breaker", "reset", kept["key"], "--reason", "mended")[0] == 0
     assert "There is none." in terminal.run("viewer", "breaker", "list").stdout
+
+
+def test_a_review_is_listed_shown_and_decided(terminal):
+    office = terminal.server.office
+    registered(office)
+    first, second = (file_held(office.desk, office.caller("developer"), held()).key for _ in range(2))
+    assert first in terminal.run("viewer", "review", "list").stdout
+    seen = terminal.run("reviewer", "review", "show", first)
+    assert "input name: Ada Lovelace" in seen.stdout
+    unseen = terminal.run("viewer", "review", "show", first)
+    assert (unseen.exit_code, "Ada" in unseen.stdout) == (0, False)
+    decided = ("review", "decide", first, "--reason", "Her income is proven.")
+    assert terminal.type("reviewer", *decided)[0] == 2
+    assert terminal.type("owner", *decided, "--answer", "yes")[0] == 2
+    code, kept = terminal.type("reviewer", *decided, "--answer", "yes")
+    assert (code, kept["record"]["resolution"]["overruled"]) == (0, True)
+    assert terminal.type("reviewer", "review", "decide", second, "--refuse", "--reason", "Unclear.")[0] == 0
+    assert "refused" in terminal.run("viewer", "review", "list", "--state", "decided").stdout
+    assert terminal.type("reviewer", "review", "forget", "5b2c") == (0, {"subject": "5b2c"})
 
 
 def test_a_program_is_let_in_and_shut_out(terminal):

@@ -27,6 +27,8 @@ READERS = {
     "read_rows": "auditor",
     "show_clearance": "owner",
     **dict.fromkeys(("list_decisions", "show_decision", "show_decision_proof"), "auditor"),
+    "show_outcome": "owner",
+    "show_content": "reviewer",
 }
 
 

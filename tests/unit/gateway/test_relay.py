@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from holdfast.domain.decision import Ended
 from holdfast.domain.errors import FixInput
 from holdfast.domain.guard import Action, Mode, Stage
-from holdfast.domain.policy import GuardTerms, Policy
+from holdfast.domain.policy import GuardTerms, Policy, Unanswered
 from holdfast.gateway.dialects.completions import Completions
 from holdfast.gateway.dialects.contract import DEEPEST, Usage
 from holdfast.gateway.dialects.embeddings import Embeddings
@@ -26,9 +26,10 @@ from holdfast.plugins import find_guards
 SECRET = "blue heron"
 
 
-def guards(action=Action.REDACT, mode=Mode.ENFORCE):
-    terms = GuardTerms("text.phrases", mode, action, params=(("phrases", (SECRET,)), ("instead", "[…]")))
-    return arm_text(Policy("p", "1", (terms,)), find_guards(), Stage.AFTER)
+def guards(action=Action.REDACT, mode=Mode.ENFORCE, unanswered="refuse", on_error=None):
+    params = (("phrases", (SECRET,)), ("instead", "[…]"))
+    terms = GuardTerms("text.phrases", mode, action, on_error=on_error, params=params)
+    return arm_text(Policy("p", "1", (terms,), unanswered=Unanswered(unanswered)), find_guards(), Stage.AFTER)
 
 
 def completions(pieces):
@@ -164,8 +165,17 @@ def test_an_answer_is_cut_before_what_it_may_not_say(dialect, stream, action):
             break
     assert "heron" not in text_of(out)[0]
     assert "The" in text_of(out)[0]
-    assert relay.ended is (Ended.REVIEW if action is Action.REVIEW else Ended.BLOCKED)
+    assert relay.ended is Ended.BLOCKED
     assert any(word in out[-1].data + out[-2].data for word in ("content_filter", "message_stop"))
+
+
+def test_nobody_reviews_a_conversation_so_the_default_stands_at_once():
+    relay, out = relayed(Completions(), completions(["blue ", "heron"]), guards(Action.REVIEW, unanswered="answer"))
+    assert text_of(out) == (SECRET, SECRET)
+    assert (relay.ended, relay.remarks[0].action) == (Ended.ANSWERED, Action.FLAG)
+    for unanswered in ("refuse", "fallback"):
+        (armed,) = guards(Action.REVIEW, unanswered=unanswered, on_error=Action.REVIEW)
+        assert (armed.action, armed.on_error) == (Action.BLOCK, Action.BLOCK)
 
 
 def test_in_shadow_a_guard_changes_nothing():

@@ -7,6 +7,7 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
+from tests.unit.flows.holding import held
 from tests.unit.flows.journey import SYSTEM, answered_by_all, asked, filed, registered
 from tests.unit.server.deciding import decided
 from tests.unit.server.test_datasets import ADMISSION
@@ -33,6 +34,7 @@ from holdfast.flows.propose import propose
 from holdfast.flows.register_data import register_dataset, register_prompt
 from holdfast.flows.register_segments import register_segment
 from holdfast.flows.retention import place_hold, set_retention
+from holdfast.flows.review import file_held
 from holdfast.flows.sequence import sequence
 from holdfast.flows.steps import file_step
 from holdfast.flows.webhooks import subscribe
@@ -119,6 +121,7 @@ def world(server) -> dict[str, Call]:
     id = decided(server.folder, office)[0].id
     set_retention(desk, caller("legal"), SYSTEM.name, 200)
     hold = place_hold(desk, caller("legal"), SYSTEM.name, because="case 7", first="2026-01-01").key
+    review = file_held(desk, caller("developer"), held(principal=credential)).key
     webhook = subscribe(desk, caller("admin"), "audit", "https://audit.example/").key
     sequence(desk.store, desk.ledger)
     envelope, sealer = office.sealed(office.evidence("pass", salt="other"))
@@ -235,6 +238,14 @@ def world(server) -> dict[str, Call]:
         "list_holds": Call({}, query={"state": "placed"}),
         "place_hold": Call({}, {**named_system, "because": "case 8", "first": "2026-01-01"}),
         "lift_hold": Call({"key": hold}, {"reason": "closed"}),
+        "list_reviews": Call({}, query={"state": "waiting", "descending": False}),
+        "file_review": Call({}, {"held": plain(held(principal=credential))}),
+        "show_review": Call({"decision": review}),
+        "show_outcome": Call({"decision": review}),
+        "show_content": Call({"decision": review}),
+        "show_figures": Call({"system": SYSTEM.name}),
+        "decide_review": Call({"decision": review}, {"answer": "yes", "reason": "seen"}),
+        "forget_subject": Call({}, {"subject": "5b2c"}),
         "list_sealers": Call({}),
         "trust_sealer": Call({}, {"name": "CI 2", "key": "ab" * 32}),
         "revoke_sealer": Call({"id": keyid(bytes.fromhex(sealer))}),

@@ -6,6 +6,7 @@ import re
 from urllib.parse import quote
 
 import pytest
+from tests.unit.flows.holding import WHO, held
 from tests.unit.flows.journey import SYSTEM, answered_by_all, asked, filed, registered
 from tests.unit.server.deciding import decided
 
@@ -17,6 +18,7 @@ from holdfast.flows.comment import write_comment
 from holdfast.flows.deploy import deploy
 from holdfast.flows.desk import APPETITE
 from holdfast.flows.propose import propose
+from holdfast.flows.review import decide, file_held
 from holdfast.flows.sequence import sequence
 from holdfast.testing.desk import PEOPLE
 
@@ -62,6 +64,10 @@ PAGES = {
     "/settings": Permission.READ,
     "/search?q=loan": Permission.READ,
     "/search?q={release}": Permission.READ,
+    "/reviews": Permission.READ,
+    "/reviews?state=any&as=csv": Permission.READ,
+    "/reviews/{waits}": Permission.READ,
+    "/reviews/{ended}": Permission.READ,
 }
 
 
@@ -81,9 +87,13 @@ def lived_in(server):
     appetite = desk.store.get(Appetite, APPETITE).record
     proposed = propose(desk, office.caller("owner"), Appetite("Looser", "9", "Board", appetite.limits[:2]), reason="x")
     decision = decided(server.folder, office, release=good)[0]
+    waits, ended = (file_held(desk, office.caller("developer"), held()).key for _ in range(2))
+    decide(desk, office.caller("reviewer"), ended, answer="yes", reason="Her income is proven.")
     sequence(desk.store, desk.ledger)
     keys = {
         "decision": decision.id,
+        "waits": waits,
+        "ended": ended,
         "release": good,
         "request": passing.request.key,
         "breach": breach.request.key,
@@ -108,6 +118,17 @@ def test_every_page_by_every_role(lived_in, who):
             assert 'aria-label="Rooms"' not in answer.text or who in answer.text
     roles = set(PEOPLE[who])
     assert found == {path: 200 if roles & GRANTS[permission] else 403 for path, permission in PAGES.items()}
+
+
+def test_only_reviewers_see_whom_a_review_is_about(lived_in):
+    server, keys = lived_in
+    for who in PEOPLE:
+        page = server.program(who).get(f"/reviews/{keys['waits']}").text
+        assert (WHO in page, 'name="answer"' in page) == ((True, True) if who == "reviewer" else (False, False)), who
+        assert WHO not in server.program(who).get(f"/reviews/{keys['ended']}").text
+    home = server.browser("reviewer").get("/").text
+    assert "One thing waits for you" in home
+    assert f"/reviews/{keys['waits']}" in home
 
 
 def test_nobody_signed_in_sees_no_page(lived_in):

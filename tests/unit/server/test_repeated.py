@@ -25,7 +25,7 @@ WHO = {
 }
 ASK_ONLY = {"verify_ledger", "review_admission"}
 """What changes nothing, though it is no GET."""
-MAKE_NO_ACT = {"erase_profile", "change_profile", "label_decisions"}
+MAKE_NO_ACT = {"erase_profile", "change_profile", "label_decisions", "forget_subject"}
 """What changes nothing in the ledger; done again, it comes to the same."""
 SECRETS = {
     "issue_credential": "secret",

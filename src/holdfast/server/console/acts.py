@@ -57,6 +57,9 @@ PHRASES: dict[Verb, str] = {
     Verb.PLACE_HOLD: "placed a legal hold on decisions of",
     Verb.LIFT_HOLD: "lifted a legal hold on decisions of",
     Verb.READ_PERSONAL: "read personal fields of decision",
+    Verb.FILE_REVIEW: "let wait for a person a decision of",
+    Verb.DECIDE_REVIEW: "decided a review of",
+    Verb.LAPSE_REVIEW: "ended, as its time was over, a review of",
     Verb.TRUST_SEALER: "trusted the sealer",
     Verb.REVOKE_SEALER: "stopped trusting the sealer",
 }
@@ -128,6 +131,8 @@ def _told(row: ActRow, body: dict[str, Any], requests: dict[str, str]) -> Told:
 def _what(act: Act, body: dict[str, object]) -> str:
     if act.kind in ("system", "person", "reset", "appetite", "committee"):
         return str(body.get("name") or act.key)
+    if act.kind == "review":
+        return str(body["system"])
     if act.kind == "release":
         return f"{body['version']} of {body['system']}"
     if act.kind in ("evidence", "verdict", "deployment"):
@@ -152,6 +157,7 @@ def _link(act: Act, body: dict[str, object]) -> str:
         return f"/decisions/{body['decision']}"
     pages = {
         "request": f"/requests/{act.key}",
+        "review": f"/reviews/{act.key}",
         "appetite": "/appetite",
         "committee": "/committee",
         "sealer": "/sealers",

@@ -31,6 +31,7 @@ FIELDS = {
     "request.empty": "reason",
     "retention.short": "days",
     "hold.days": "first",
+    "review.answer": "answer",
 }
 """The field at which an error stands; one that is not listed, or has no field on the page, stands above the form."""
 

@@ -18,6 +18,7 @@ from holdfast.domain.release import Release
 from holdfast.domain.system import System
 from holdfast.flows.desk import APPETITE, COMMITTEE, Desk
 from holdfast.flows.inbox import ageing, breached, count_breached, enactable, waiting
+from holdfast.flows.review import awaiting
 from holdfast.server.console.acts import BY_THEMSELVES, tell
 from holdfast.server.console.margins import tightest
 from holdfast.server.console.pages import Visitor
@@ -45,6 +46,7 @@ def home(visit: Visitor) -> Response:
     lapses = visit.platform.lapses.find(desk)
     asked = [one.opened.request for one in lapses]
     waits = tuple(islice(waiting(desk, visit.caller, lapsed=asked), MOST + 1))
+    reviews = awaiting(desk, visit.caller, MOST + 1)
     beyond = breached(desk, MOST)
     stale = ageing(desk, SOON) if has_appetite else ()
     shown = {one.opened.request.record.release for one in waits} | {kept.record.release for kept in beyond}
@@ -55,8 +57,9 @@ def home(visit: Visitor) -> Response:
         "home.html",
         steps=steps if not all(step.is_done for step in steps) else (),
         waiting=waits[:MOST],
-        more_wait=len(waits) > MOST,
+        more_wait=max(len(waits), len(reviews)) > MOST,
         proposals=enactable(desk, visit.caller),
+        reviews=reviews[:MOST],
         breached=beyond,
         breaches=count_breached(desk),
         margins=tightest(desk, visit.platform.measures, MOST),

@@ -54,6 +54,7 @@ ROOMS = (
     Room("Requests", "/requests", "Hold"),
     Room("Appetite", "/appetite", "Hold"),
     Room("Committee", "/committee", "Hold"),
+    Room("Reviews", "/reviews", "Guard"),
     Room("Ledger", "/ledger", "Prove"),
     Room("Sealers", "/sealers", "Prove"),
     Room("Inbox", "/inbox", "You"),
@@ -107,6 +108,8 @@ CAN: dict[str, str] = {
     Permission.SET_RETENTION: "set how long decisions are kept",
     Permission.MANAGE_HOLDS: "place and lift legal holds",
     Permission.REMOVE_SEGMENTS: "remove decisions at the end of their time",
+    Permission.DECIDE_REVIEWS: "decide what waits for a person, and see its input",
+    Permission.FORGET_SUBJECTS: "have what waits for a person forget somebody",
     Permission.EXPORT_LEDGER: "copy all acts and records, to verify them elsewhere",
 }
 

@@ -20,6 +20,7 @@ from holdfast.flows.deploy import deploy, running_in
 from holdfast.flows.desk import Desk
 from holdfast.flows.gate import Open, look, withdraw
 from holdfast.flows.inbox import answerable, enactable, look_all, waiting, waivers_of
+from holdfast.flows.review import awaiting
 from holdfast.reports import reading
 from holdfast.server.api.paging import Listed
 from holdfast.server.console import shown
@@ -44,6 +45,7 @@ def inbox(visit: Visitor, after: Annotated[str, Query(max_length=200)] = "") -> 
         waiting=shown,
         after=shown[-1].opened.request.key if len(found) > PAGE else "",
         proposals=enactable(visit.desk, visit.caller),
+        reviews=awaiting(visit.desk, visit.caller, PAGE),
     )
 
 

@@ -22,12 +22,14 @@ from holdfast.flows.desk import Desk
 from holdfast.flows.gate import Open, ask
 from holdfast.flows.inbox import look_all
 from holdfast.flows.register import classifications, file_evidence
+from holdfast.flows.review import figures
 from holdfast.ledger.note import Key
 from holdfast.server.console import shown
 from holdfast.server.console.acts import BY_THEMSELVES, tell
 from holdfast.server.console.decisions import days_of
 from holdfast.server.console.forms import Form, Sent
 from holdfast.server.console.pages import Visit, Visitor, go
+from holdfast.server.console.review_words import told
 from holdfast.server.console.systems import path_of
 
 router = APIRouter(prefix="/systems/{name}")
@@ -65,6 +67,7 @@ def show(visit: Visit, name: str, form: Form, status: int = 200) -> Response:
         datasets=store.list(DatasetVersion, limit=RECENT).items,
         trends=shown.trends(desk, kept.record, latest.run) if latest else (),
         deployments=store.list(Deployment, system=name, limit=RECENT).items,
+        reviewed=told(figures(desk, name)),
         versions={one.key: one.record.version for one in releases.items},
         decided=days_of(desk, name)[:5],
         comments=store.list(Comment, about=f"system {name}", limit=RECENT).items,
