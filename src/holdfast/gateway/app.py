@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 from urllib.parse import unquote
 
@@ -20,11 +21,14 @@ from holdfast.gateway.backends import JSON_LENGTH, Put
 from holdfast.gateway.budgets import Meter
 from holdfast.gateway.door import CERTIFICATE, Receive, Reply, Scope, Send, problem, read_body, send_reply
 from holdfast.gateway.identity import Identities
+from holdfast.gateway.observer import PRINCIPAL, SYSTEM, Observer
+from holdfast.gateway.routes import Routes
 from holdfast.gateway.serving import Outcome, Serving
+from holdfast.gateway.tracing import TRACEPARENT, parent_of
 from holdfast.version import __version__
 
 MOST_BODY_BYTES = 32 * 1024 * 1024
-PASSED_ON = (b"content-type", b"accept", JSON_LENGTH, b"traceparent", b"tracestate")
+PASSED_ON = (b"content-type", b"accept", JSON_LENGTH, TRACEPARENT, b"tracestate")
 
 Headers = Mapping[bytes, bytes]
 Pseudonym = Callable[[str], str]
@@ -62,13 +66,21 @@ class Gateway:
         reached: Mapping[str, Reached],
         identities: Callable[[], Identities],
         meter: Callable[[Credential], Meter],
+        observer: Observer | None = None,
     ) -> None:
-        self._reached = dict(reached)
+        self._observer = observer or Observer()
         self._make_identities, self._meter = identities, meter
         self._identities = identities()
         self._meters: dict[Credential, Meter] = {}
         self._ready: Callable[[], bool] = lambda: True
-        self._routes: dict[tuple[str, str], Callable[[Scope, Receive], Awaitable[Reply]]] = {
+        self._routes = Routes()
+        self.serve(reached)
+
+    def serve(self, reached: Mapping[str, Reached]) -> Routes:
+        """Serve these systems, and no others, from the next request on; the routes of those before."""
+        before, self._routes = self._routes, Routes()
+        self._reached = dict(reached)
+        self._routes |= {
             ("GET", "/health/live"): self._live,
             ("GET", "/health/ready"): self._is_ready,
             ("GET", "/v2/health/live"): self._live,
@@ -78,6 +90,7 @@ class Gateway:
         }
         for name in self._reached:
             self._add(name)
+        return before
 
     def rebuild(self) -> None:
         """Take in who may ask now; budgets of those who stay go on."""
@@ -111,24 +124,31 @@ class Gateway:
         """One request."""
         if scope["type"] != "http":
             return
-        try:
-            route = self._routes.get((scope["method"], unquote(scope["path"])))
-            if route is None:
-                raise Absent("gateway.path", "There is nothing at this address.", "See /v2/models/NAME/infer.")
-            sent = await route(scope, receive)
-        except HoldfastError as error:
-            sent = problem(error)
-        with suppress(OSError):
-            await send_reply(send, sent)
+        started = perf_counter()
+        with self._routes as routes:
+            try:
+                route = routes.get((scope["method"], unquote(scope["path"])))
+                if route is None:
+                    raise Absent("gateway.path", "There is nothing at this address.", "See /v2/models/NAME/infer.")
+                sent = await route(scope, receive)
+            except HoldfastError as error:
+                self._observer.refused(error, scope)
+                sent = problem(error)
+            with suppress(OSError):
+                await send_reply(send, sent)
+        self._observer.replied(sent.status, started)
 
     def _let_in(self, reached: Reached, scope: Scope) -> Credential:
         """Who asks, if they may ask this system for predictions."""
         headers: Headers = dict(scope["headers"])
-        names = scope.get("state", {}).get(CERTIFICATE, ())
+        state = scope.setdefault("state", {})
+        state[SYSTEM] = reached.serving.system
+        names = state.get(CERTIFICATE, ())
         credential = self._identities.by_certificate(names) if names else None
         if credential is None:
             key = headers.get(b"x-api-key", b"").decode("latin-1")
             credential = self._identities.by_header(headers.get(b"authorization", b"").decode("latin-1"), key)
+        state[PRINCIPAL] = credential.id
         if not credential.may_ask(reached.serving.system, Route.PREDICT):
             raise Forbidden("gateway.scope", "This credential does not reach this system.", "Ask its owner for one.")
         return credential
@@ -195,5 +215,5 @@ def _passed_on(scope: Scope) -> list[tuple[bytes, bytes]]:
 
 def _trace(headers: Headers) -> str:
     """The W3C trace id of a request; empty without one."""
-    parts = headers.get(b"traceparent", b"").split(b"-")
-    return parts[1].decode("latin-1")[:32] if len(parts) == 4 else ""
+    parent = parent_of(headers.get(TRACEPARENT, b""))
+    return parent.trace if parent else ""

@@ -83,12 +83,12 @@ class Proxy:
     """A server that speaks the Open Inference Protocol v2; what it is asked and answers is handed on byte by byte."""
 
     def __init__(self, upstream: Upstream, schema: Schema) -> None:
-        self._upstream = upstream
+        self.upstream = upstream
         self._schema = schema
 
     async def answer(self, rows: Matrix, put: Put) -> Answered:
         """As `Backend` says."""
-        answer = await self._upstream.ask(b"POST", b"/infer", put.headers, put.body)
+        answer = await self.upstream.ask(b"POST", b"/infer", put.headers, put.body)
         body = await answer.body(MOST_ANSWER_BYTES)
         if answer.status != 200:
             raise ModelFailed("upstream.status", f"The upstream answered {answer.status}.", "Look at the upstream.")
@@ -102,7 +102,7 @@ class Proxy:
 
     async def close(self) -> None:
         """Let the connections go."""
-        self._upstream.close()
+        self.upstream.close()
 
 
 def reply_of(outputs: Sequence[Tensor], rows: int, schema: Schema) -> Reply:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
 
 from holdfast.documents import Section, read_document
+from holdfast.domain.errors import FixInput
 from holdfast.gateway.budgets import Cut
+from holdfast.gateway.sections import IssuerSection, ObserveSection
 
 DIGEST = r"^sha256:[0-9a-f]{64}$"
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -90,9 +93,18 @@ class GatewayDocument(Section):
     control_plane: PlaneSection
     budgets: BudgetsSection = BudgetsSection()
     log: LogSection = LogSection()
+    issuers: list[IssuerSection] = []
+    observe: ObserveSection = ObserveSection()
     systems: list[SystemSection] = Field(min_length=1)
 
 
 def read_gateway(path: Path) -> GatewayDocument:
     """The document at `path`; its own paths are relative to its folder."""
     return read_document(path, GatewayDocument)
+
+
+def named(document: GatewayDocument, gateway: str) -> GatewayDocument:
+    """The same for a gateway of this name; FixInput where it is none."""
+    if not re.match(NAME, gateway):
+        raise FixInput("gateway.name", f"{gateway!r:.80} is no name.", "Take letters, digits, dots and dashes.")
+    return document.model_copy(update={"gateway": gateway})

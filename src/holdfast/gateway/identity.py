@@ -8,9 +8,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from joserfc import jws, jwt
-from joserfc.errors import JoseError
+from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 
 from holdfast.domain.credential import Credential, Way
@@ -24,11 +25,15 @@ REMEMBERED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """Whoever signs tokens that count here: its name, for whom the tokens must be meant, and its keys."""
+    """Whoever signs tokens that count here: its name, for whom the tokens must be meant, and its keys.
+
+    `miss` is called when a token names a key that is not among them.
+    """
 
     name: str
     audience: str
     keys: KeySet
+    miss: Callable[[], None] = lambda: None
 
 
 class Identities:
@@ -80,7 +85,7 @@ class Identities:
     def _verify(self, token: str, now: float) -> tuple[str, float]:
         try:
             issuer = self._issuers[_claimed(token)]
-            claims = jwt.decode(token, issuer.keys, algorithms=ALGORITHMS).claims
+            claims = _verified(token, issuer)
             _require(claims, issuer, now)
             return f"{issuer.name}|{claims['sub']}", float(claims["exp"])
         except (JoseError, KeyError, TypeError, ValueError) as error:
@@ -90,6 +95,14 @@ class Identities:
 def _claimed(token: str) -> str:
     """Who says that they signed it: only that chooses the keys, and what follows proves it."""
     return str(json.loads(jws.extract_compact(token.encode()).payload)["iss"])
+
+
+def _verified(token: str, issuer: Issuer) -> dict[str, Any]:
+    try:
+        return jwt.decode(token, issuer.keys, algorithms=ALGORITHMS).claims
+    except InvalidKeyIdError:
+        issuer.miss()
+        raise
 
 
 def _require(claims: Mapping[str, object], issuer: Issuer, now: float) -> None:

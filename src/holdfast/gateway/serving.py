@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,8 +18,11 @@ from holdfast.domain.guard import Action
 from holdfast.domain.schema import Scalar
 from holdfast.flows.exchange import ENDS, Asked, Judged, Post, Reply, Served
 from holdfast.flows.serve import NOT_LET_IN, before, settle, to_ask
-from holdfast.gateway.backends import Answered, Backend, Put
+from holdfast.gateway.backends import Answered, Backend, Proxy, Put
 from holdfast.gateway.follow import Follower
+from holdfast.gateway.observer import Observer
+from holdfast.gateway.passed import rows_passed
+from holdfast.gateway.upstream import Upstream
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -81,11 +85,13 @@ class Serving:
         clock: Callable[[], datetime],
         canary: tuple[str, float] = ("", 0.0),
         shadow: tuple[str, ...] = (),
+        observer: Observer | None = None,
     ) -> None:
         self.name = name
         self._posts, self._backends = dict(posts), dict(backends)
         self._follower, self._log, self._clock = follower, log, clock
         self._canary, self._shadow = canary, shadow
+        self._observer = observer or Observer()
         self._rng = np.random.default_rng()
         self._shadows: set[asyncio.Task[_Ended]] = set()
         self.post = next(iter(posts.values()))
@@ -100,12 +106,21 @@ class Serving:
 
         Where none is, the one that would decide: its exchange is refused and logged.
         """
-        cleared = [one.release for one in self._follower.clearance.of(self.system, self._clock())]
+        cleared = self.cleared()
         canary, share = self._canary
-        if canary in cleared and canary in self._posts and self._rng.random() < share:
+        if canary in cleared and self._rng.random() < share:
             return canary, Lane.CANARY
-        live = [release for release in cleared if release in self._posts and release not in (canary, *self._shadow)]
+        live = [release for release in cleared if release not in (canary, *self._shadow)]
         return (live or [next(iter(self._posts))])[0], Lane.LIVE
+
+    def cleared(self) -> list[str]:
+        """The releases that are served here and may run now, the first first."""
+        cleared = self._follower.clearance.of(self.system, self._clock())
+        return [one.release for one in cleared if one.release in self._posts]
+
+    def upstreams(self) -> Iterator[Upstream]:
+        """The servers that are asked."""
+        return (backend.upstream for backend in self._backends.values() if isinstance(backend, Proxy))
 
     async def decide(self, asked: Asked, put: Put) -> Outcome:
         """Serve one request, logged durably before this returns or raises.
@@ -123,6 +138,9 @@ class Serving:
 
     async def _exchange(self, release: str, asked: Asked, put: Put) -> _Ended:
         """Guards, model, guards, log. Many rows are judged and logged beside the loop, which others wait for."""
+        trip = self._observer.begin(put.headers)
+        if trip.trace != asked.trace:
+            asked = replace(asked, trace=trip.trace)
         is_one = len(asked) == 1
         pending = Pending()
         post = replace(
@@ -132,22 +150,30 @@ class Serving:
             snapshot=self._follower.digest,
         )
         judged = before(post, asked) if is_one else await asyncio.to_thread(before, post, asked)
+        trip.guarded = perf_counter()
         answered, failure = None, None
         if to_ask(post.policy, judged) is None:
             try:
-                answered = await self._backends[release].answer(asked.reading.X, put)
+                sent = replace(put, headers=trip.passed_on(put.headers)) if trip.span else put
+                answered = await self._backends[release].answer(asked.reading.X, sent)
             except HoldfastError as error:
                 failure = error
+            trip.answered = perf_counter()
         elif not is_one:
             judged = _whole(judged)
         reply = answered.reply if answered else None
         if is_one:
             served = _settled(post, asked, judged, reply, failure)
+            trip.judged = perf_counter()
             await self._log.append_async(pending.decisions)
             ids = tuple(decision.id for decision in pending.decisions)
         else:
+            trip.judged = perf_counter()
             served = await asyncio.to_thread(_settled, post, asked, judged, reply, failure)
             ids = tuple(served.ids) if served else ()
+        trip.logged = perf_counter()
+        told = served.judged if served else judged
+        self._observer.passed(trip, rows_passed(post, asked, told, served, ids))
         return _Ended(judged, ids, served, answered, failure)
 
     def _listen(self, release: str, asked: Asked, put: Put) -> None:
@@ -157,11 +183,9 @@ class Serving:
         task.add_done_callback(self._shadows.discard)
 
     async def close(self) -> None:
-        """Wait for shadows, then let the backends go."""
+        """Wait for shadows. The backends are whoever's who opened them."""
         if self._shadows:
             await asyncio.wait(self._shadows, timeout=10)
-        for backend in self._backends.values():
-            await backend.close()
 
 
 def _settled(
