@@ -2,10 +2,10 @@
 
     python -m bench.acts [--quick] [--database postgresql://…]
 
-Threads register systems, each act in its own transaction, on SQLite in a temporary folder and on `--database` if one is
-named (its tables are made, and filled). "On" runs the sequencer beside them and ends when every act is in the ledger;
-"off" is the same store with nobody sequencing. Both alternate, and the ratio is of medians. Commits are synced to disk,
-so the disk decides the figures and only the ratio can be compared.
+Threads register systems, each act in its own transaction, on SQLite in a temporary folder, and on databases that are
+made beside `--database` if one is named, and dropped again. "On" runs the sequencer beside them and ends when every act
+is in the ledger; "off" is the same store with nobody sequencing. Both alternate, and the ratio is of medians. Commits
+are synced to disk, so the disk decides the figures and only the ratio can be compared.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ import json
 import statistics
 import threading
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from sqlalchemy import make_url
 
 from holdfast.domain.access import permissions
 from holdfast.domain.person import Person, Role
@@ -71,19 +74,27 @@ def compare(database: str, *, count: int, rounds: int) -> dict[str, float]:
     on, off = [], []
     for _ in range(rounds):
         for figures, ledger_on in ((off, False), (on, True)):
-            with TemporaryDirectory() as folder, open_store(Path(folder), database) as store:
-                _settle(store)
+            with TemporaryDirectory() as folder, _fresh(database) as empty, open_store(Path(folder), empty) as store:
                 figures.append(acts_per_second(store, Path(folder), count, ledger_on=ledger_on))
     medians = statistics.median(on), statistics.median(off)
     return {"on": medians[0], "off": medians[1], "ratio": medians[0] / medians[1]}
 
 
-def _settle(store: SqlStore) -> None:
-    """Acts of earlier rounds belong to logs that are gone: they are noted as sequenced."""
-    first = store.last_index() + 1
-    while batch := store.pending(1_000):
-        store.sequenced([(act.id, first + place) for place, act in enumerate(batch)])
-        first += len(batch)
+@contextmanager
+def _fresh(database: str) -> Iterator[str]:
+    """A database of its own beside the one that was named, as long as the block lasts; SQLite's is new anyway."""
+    if not database:
+        yield ""
+        return
+    import psycopg
+
+    name = f"bench_{random_id()}"
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        try:
+            yield make_url(database).set(database=name).render_as_string(hide_password=False)
+        finally:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def main() -> None:

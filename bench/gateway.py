@@ -6,7 +6,8 @@ One core runs the proxy under test, the other wrk and the upstream, which is ngi
 changes. wrk puts rows of a credit decision, a thousand different ones, at 16 and at 64 connections. The gateway runs as
 `holdfast gateway` does, following a control plane whose clearance is signed: a key, a release that is let in, with each
 guard there is or with none, and with a log that is durable before each answer or within a tenth of a second after it.
-LiteLLM relays a chat of the same size under a key, without guards or log: it has no tables. "Added" is the latency at
+LiteLLM relays a chat of the same size under a key, without guards or log; it has no tables, so the gateway relays that
+chat, too. "Added" is the latency at
 the same number of connections less that of wrk on the upstream itself. All keep as busy as they can, so that latency
 follows from throughput: at 16 connections a proxy of 5,000 requests a second cannot have a median below 3 ms.
 
@@ -54,9 +55,10 @@ from holdfast.testing.tables import credit_rows, credit_schema
 from holdfast.version import __version__
 
 SEED = 7
+ROUTES = (Route.PREDICT, Route.CHAT)
 ROWS = 1_000
 CONNECTIONS = (16, 64)
-SECRET, RELEASE = "bench-key", "sha256:" + "a" * 64
+SECRET, RELEASE = "sk-bench", "sha256:" + "a" * 64
 SIGNER = Ed25519Signer("bench.example/ledger", Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 LITELLM = Path(".tools/litellm/bin/litellm")
 CORES = sorted(os.sched_getaffinity(0))[:2]
@@ -97,16 +99,27 @@ control_plane: {{url: "{plane}", key: "{key}"}}
 log: {{{log}}}
 systems:
   - system: bench
-    name: bench
+    name: rows
     reference: reference.json
     {policy}
     releases: [{{release: "{release}", upstream: "{upstream}/v2/models/bench"}}]
+chats:
+  - system: bench
+    name: bench
+    policy: {words}.yaml
+    releases: [{{release: "{release}", upstream: "{upstream}/v1", model: bench}}]
+"""
+WORDS = """\
+name: words
+version: "1"
+guards:
+  text.phrases: {mode: enforce, action: redact, params: {phrases: [blue heron, project k-7713, red fox]}}
 """
 CHAT = """\
 model_list:
   - model_name: bench
     litellm_params: {{model: openai/bench, api_base: "{upstream}/v1", api_key: none}}
-general_settings: {{master_key: sk-bench}}
+general_settings: {{master_key: {key}}}
 """
 
 
@@ -215,7 +228,13 @@ def plane() -> Iterator[str]:
     now = datetime.now(UTC)
     until = timestamp(now + timedelta(days=30))
     credential = Credential(
-        "c-1", "bench", Way.KEY, hashlib.sha256(SECRET.encode()).hexdigest(), ("bench",), (Route.PREDICT,), until
+        "c-1",
+        "bench",
+        Way.KEY,
+        hashlib.sha256(SECRET.encode()).hexdigest(),
+        ("bench",),
+        (Route.PREDICT, Route.CHAT),
+        until,
     )
     cleared = (Cleared("bench", RELEASE, "1", "", "r-1", timestamp(now), until),)
     body = seal(Clearance("bench", ("bench",), timestamp(now), cleared, (credential,)), SIGNER)
@@ -248,9 +267,11 @@ def gateway(folder: Path, upstream: int, url: str, *, guards: bool, within: floa
     train = decode(credit_rows(4_000, SEED + 1).X, credit_schema())
     (folder / "reference.json").write_bytes(canonical.encode(learn_reference(train, credit_schema())))
     (folder / "none.yaml").write_text("name: none\nversion: '1'\nguards: {}\n")
+    (folder / "words.yaml").write_text(WORDS)
     fields = {
         "port": port, "plane": url, "key": Key(SIGNER.name, SIGNER.public_bytes()).vkey, "release": RELEASE,
         "log": f"within: {within}" if within else "", "policy": "" if guards else "policy: none.yaml",
+        "words": "words" if guards else "none",
         "upstream": f"http://127.0.0.1:{upstream}",
     }  # fmt: skip
     (folder / "gateway.yaml").write_text(DOCUMENT.format(**fields))
@@ -265,7 +286,7 @@ def gateway(folder: Path, upstream: int, url: str, *, guards: bool, within: floa
 def litellm(folder: Path, upstream: int, program: Path) -> Iterator[tuple[int, Any]]:
     folder.mkdir()
     port = free_port()
-    (folder / "config.yaml").write_text(CHAT.format(upstream=f"http://127.0.0.1:{upstream}"))
+    (folder / "config.yaml").write_text(CHAT.format(upstream=f"http://127.0.0.1:{upstream}", key=SECRET))
     command = [str(program.absolute()), "--config", "config.yaml", "--port", str(port), "--num_workers", "1"]
     quiet = {**os.environ, "LITELLM_LOG": "ERROR", "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_TELEMETRY": "False"}
     ready = answers(port, "/health/liveliness")
@@ -315,17 +336,17 @@ def load(stack: Stack, connections: int, seconds: float) -> dict[str, Any]:
     }
 
 
-def script(folder: Path, name: str, lines: list[str], key: str) -> Path:
+def script(folder: Path, name: str, lines: list[str]) -> Path:
     (folder / f"{name}.txt").write_text("\n".join(lines) + "\n")
     path = folder / f"{name}.lua"
-    path.write_text(SCRIPT.replace("BODIES", str(folder / f"{name}.txt")).replace("KEY", key))
+    path.write_text(SCRIPT.replace("BODIES", str(folder / f"{name}.txt")).replace("KEY", SECRET))
     return path
 
 
 def measure(folder: Path, seconds: float, connections: tuple[int, ...], peer: Path | None) -> list[dict[str, Any]]:
     """One row for each stack and number of connections."""
     (asked, answer), (said, reply) = bodies(), chats()
-    infer, chat = script(folder, "infer", asked, SECRET), script(folder, "chat", said, "sk-bench")
+    infer, chat = script(folder, "infer", asked), script(folder, "chat", said)
     served = f"location / {{ return 200 '{answer}'; }} location /v1/ {{ return 200 '{reply}'; }}"
     rows: list[dict[str, Any]] = []
 
@@ -340,10 +361,13 @@ def measure(folder: Path, seconds: float, connections: tuple[int, ...], peer: Pa
             take(Stack("nginx", f"http://127.0.0.1:{port}/v2/models/bench/infer", infer, process))
         for guards in (False, True):
             for within in (None, 0.1):
-                name = f"holdfast, guards {'on' if guards else 'off'}, log {'within 0.1 s' if within else 'durable'}"
-                place = folder / hashlib.sha256(name.encode()).hexdigest()[:8]
+                how = f"guards {'on' if guards else 'off'}, log {'within 0.1 s' if within else 'durable'}"
+                place = folder / hashlib.sha256(how.encode()).hexdigest()[:8]
                 with gateway(place, upstream, url, guards=guards, within=within) as (port, process):
-                    take(Stack(name, f"http://127.0.0.1:{port}/v2/models/bench/infer", infer, process))
+                    at = f"http://127.0.0.1:{port}"
+                    take(Stack(f"holdfast rows, {how}", f"{at}/v2/models/rows/infer", infer, process))
+                    if within is None:
+                        take(Stack(f"holdfast chat, {how}", f"{at}/v1/chat/completions", chat, process))
         if peer is not None:
             with litellm(folder / "litellm", upstream, peer) as (port, process):
                 take(Stack("litellm", f"http://127.0.0.1:{port}/v1/chat/completions", chat, process))
@@ -351,23 +375,29 @@ def measure(folder: Path, seconds: float, connections: tuple[int, ...], peer: Pa
 
 
 def compared(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same with what each stack adds, and how much of nginx's time it takes."""
+    """The same with what each stack adds, and how much of nginx's time it takes, and of LiteLLM's."""
     alone = {row["connections"]: row for row in rows if row["stack"] == "upstream alone"}
     plain = {row["connections"]: row for row in rows if row["stack"] == "nginx"}
+    peer = {row["connections"]: row["cpu_us"] for row in rows if row["stack"] == "litellm"}
     made = []
     for row in rows:
         base, limit = alone[row["connections"]], plain[row["connections"]]
         added = {f"added_{p}": row[f"{p}_ms"] - base[f"{p}_ms"] for p in ("p50", "p99")}
-        made.append({**row, **added, "times_nginx": row["cpu_us"] / limit["cpu_us"]})
+        told = peer.get(row["connections"], 0.0)
+        ratios = {"times_nginx": row["cpu_us"] / limit["cpu_us"], "of_litellm": row["cpu_us"] / told if told else None}
+        made.append({**row, **added, **ratios})
     return made
 
 
 def table(rows: list[dict[str, Any]]) -> None:
-    heads = ("requests/s", "CPU us", "x nginx", "p50 ms", "added", "p99 ms", "added", "MB")
-    print(f"{'':<42}{'conns':>6}" + "".join(f"{head:>11}" for head in heads))
+    heads = ("requests/s", "CPU us", "x nginx", "of LiteLLM", "p50 ms", "added", "p99 ms", "added", "MB")
+    names = ("per_second", "cpu_us", "times_nginx", "of_litellm")
+    names += ("p50_ms", "added_p50", "p99_ms", "added_p99", "memory_mb")
+    print(f"{'':<44}{'conns':>6}" + "".join(f"{head:>11}" for head in heads))
     for row in rows:
-        names = ("per_second", "cpu_us", "times_nginx", "p50_ms", "added_p50", "p99_ms", "added_p99", "memory_mb")
-        print(f"{row['stack']:<42}{row['connections']:>6}" + "".join(f"{row[name]:>11.1f}" for name in names))
+        cells = [row[name] for name in names]
+        shown = ["" if cell is None else f"{cell:.4f}" if cell < 0.1 and cell > 0 else f"{cell:.1f}" for cell in cells]
+        print(f"{row['stack']:<44}{row['connections']:>6}" + "".join(f"{cell:>11}" for cell in shown))
 
 
 def versions(peer: Path | None) -> dict[str, str]:

@@ -9,7 +9,7 @@ import click
 from typer.main import get_command
 
 from holdfast.cli.main import app
-from holdfast.guards.contract import GuardSpec
+from holdfast.guards.contract import GuardSpec, Reads
 from holdfast.plugins import find_guards, find_probes
 from holdfast.probes.contract import ProbeSpec
 from holdfast.server.app import create_app
@@ -102,6 +102,9 @@ def _parameter(spec: ProbeSpec, name: str) -> str:
     return f"| `{name}` | " + " | ".join(str(value) for value in values) + " |"
 
 
+UNITS = {Reads.ROWS: "a row, or each thousand", Reads.TEXT: "each thousand characters"}
+
+
 def guards_page() -> str:
     """Every guard, with what it flags, from when on, and what it does not see."""
     parts = [
@@ -122,9 +125,9 @@ def _guard(spec: GuardSpec) -> str:
         "|---|---|",
         f"| looks | {spec.stage} the model |",
         f"| score | {spec.unit}; flagged from {spec.threshold:g} on |",
-        f"| a flagged row gets | `{spec.action}` |",
-        f"| if it breaks, every row gets | `{spec.on_error}` |",
-        f"| cost | {spec.cost}; noted as late after {spec.deadline_ms:g} ms for a row, or each thousand |",
+        f"| what is flagged gets | `{spec.action}` |",
+        f"| if it breaks, everything gets | `{spec.on_error}` |",
+        f"| cost | {spec.cost}; noted as late after {spec.deadline_ms:g} ms for {UNITS[spec.reads]} |",
         f"| remembers | {spec.remembers or 'nothing'} |",
         f"| catalogues | {', '.join(spec.catalogue) or 'none'} |",
         *(f"| parameter `{name}` | {value} |" for name, value in vars(spec.params).items()),

@@ -68,6 +68,14 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     )
 
 
+def read_secret(name: str, environment: Mapping[str, str] | None = None) -> str:
+    """The secret in a variable that a document names; FixInput where it is not set."""
+    secret = (os.environ if environment is None else environment).get(name, "")
+    if not secret:
+        raise FixInput("settings.secret", f"{name} is not set.", "Set it, or name a file instead.")
+    return secret
+
+
 def _single_sign_on(env: Mapping[str, str]) -> SingleSignOn | None:
     names = ("HOLDFAST_OIDC_ISSUER", "HOLDFAST_OIDC_CLIENT_ID", "HOLDFAST_OIDC_CLIENT_SECRET")
     given = [env.get(name, "") for name in names]

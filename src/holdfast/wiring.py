@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from holdfast.flows.attack import Request
     from holdfast.flows.check import House
     from holdfast.flows.export import Premises
-    from holdfast.gateway.build import Premises as GatewayPremises
     from holdfast.gateway.document import GatewayDocument
+    from holdfast.gateway.premises import Premises as GatewayPremises
     from holdfast.ledger.export import Exported
     from holdfast.ledger.log import Log
     from holdfast.manifest import Manifest
@@ -234,7 +234,7 @@ def open_gateway_premises(document: GatewayDocument, folder: Path, home: Path, t
     """What the gateway of a document needs: its decision log in `home`, drained when the block ends, and the keys of
     subjects.
     """
-    from holdfast.gateway.build import Premises as GatewayPremises
+    from holdfast.gateway.premises import Premises as GatewayPremises
 
     with (
         open_archive(home) as archive,

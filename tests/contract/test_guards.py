@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import pytest
 
+from holdfast.guards.contract import Reads
 from holdfast.plugins import find_guards
+from holdfast.testing import text_guard_contract
 from holdfast.testing.guard_contract import CHECKS
 
-GUARDS = find_guards()
+GUARDS = [spec for spec in find_guards() if spec.reads is Reads.ROWS]
+TEXT_GUARDS = [spec for spec in find_guards() if spec.reads is Reads.TEXT]
 
 
 @pytest.mark.parametrize("keeps", CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("spec", GUARDS, ids=lambda spec: spec.id)
 def test_contract(spec, keeps):
+    keeps(spec)
+
+
+@pytest.mark.parametrize("keeps", text_guard_contract.CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("spec", TEXT_GUARDS, ids=lambda spec: spec.id)
+def test_contract_of_guards_on_text(spec, keeps):
     keeps(spec)
 
 

@@ -26,7 +26,7 @@ def test_its_document_is_one_that_a_gateway_takes():
 
 
 def test_every_count_that_it_names_exists():
-    source = "".join(file.read_text() for file in (ROOT / "src/holdfast/gateway").glob("*.py"))
+    source = "".join(file.read_text() for file in (ROOT / "src/holdfast/gateway").rglob("*.py"))
     named = set(re.findall(r"`(holdfast_[a-z_]+?)(?:_total)?[`{ ]", PAGE))
     upstreams = set(re.findall(r"`_([a-z_]+?)(?:_total)?`", PAGE))
     assert len(named) > 10

@@ -81,7 +81,9 @@ def fitted(folder):
 class House:
     """A control plane that let one release in, and a gateway that serves it."""
 
-    def __init__(self, house, plane, folder):
+    document, routes = DOCUMENT, (Route.PREDICT,)
+
+    def __init__(self, house, plane, folder, **more):
         self.house, self.folder, self.plane = house, folder, plane
         office = house.office
         registered(office)
@@ -89,15 +91,18 @@ class House:
         request = asked(office, self.release).request.key
         answered_by_all(office, request)
         deploy(office.desk, office.caller("owner"), request)
-        self.model = fitted(folder)
-        self.rows = decode(credit_rows(50, 2).X, credit_schema())
+        self.furnish()
         self.port = free_port()
         self.token = secret_of(office, house.platform, "owner")
         key = Key(office.desk.signer.name, office.desk.signer.public_bytes()).vkey
-        fields = {"port": self.port, "plane": plane, "key": key, "system": SYSTEM.name, "release": self.release}
-        (folder / "gateway.yaml").write_text(DOCUMENT.format(**fields))
+        fields = {"port": self.port, "plane": plane, "key": key, "system": SYSTEM.name, "release": self.release, **more}
+        (folder / "gateway.yaml").write_text(self.document.format(**fields))
         self.secret = self.issue()
         self.process = None
+
+    def furnish(self):
+        self.model = fitted(self.folder)
+        self.rows = decode(credit_rows(50, 2).X, credit_schema())
 
     def client(self, who):
         return Client(self.plane, secret_of(self.house.office, self.house.platform, who))
@@ -106,14 +111,18 @@ class House:
         until = datetime.now(UTC) + timedelta(days=30)
         with self.client("owner") as client:
             made = client.issue_credential(
-                "branch", systems=(SYSTEM.name,), routes=(Route.PREDICT,), until=until, budget=Budget(**budget)
+                "branch", systems=(SYSTEM.name,), routes=self.routes, until=until, budget=Budget(**budget)
             )
         return made.secret
 
+    command = (sys.executable, "-c", "from holdfast.cli.main import run; run()")
+
+    @property
+    def environment(self):
+        return {**os.environ, "HOLDFAST_TOKEN": self.token, "HOLDFAST_HOME": str(self.folder / "home")}
+
     def holdfast(self, *words, **more):
-        command = [sys.executable, "-c", "from holdfast.cli.main import run; run()", *words]
-        environment = {**os.environ, "HOLDFAST_TOKEN": self.token, "HOLDFAST_HOME": str(self.folder / "home")}
-        return subprocess.Popen(command, cwd=self.folder, env=environment, text=True, **more)
+        return subprocess.Popen([*self.command, *words], cwd=self.folder, env=self.environment, text=True, **more)
 
     def start(self):
         self.process = self.holdfast("gateway", "gateway.yaml", stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -19,6 +19,7 @@ from joserfc.jwk import ECKey
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from prometheus_client.parser import text_string_to_metric_families
+from tests.trips.hosted import Hosting
 from tests.trips.test_gateway import SYSTEM, House, free_port
 from tests.unit.server.conftest import server  # noqa: F401
 from tests.unit.serving import serving
@@ -32,8 +33,19 @@ observe:
   events: {{file: events.jsonl}}
 issuers:
   - {{issuer: "{collector}", audience: holdfast}}
+chats:
+  - {{system: {system}, name: assistant, policy: words.yaml, releases: [
+      {{release: "{release}", upstream: "{host}/v1", model: upstream-model, key_file: upstream.key}}]}}
 """
-COLLECTOR_SECRET, TRACE = "col-s3cret", "0af7651916cd43dd8448eb211c80319c"
+WORDS = """\
+name: words
+version: "1"
+guards:
+  text.phrases: {mode: enforce, action: %s, params: {phrases: [blue heron]}}
+"""
+UPSTREAM_SECRET, SAID = "upstream-s3cret", "What is the plan?"
+COLLECTOR_SECRET = "col-s3cret"
+TRACE, CHAT_TRACE = "0af7651916cd43dd8448eb211c80319c", "1af7651916cd43dd8448eb211c80319d"
 
 
 class Outside(http.server.BaseHTTPRequestHandler):
@@ -68,6 +80,17 @@ class Outside(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Both(House):
+    """A house whose gateway serves a table's model and a model of language."""
+
+    routes = (Route.PREDICT, Route.CHAT)
+
+    def chat(self, **more):
+        headers = {"authorization": f"Bearer {self.secret}", "traceparent": f"00-{CHAT_TRACE}-b7ad6b7169203331-01"}
+        asked = {"model": "assistant", "messages": [{"role": "user", "content": SAID}], "user": "C-17"}
+        return httpx.post(self.url("/v1/chat/completions"), json=asked | more, headers=headers, timeout=20)
+
+
 @contextmanager
 def outside():
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Outside) as running:
@@ -80,16 +103,21 @@ def outside():
 
 @pytest.fixture
 def gateway(server, tmp_path):  # noqa: F811
-    with serving(server.app) as plane, outside() as elsewhere:
-        house = House(server, plane, tmp_path)
-        house.metrics, house.outside = free_port(), elsewhere
+    hosting = Hosting()
+    with serving(server.app) as plane, outside() as elsewhere, serving(hosting.app) as host:
+        house = Both(server, plane, tmp_path)
+        house.metrics, house.outside, house.hosting = free_port(), elsewhere, hosting
+        (tmp_path / "words.yaml").write_text(WORDS % "redact")
+        (tmp_path / "upstream.key").write_text(UPSTREAM_SECRET)
         (tmp_path / "headers.txt").write_text(f"authorization: Bearer {COLLECTOR_SECRET}\n")
         text = (
             (tmp_path / "gateway.yaml")
             .read_text()
             .replace("model: model.joblib", f'upstream: "{elsewhere}/v2/models/x"')
         )
-        (tmp_path / "gateway.yaml").write_text(text + MORE.format(metrics=house.metrics, collector=elsewhere))
+        fields = {"metrics": house.metrics, "collector": elsewhere, "host": host}
+        fields |= {"system": SYSTEM.name, "release": house.release}
+        (tmp_path / "gateway.yaml").write_text(text + MORE.format(**fields))
         yield house.start()
         house.stop()
 
@@ -127,6 +155,59 @@ def eventually(what, seconds=10.0):
     return found
 
 
+def check_counts(told):
+    """What happened, by system, guard and model."""
+    system = ("system", SYSTEM.name)
+    assert told["holdfast_exchanges_total", ("ended", "blocked"), ("lane", "live"), system] == 1
+    assert told["holdfast_exchanges_total", ("ended", "answered"), ("lane", "live"), system] >= 2
+    range_blocked = ("guard", "table.range"), ("mode", "enforce"), ("outcome", "block"), system
+    assert told["holdfast_guard_outcomes_total", *range_blocked] == 1
+    assert told["holdfast_refusals_total", ("code", "gateway.unknown")] >= 2
+    assert told["holdfast_stage_seconds_count", ("stage", "upstream"), system] >= 2
+    assert told["holdfast_request_seconds_count", ("status", "200")] >= 2
+    assert told["holdfast_clearance_age_seconds",] < 30
+    assert told["holdfast_cleared_releases", system] == 2  # the table's and the chat's
+    model = [("gen_ai_operation_name", "chat"), ("gen_ai_provider_name", "openai")]
+    model += [("gen_ai_request_model", "upstream-model")]
+    tokens = "gen_ai_client_token_usage_sum", *model
+    assert told[*tokens, ("gen_ai_token_type", "input"), ("holdfast_system", SYSTEM.name)] == 22
+    assert told[*tokens, ("gen_ai_token_type", "output"), ("holdfast_system", SYSTEM.name)] == 10
+    assert told["gen_ai_client_operation_duration_seconds_count", ("error_type", ""), *model] == 2
+    assert told["gen_ai_client_operation_duration_seconds_count", ("error_type", "model-failed"), *model] == 1
+    phrases = ("guard", "text.phrases"), ("mode", "enforce"), ("outcome", "redact"), system
+    assert told["holdfast_guard_outcomes_total", *phrases] == 2
+
+
+def check_spans(chat_headers, infer_headers, decision):
+    """Spans that belong together, also with those of who asked and who was asked."""
+    spans = [
+        span
+        for path, headers, body in Outside.got
+        if path == "/v1/traces" and headers["authorization"] == f"Bearer {COLLECTOR_SECRET}"
+        for resource in ExportTraceServiceRequest.FromString(body).resource_spans
+        for span in resource.scope_spans[0].spans
+    ]
+    assert {span.trace_id.hex() for span in spans} == {TRACE, CHAT_TRACE}
+    chats = [span for span in spans if span.name == "chat upstream-model"]
+    assert {span.span_id.hex() for span in chats} == {headers["traceparent"].split("-")[2] for headers in chat_headers}
+    described = {each.key: each.value for each in chats[0].attributes}
+    assert described["gen_ai.usage.input_tokens"].int_value == 11
+    assert described["gen_ai.usage.output_tokens"].int_value == 5
+    assert described["gen_ai.response.finish_reasons"].array_value.values[0].string_value == "stop"
+    top = next(span for span in spans if span.name == "exchange" and span.trace_id.hex() == TRACE)
+    assert top.parent_span_id.hex() == "b7ad6b7169203331"
+    below = {span.name: span for span in spans if span.parent_span_id == top.span_id}
+    assert below.keys() == {"guards before", "upstream", "guards after", "log"}
+    assert below["upstream"].span_id.hex() in infer_headers["traceparent"]
+    attributes = {each.key: each.value.string_value for each in top.attributes}
+    assert attributes["holdfast.decision"] == decision
+    pushed = [ExportMetricsServiceRequest.FromString(body) for path, _, body in Outside.got if path == "/v1/metrics"]
+    assert any(
+        metric.name == "holdfast_stage_seconds" for metric in pushed[-1].resource_metrics[0].scope_metrics[0].metrics
+    )
+    return spans
+
+
 def test_what_a_gateway_tells_of_its_work_and_what_it_never_tells(gateway):
     house = gateway
     until = datetime.now(UTC) + timedelta(days=1)
@@ -141,56 +222,30 @@ def test_what_a_gateway_tells_of_its_work_and_what_it_never_tells(gateway):
     assert infer(house, age=4321.0).json()["code"] == "gateway.blocked"
     assert infer(house, authorization="Bearer wr0ng-secret").status_code == 401
 
+    assert house.chat().json()["choices"][0]["message"]["content"] == "The plan is called [withheld], and it flies."
+    assert "[DONE]" in house.chat(stream=True).text
+    house.hosting.refusal = 500, {}
+    assert house.chat().status_code == 502
+    chat_headers = [headers for _, headers, _ in house.hosting.asked]
+    assert all(CHAT_TRACE in headers["traceparent"] for headers in chat_headers)
+
     asked = [headers for path, headers, _ in Outside.got if path.endswith("/infer")]
     assert asked[-1]["traceparent"].startswith(f"00-{TRACE}-")
     assert "b7ad6b7169203331" not in asked[-1]["traceparent"]
     assert all("authorization" not in headers for headers in asked)
 
     told = counted(house)
-    system = ("system", SYSTEM.name)
-    assert told["holdfast_exchanges_total", ("ended", "blocked"), ("lane", "live"), system] == 1
-    assert told["holdfast_exchanges_total", ("ended", "answered"), ("lane", "live"), system] >= 2
-    range_blocked = ("guard", "table.range"), ("mode", "enforce"), ("outcome", "block"), system
-    assert told["holdfast_guard_outcomes_total", *range_blocked] == 1
-    assert told["holdfast_refusals_total", ("code", "gateway.unknown")] >= 2
-    assert told["holdfast_stage_seconds_count", ("stage", "upstream"), system] >= 2
-    assert (
-        told[
-            "holdfast_request_seconds_count",
-            ("status", "200"),
-        ]
-        >= 2
-    )
-    assert told["holdfast_clearance_age_seconds",] < 30
-    assert told["holdfast_cleared_releases", system] == 1
-
+    check_counts(told)
     _, errors = house.stop()
-    spans = [
-        span
-        for path, headers, body in Outside.got
-        if path == "/v1/traces" and headers["authorization"] == f"Bearer {COLLECTOR_SECRET}"
-        for resource in ExportTraceServiceRequest.FromString(body).resource_spans
-        for span in resource.scope_spans[0].spans
-    ]
-    assert {span.trace_id.hex() for span in spans} == {TRACE}
-    top = next(span for span in spans if span.name == "exchange")
-    assert top.parent_span_id.hex() == "b7ad6b7169203331"
-    below = {span.name: span for span in spans if span.parent_span_id == top.span_id}
-    assert below.keys() == {"guards before", "upstream", "guards after", "log"}
-    assert below["upstream"].span_id.hex() in asked[-1]["traceparent"]
-    attributes = {each.key: each.value.string_value for each in top.attributes}
-    assert attributes["holdfast.decision"] == traced.headers["holdfast-decision"]
-    pushed = [ExportMetricsServiceRequest.FromString(body) for path, _, body in Outside.got if path == "/v1/metrics"]
-    assert any(
-        metric.name == "holdfast_stage_seconds" for metric in pushed[-1].resource_metrics[0].scope_metrics[0].metrics
-    )
+    spans = check_spans(chat_headers, asked[-1], traced.headers["holdfast-decision"])
 
     events = [json.loads(line) for line in (house.folder / "events.jsonl").read_text().splitlines()]
     blocked = next(event for event in events if event["class_uid"] == 2004 and event.get("action_id") == 2)
     assert blocked["finding_info"]["analytic"]["name"] == "table.range"
     assert {event["class_uid"] for event in events} >= {2004, 3002}
     everything = errors + json.dumps(events) + "".join(str(told)) + str(spans)
-    for secret in (house.secret, house.token, COLLECTOR_SECRET, token, forged, "wr0ng-secret", "4321"):
+    secrets = (house.secret, house.token, COLLECTOR_SECRET, UPSTREAM_SECRET, token, forged, "wr0ng-secret")
+    for secret in (*secrets, "4321", SAID, "Heron", "C-17"):
         assert secret not in everything
 
 
@@ -209,11 +264,16 @@ def test_a_gateway_is_changed_while_it_serves_and_finishes_what_it_began(gateway
         )
         house.process.send_signal(signal.SIGHUP)
         assert slow.result().status_code == 200
-        Outside.seconds = 0.0
+        Outside.seconds, house.hosting.pause = 0.0, 0.25
+        told = pool.submit(house.chat, stream=True)
+        assert eventually(lambda: house.hosting.asked)
+        (house.folder / "words.yaml").write_text(WORDS % "block")
+        assert eventually(lambda: house.chat().status_code == 400)
+        assert not told.done()
+        assert "[withheld]" in "".join(re.findall(r'"content":"([^"]*)"', told.result().text))
         assert eventually(lambda: infer(house, age=4321.0).status_code == 200)
     in_force = [key for key in counted(house) if key[0] == "holdfast_policy_info"]
-    assert len(in_force) == 1
-    assert ("version", "2") in in_force[0]
+    assert {dict(key[1:])["version"] for key in in_force if ("policy", "loans") in key} == {"2"}
 
     policy.write_text("name: loans\nguards: {table.nothing: {}}\nversion: '3'\n")
     assert eventually(lambda: counted(house).get(("holdfast_reloads_total", ("outcome", "refused"))) == 1)

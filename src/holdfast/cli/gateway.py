@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 
 import typer
@@ -44,6 +43,5 @@ def gateway(
             print_json({"url": where, "gateway": premises.log.gateway})
         else:
             typer.echo(f"Gateway at {where} for {read.environment}. Ctrl-C stops it.")
-        with suppress(KeyboardInterrupt):
-            run(read, premises, document)
+        run(read, premises, document)
     return Exit.PASS

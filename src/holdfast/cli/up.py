@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import sys
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,8 +79,7 @@ def _run(home: Path, database: str, place: _Place, *, demo: bool, as_json: bool)
         link = found(platform.desk, platform.accounts)
         _announce(home, place.url, f"{place.url}/welcome/{link}" if link else "", password, as_json=as_json)
         config = uvicorn.Config(create_app(platform), log_level="warning", server_header=False)
-        with suppress(KeyboardInterrupt):  # uvicorn hands Ctrl-C on once it has finished what was under way
-            Server(config).run(sockets=[door])
+        Server(config).run(sockets=[door])
     return Exit.PASS
 
 

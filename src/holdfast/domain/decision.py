@@ -13,13 +13,17 @@ Field = tuple[str, Scalar | None]
 
 
 class Ended(StrEnum):
-    """How an exchange ended for whoever asked."""
+    """How an exchange ended for whoever asked; `OPENED` where an answer began to be told, piece by piece.
+
+    What became of such an answer is in a decision of its own, which `follows` the one that opened it.
+    """
 
     ANSWERED = "answered"
     BLOCKED = "blocked"
     REVIEW = "review"
     FALLBACK = "fallback"
     FAILED = "failed"
+    OPENED = "opened"
 
 
 class Lane(StrEnum):
@@ -40,7 +44,7 @@ class Decision:
     `inputs` and `outputs` are named values, each name once; the log keeps neither missing ones nor their order. Those
     that a policy calls personal are in `sealed` instead: AES-256-GCM under the subject's key, base64. `reasons` are
     reason codes. `micros` is how long the exchange took; `trace` its W3C trace id. `follows` is the id of the decision
-    that this one belongs to (the live one, for a shadow).
+    that this one belongs to: the live one for a shadow, the opening one for the end of a stream.
     """
 
     id: str

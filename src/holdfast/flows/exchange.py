@@ -22,13 +22,17 @@ from holdfast.ports import Admitting, Clock, DecisionLog, Vault
 Matrix = NDArray[np.float64]
 Places = NDArray[np.int64]
 
+NOT_LET_IN = "release-not-let-in"
+UNCHECKED = "release-unchecked"
+MODEL_FAILED = "model-failed"
+
 ENDS = tuple(Ended)
 """What the codes in `Served.ended` mean."""
 
 
-@dataclass(frozen=True, eq=False)
-class Post:
-    """A system that is served in this process: its release, policy, guards, log, and what it asks of the world.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Station:
+    """A system that is served in this process: its release, policy, log, and what it asks of the world.
 
     `admissions` is None where nobody says what may run: each decision then says so; `snapshot` is their digest. `vault`
     keeps personal fields; where there is none, they are not kept at all. `gateway` names the process.
@@ -39,16 +43,28 @@ class Post:
     environment: str
     gateway: str
     policy: Policy
-    ground: Ground
-    reader: Reader
-    before: tuple[Armed, ...]
-    after: tuple[Armed, ...]
     log: DecisionLog
     clock: Clock
     ids: Ids
     admissions: Admitting | None = None
     snapshot: str = ""
     vault: Vault | None = None
+
+    def reasons(self, now: datetime) -> tuple[str, ...]:
+        """What holds against the release now: nothing, that nobody says, or that it is not let in."""
+        if self.admissions is None:
+            return (UNCHECKED,)
+        return () if self.admissions.admits(self.release, self.environment, now) else (NOT_LET_IN,)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Post(Station):
+    """A system that is asked with rows: how they are read, and its guards."""
+
+    ground: Ground
+    reader: Reader
+    before: tuple[Armed, ...]
+    after: tuple[Armed, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,7 +17,7 @@ from holdfast.domain.decision import Ended
 from holdfast.domain.errors import ModelFailed
 from holdfast.domain.guard import Action, Mode
 from holdfast.domain.policy import Policy, Review
-from holdfast.flows.exchange import ENDS, Asked, Judged, Matrix, Places, Post, Reply, Served
+from holdfast.flows.exchange import ENDS, MODEL_FAILED, NOT_LET_IN, Asked, Judged, Matrix, Places, Post, Reply, Served
 from holdfast.flows.serve_log import record
 from holdfast.guards.armed import Armed, Opinion, joined
 from holdfast.guards.contract import Rows
@@ -27,10 +27,6 @@ Ask = Callable[[Places | None], Reply]
 
 AT_ONCE = 16_384
 """Rows that guards look at together: few enough for the processor's cache."""
-
-NOT_LET_IN = "release-not-let-in"
-UNCHECKED = "release-unchecked"
-MODEL_FAILED = "model-failed"
 
 _ANSWERED, _BLOCKED, _REVIEW, _FALLBACK, _FAILED = (
     ENDS.index(ended) for ended in (Ended.ANSWERED, Ended.BLOCKED, Ended.REVIEW, Ended.FALLBACK, Ended.FAILED)
@@ -53,11 +49,9 @@ def serve(post: Post, asked: Asked, ask: Ask) -> Served:
 def before(post: Post, asked: Asked) -> Judged:
     """What is said of the rows before the model is asked. A release that is not let in is looked at by no guard."""
     now, acts = post.clock(), np.zeros(len(asked), dtype=np.int8)
-    reasons: tuple[str, ...] = () if post.admissions else (UNCHECKED,)
-    if post.admissions is not None and not post.admissions.admits(post.release, post.environment, now):
-        reasons = (NOT_LET_IN,)
-        if post.policy.unreleased is not Action.FLAG:
-            acts[:] = Action.BLOCK.rank
+    reasons = post.reasons(now)
+    if NOT_LET_IN in reasons and post.policy.unreleased is not Action.FLAG:
+        acts[:] = Action.BLOCK.rank
     judged = Judged(now, perf_counter(), acts, reasons=reasons)
     return judged if acts.any() else _look(post, asked, judged, post.before)
 

@@ -18,6 +18,7 @@ from holdfast.domain.decision import Decision, Ended, Field
 from holdfast.domain.schema import Feature, Kind, Scalar
 from holdfast.flows.exchange import ENDS, Asked, Places, Post, Served
 from holdfast.guards.armed import Opinion
+from holdfast.ports import Vault
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,15 +45,15 @@ def _append_rows(post: Post, asked: Asked, served: Served) -> list[str]:
     ids: list[str] = []
     for start in range(0, len(asked), ROWS_AT_ONCE):
         rows = range(start, min(start + ROWS_AT_ONCE, len(asked)))
-        decisions = _without_personal(post, [_decision(post, asked, served, row) for row in rows])
+        made = [_decision(post, asked, served, row) for row in rows]
+        decisions = without_personal(post.vault, post.policy.personal, made)
         post.log.append(decisions)
         ids += [decision.id for decision in decisions]
     return ids
 
 
-def _without_personal(post: Post, decisions: list[Decision]) -> list[Decision]:
+def without_personal(vault: Vault | None, personal: Sequence[str], decisions: list[Decision]) -> list[Decision]:
     """Personal fields under the subject's key; without a vault, or anybody whose key it could be, they are left out."""
-    personal, vault = post.policy.personal, post.vault
     if not personal:
         return decisions
     theirs = [decision for decision in decisions if decision.subject] if vault is not None else []
@@ -73,7 +74,7 @@ def _decision(post: Post, asked: Asked, served: Served, row: int) -> Decision:
     values = asked.reading.X[row].tolist()
     return Decision(
         id=post.ids.next(),
-        at=_stamp(judged.now),
+        at=stamp(judged.now),
         system=post.system,
         release=post.release,
         environment=post.environment,
@@ -87,17 +88,18 @@ def _decision(post: Post, asked: Asked, served: Served, row: int) -> Decision:
         verdicts=tuple([opinion.verdict(row) for opinion in judged.opinions]),
         reasons=judged.reasons,
         snapshot=post.snapshot,
-        micros=_micros(served),
+        micros=micros_since(judged.started),
         trace=asked.trace,
         follows=asked.follows,
     )
 
 
-def _micros(served: Served) -> int:
-    return int(1e6 * (perf_counter() - served.judged.started))
+def micros_since(started: float) -> int:
+    """Microseconds since a moment of `perf_counter`."""
+    return int(1e6 * (perf_counter() - started))
 
 
-def _stamp(now: datetime) -> str:
+def stamp(now: datetime) -> str:
     """RFC 3339 in UTC with microseconds."""
     return now.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
@@ -139,7 +141,7 @@ def _append_columns(post: Post, asked: Asked, served: Served) -> Sequence[str]:
     """By column. Larger tables come in parts: whoever asked hears nothing before all are in the log."""
     table, judged = _table(post, asked, served), served.judged
     constant = {
-        "at": _stamp(judged.now),
+        "at": stamp(judged.now),
         "system": post.system,
         "release": post.release,
         "environment": post.environment,
@@ -147,7 +149,7 @@ def _append_columns(post: Post, asked: Asked, served: Served) -> Sequence[str]:
         "principal": asked.principal,
         "reasons": json.dumps(judged.reasons),
         "snapshot": post.snapshot,
-        "micros": _micros(served),
+        "micros": micros_since(judged.started),
         "trace": asked.trace,
         "follows": asked.follows,
     }

@@ -19,12 +19,26 @@ from holdfast.gateway import invocations, openinference
 from holdfast.gateway.answers import inferred, metadata, predicted
 from holdfast.gateway.backends import JSON_LENGTH, Put
 from holdfast.gateway.budgets import Meter
-from holdfast.gateway.door import CERTIFICATE, Receive, Reply, Scope, Send, problem, read_body, send_reply
+from holdfast.gateway.conversing import Conversing
+from holdfast.gateway.door import (
+    CERTIFICATE,
+    Receive,
+    Reply,
+    Scope,
+    Send,
+    Streamed,
+    problem,
+    read_body,
+    send_reply,
+    send_stream,
+    trace_of,
+)
 from holdfast.gateway.identity import Identities
-from holdfast.gateway.observer import PRINCIPAL, SYSTEM, Observer
-from holdfast.gateway.routes import Routes
+from holdfast.gateway.observe.observer import PRINCIPAL, SYSTEM, Observer
+from holdfast.gateway.observe.tracing import TRACEPARENT
+from holdfast.gateway.routes import Handler, Routes
 from holdfast.gateway.serving import Outcome, Serving
-from holdfast.gateway.tracing import TRACEPARENT, parent_of
+from holdfast.gateway.talk import Talk
 from holdfast.version import __version__
 
 MOST_BODY_BYTES = 32 * 1024 * 1024
@@ -59,13 +73,13 @@ class Reached:
 
 
 class Gateway:
-    """Routes, by path. `identities` and `meters` change as the clearance does; see `rebuild`."""
+    """Routes, by path: those of what it serves now, see `serve`. Who may ask changes with `rebuild`."""
 
     def __init__(
         self,
-        reached: Mapping[str, Reached],
         identities: Callable[[], Identities],
         meter: Callable[[Credential], Meter],
+        pseudonym: Pseudonym,
         observer: Observer | None = None,
     ) -> None:
         self._observer = observer or Observer()
@@ -73,10 +87,11 @@ class Gateway:
         self._identities = identities()
         self._meters: dict[Credential, Meter] = {}
         self._ready: Callable[[], bool] = lambda: True
+        self._pseudonym = pseudonym
         self._routes = Routes()
-        self.serve(reached)
+        self.serve({}, {})
 
-    def serve(self, reached: Mapping[str, Reached]) -> Routes:
+    def serve(self, reached: Mapping[str, Reached], chats: Mapping[str, Conversing]) -> Routes:
         """Serve these systems, and no others, from the next request on; the routes of those before."""
         before, self._routes = self._routes, Routes()
         self._reached = dict(reached)
@@ -87,10 +102,14 @@ class Gateway:
             ("GET", "/v2/health/ready"): self._is_ready,
             ("GET", "/ping"): self._live,
             ("GET", "/v2"): self._about,
+            **self._talk(chats),
         }
         for name in self._reached:
             self._add(name)
         return before
+
+    def _talk(self, chats: Mapping[str, Conversing]) -> dict[tuple[str, str], Handler]:
+        return Talk(chats, self._asking, self._metered, self._pseudonym, self._observer).routes() if chats else {}
 
     def rebuild(self) -> None:
         """Take in who may ask now; budgets of those who stay go on."""
@@ -124,33 +143,47 @@ class Gateway:
         """One request."""
         if scope["type"] != "http":
             return
-        started = perf_counter()
-        with self._routes as routes:
-            try:
-                route = routes.get((scope["method"], unquote(scope["path"])))
-                if route is None:
-                    raise Absent("gateway.path", "There is nothing at this address.", "See /v2/models/NAME/infer.")
-                sent = await route(scope, receive)
-            except HoldfastError as error:
-                self._observer.refused(error, scope)
-                sent = problem(error)
-            with suppress(OSError):
-                await send_reply(send, sent)
-        self._observer.replied(sent.status, started)
+        started, status = perf_counter(), 500
+        try:
+            with self._routes as routes:
+                sent = await self._answered(routes, scope, receive)
+                status = sent.status if isinstance(sent, Reply) else 200
+                with suppress(OSError):
+                    if isinstance(sent, Streamed):
+                        await send_stream(receive, send, sent)
+                    else:
+                        await send_reply(send, sent)
+        finally:
+            self._observer.replied(status, started)
+
+    async def _answered(self, routes: Routes, scope: Scope, receive: Receive) -> Reply | Streamed:
+        try:
+            route = routes.get((scope["method"], unquote(scope["path"])))
+            if route is None:
+                raise Absent("gateway.path", "There is nothing at this address.", "See /v2/models/NAME/infer.")
+            return await route(scope, receive)
+        except HoldfastError as error:
+            self._observer.refused(error, scope)
+            return problem(error)
 
     def _let_in(self, reached: Reached, scope: Scope) -> Credential:
         """Who asks, if they may ask this system for predictions."""
+        scope.setdefault("state", {})[SYSTEM] = reached.serving.system
+        credential = self._asking(scope)
+        if not credential.may_ask(reached.serving.system, Route.PREDICT):
+            raise Forbidden("gateway.scope", "This credential does not reach this system.", "Ask its owner for one.")
+        return credential
+
+    def _asking(self, scope: Scope) -> Credential:
+        """Who asks: by certificate, or by a key where any of the protocols has it."""
         headers: Headers = dict(scope["headers"])
         state = scope.setdefault("state", {})
-        state[SYSTEM] = reached.serving.system
         names = state.get(CERTIFICATE, ())
         credential = self._identities.by_certificate(names) if names else None
         if credential is None:
-            key = headers.get(b"x-api-key", b"").decode("latin-1")
+            key = (headers.get(b"x-api-key") or headers.get(b"api-key", b"")).decode("latin-1")
             credential = self._identities.by_header(headers.get(b"authorization", b"").decode("latin-1"), key)
         state[PRINCIPAL] = credential.id
-        if not credential.may_ask(reached.serving.system, Route.PREDICT):
-            raise Forbidden("gateway.scope", "This credential does not reach this system.", "Ask its owner for one.")
         return credential
 
     async def _infer(self, reached: Reached, scope: Scope, receive: Receive) -> Reply:
@@ -161,7 +194,7 @@ class Gateway:
         request = openinference.read_request(body, json_length)
         columns = openinference.columns(request.inputs, reached.names)
         asked = reached.asked(
-            {name: column.tolist() for name, column in columns.items()}, credential.id, _trace(headers)
+            {name: column.tolist() for name, column in columns.items()}, credential.id, trace_of(headers)
         )
         outcome = await self._decided(reached, credential, asked, Put(body, json_length, _passed_on(scope)))
         return inferred(reached.serving.name, request, outcome)
@@ -171,19 +204,22 @@ class Gateway:
         body = await read_body(receive, MOST_BODY_BYTES)
         kind = headers.get(b"content-type", b"").decode("latin-1")
         columns = invocations.read_invocations(body, kind, reached.names)
-        asked = reached.asked(columns, credential.id, _trace(headers))
+        asked = reached.asked(columns, credential.id, trace_of(headers))
         outcome = await self._decided(reached, credential, asked, Put(body, None, _passed_on(scope)))
         return predicted(outcome)
 
     async def _decided(self, reached: Reached, credential: Credential, asked: Asked, put: Put) -> Outcome:
         if not len(asked):
             return Outcome((), None, None)
-        meter = self._meters.get(credential) or self._meters.setdefault(credential, self._meter(credential))
+        meter = self._metered(credential)
         await meter.enter(len(asked))
         try:
             return await reached.serving.decide(asked, put)
         finally:
             meter.leave()
+
+    def _metered(self, credential: Credential) -> Meter:
+        return self._meters.get(credential) or self._meters.setdefault(credential, self._meter(credential))
 
     async def _live(self, _scope: Scope, _receive: Receive) -> Reply:
         return Reply(200, b"{}")
@@ -211,9 +247,3 @@ def _read(reader: Reader, columns: Mapping[str, Sequence[Any]]) -> Reading:
 
 def _passed_on(scope: Scope) -> list[tuple[bytes, bytes]]:
     return [pair for pair in scope["headers"] if pair[0] in PASSED_ON]
-
-
-def _trace(headers: Headers) -> str:
-    """The W3C trace id of a request; empty without one."""
-    parent = parent_of(headers.get(TRACEPARENT, b""))
-    return parent.trace if parent else ""

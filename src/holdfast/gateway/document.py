@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from holdfast.documents import Section, read_document
 from holdfast.domain.errors import FixInput
 from holdfast.gateway.budgets import Cut
+from holdfast.gateway.hosts import Provider
 from holdfast.gateway.sections import IssuerSection, ObserveSection
 
 DIGEST = r"^sha256:[0-9a-f]{64}$"
@@ -70,6 +71,41 @@ class SystemSection(Section):
     shadow: list[str] = []
 
 
+class PriceSection(Section):
+    """What a million tokens cost, in the unit of the budgets."""
+
+    asked: float = Field(default=0.0, ge=0)
+    answered: float = Field(default=0.0, ge=0)
+
+
+class HostSection(Section):
+    """One release and the model of language that it names: where it is hosted, what it is called there, at what price.
+
+    `key_file` holds the upstream's key, `key_env` names the variable that does.
+    """
+
+    release: str = Field(pattern=DIGEST)
+    upstream: str
+    provider: Provider = Provider.OPENAI
+    model: str = Field(min_length=1)
+    key_file: Path | None = None
+    key_env: str = ""
+    api_version: str = Field(default="", pattern=r"^[A-Za-z0-9-]*$")
+    price: PriceSection = PriceSection()
+    seconds: float = Field(default=120.0, gt=0)
+
+
+class ChatSection(Section):
+    """One system that converses: its name in the inventory, the name of its model for clients, and its releases."""
+
+    system: str
+    name: str = Field(pattern=NAME)
+    policy: Path | None = None
+    releases: list[HostSection] = Field(min_length=1)
+    canary: CanarySection | None = None
+    shadow: list[str] = []
+
+
 class BudgetsSection(Section):
     """Where budgets are shared, and what happens where that cannot be reached."""
 
@@ -95,7 +131,17 @@ class GatewayDocument(Section):
     log: LogSection = LogSection()
     issuers: list[IssuerSection] = []
     observe: ObserveSection = ObserveSection()
-    systems: list[SystemSection] = Field(min_length=1)
+    systems: list[SystemSection] = []
+    chats: list[ChatSection] = []
+
+    @model_validator(mode="after")
+    def _something(self) -> GatewayDocument:
+        names = [*(each.name for each in self.systems), *(each.name for each in self.chats)]
+        if not names:
+            raise ValueError("nothing is served: name `systems` or `chats`")
+        if len(set(names)) < len(names):
+            raise ValueError("two of the systems or chats have the same name")
+        return self
 
 
 def read_gateway(path: Path) -> GatewayDocument:

@@ -7,7 +7,7 @@ connection is closed. So who sends byte by byte, or nothing, holds a connection 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from holdfast.domain.errors import FixInput, HoldfastError, SignInFirst, TooMany
+from holdfast.gateway.observe.tracing import TRACEPARENT, parent_of
 from holdfast.problems import MEDIA_TYPE, document, status_of
 
 Scope = MutableMapping[str, Any]
@@ -121,13 +122,25 @@ async def _part(receive: Receive, deadline: float | None) -> MutableMapping[str,
     return part
 
 
+JSON = ((b"content-type", b"application/json"),)
+EVENTS = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store"))
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """An answer that is whole: its status, its headers besides the length, its body."""
 
     status: int
     body: bytes
-    headers: tuple[tuple[bytes, bytes], ...] = ((b"content-type", b"application/json"),)
+    headers: tuple[tuple[bytes, bytes], ...] = JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """An answer that is told piece by piece. Once `parts` was begun it is to be read to its end, or closed."""
+
+    headers: tuple[tuple[bytes, bytes], ...]
+    parts: AsyncGenerator[bytes]
 
 
 async def send_reply(send: Send, reply: Reply) -> None:
@@ -135,6 +148,37 @@ async def send_reply(send: Send, reply: Reply) -> None:
     headers = [*reply.headers, (b"content-length", b"%d" % len(reply.body))]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})
+
+
+async def send_stream(receive: Receive, send: Send, reply: Streamed) -> None:
+    """Send it as it comes, until it ends or the client is gone."""
+    gone = asyncio.get_running_loop().create_task(_gone(receive))
+    is_begun = False
+    try:
+        async for part in reply.parts:
+            if not is_begun:
+                await send({"type": "http.response.start", "status": 200, "headers": list(reply.headers)})
+                is_begun = True
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+            if gone.done():
+                return
+        if not is_begun:
+            await send({"type": "http.response.start", "status": 200, "headers": list(reply.headers)})
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        gone.cancel()
+        await reply.parts.aclose()
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def trace_of(headers: Mapping[bytes, bytes]) -> str:
+    """The W3C trace id of a request; empty without one."""
+    parent = parent_of(headers.get(TRACEPARENT, b""))
+    return parent.trace if parent else ""
 
 
 def problem(error: HoldfastError) -> Reply:

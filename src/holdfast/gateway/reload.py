@@ -14,11 +14,11 @@ from pathlib import Path
 from holdfast.domain.errors import FixInput, HoldfastError
 from holdfast.gateway.document import GatewayDocument, read_gateway
 from holdfast.gateway.generation import files_of
-from holdfast.gateway.observer import Observer
+from holdfast.gateway.observe.observer import Observer
 
 EVERY = 1.0
 LOG = logging.getLogger("holdfast.gateway")
-CHANGES = {"systems", "issuers"}
+CHANGES = {"systems", "chats", "issuers"}
 """The parts of a document that can change while it is served."""
 
 STAYS = {"gateway"}

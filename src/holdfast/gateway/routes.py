@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Self
 
-from holdfast.gateway.door import Receive, Reply, Scope
+from holdfast.gateway.door import Receive, Reply, Scope, Streamed
 
-Route = Callable[[Scope, Receive], Awaitable[Reply]]
+Handler = Callable[[Scope, Receive], Awaitable[Reply | Streamed]]
 
 
-class Routes(dict[tuple[str, str], Route]):
+class Routes(dict[tuple[str, str], Handler]):
     """Routes by method and path. Whoever goes by one holds it as a context manager meanwhile."""
 
     def __init__(self) -> None:

@@ -11,12 +11,12 @@ from typing import Any
 import uvicorn
 
 from holdfast.domain.errors import FixInput
-from holdfast.gateway.build import Premises
 from holdfast.gateway.document import GatewayDocument, ListenSection
 from holdfast.gateway.door import Door
-from holdfast.gateway.exposition import Exposition
-from holdfast.gateway.observer import Observer
-from holdfast.gateway.observing import observing, read_secret
+from holdfast.gateway.observe.exposition import Exposition
+from holdfast.gateway.observe.observer import Observer
+from holdfast.gateway.observe.observing import observing, read_secret
+from holdfast.gateway.premises import Premises
 from holdfast.gateway.reload import Reloader
 from holdfast.gateway.site import running
 from holdfast.httpd import Beside, Server

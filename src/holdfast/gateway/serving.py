@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -15,13 +14,15 @@ from holdfast.decisions.log import SegmentLog
 from holdfast.domain.decision import Decision, Ended, Lane
 from holdfast.domain.errors import Blocked, Forbidden, HoldfastError, ModelFailed
 from holdfast.domain.guard import Action
+from holdfast.domain.policy import Policy
 from holdfast.domain.schema import Scalar
-from holdfast.flows.exchange import ENDS, Asked, Judged, Post, Reply, Served
-from holdfast.flows.serve import NOT_LET_IN, before, settle, to_ask
+from holdfast.flows.exchange import ENDS, NOT_LET_IN, Asked, Judged, Post, Reply, Served
+from holdfast.flows.serve import before, settle, to_ask
 from holdfast.gateway.backends import Answered, Backend, Proxy, Put
 from holdfast.gateway.follow import Follower
-from holdfast.gateway.observer import Observer
-from holdfast.gateway.passed import rows_passed
+from holdfast.gateway.lanes import Lanes
+from holdfast.gateway.observe.observer import Observer
+from holdfast.gateway.observe.passed import rows_passed
 from holdfast.gateway.upstream import Upstream
 
 if TYPE_CHECKING:
@@ -72,27 +73,24 @@ class _Ended:
 
 
 class Serving:
-    """A system under its `name` in paths. `posts` and `backends` are by release digest; `canary` gets its share."""
+    """A system under its `name` in paths. `posts` and `backends` are by release digest."""
 
     def __init__(
         self,
         name: str,
         posts: Mapping[str, Post],
         backends: Mapping[str, Backend],
+        lanes: Lanes,
         *,
         follower: Follower,
         log: SegmentLog,
-        clock: Callable[[], datetime],
-        canary: tuple[str, float] = ("", 0.0),
-        shadow: tuple[str, ...] = (),
         observer: Observer | None = None,
     ) -> None:
         self.name = name
+        self.lanes = lanes
         self._posts, self._backends = dict(posts), dict(backends)
-        self._follower, self._log, self._clock = follower, log, clock
-        self._canary, self._shadow = canary, shadow
+        self._follower, self._log = follower, log
         self._observer = observer or Observer()
-        self._rng = np.random.default_rng()
         self._shadows: set[asyncio.Task[_Ended]] = set()
         self.post = next(iter(posts.values()))
 
@@ -101,22 +99,10 @@ class Serving:
         """The system's name in the inventory."""
         return self.post.system
 
-    def chosen(self) -> tuple[str, Lane]:
-        """The release that decides now: the canary for its share, else the first that is cleared and served here.
-
-        Where none is, the one that would decide: its exchange is refused and logged.
-        """
-        cleared = self.cleared()
-        canary, share = self._canary
-        if canary in cleared and self._rng.random() < share:
-            return canary, Lane.CANARY
-        live = [release for release in cleared if release not in (canary, *self._shadow)]
-        return (live or [next(iter(self._posts))])[0], Lane.LIVE
-
-    def cleared(self) -> list[str]:
-        """The releases that are served here and may run now, the first first."""
-        cleared = self._follower.clearance.of(self.system, self._clock())
-        return [one.release for one in cleared if one.release in self._posts]
+    @property
+    def policy(self) -> Policy:
+        """How it is guarded."""
+        return self.post.policy
 
     def upstreams(self) -> Iterator[Upstream]:
         """The servers that are asked."""
@@ -128,12 +114,11 @@ class Serving:
         Forbidden where the release may not run, Blocked where a guard kept a row back, ModelFailed and Unavailable
         where nobody answered; each names decisions.
         """
-        release, lane = self.chosen()
+        release, lane = self.lanes.chosen()
         asked = replace(asked, lane=lane)
         ended = await self._exchange(release, asked, put)
-        for shadow in self._shadow:
-            if shadow in self._posts and shadow != release:
-                self._listen(shadow, replace(asked, lane=Lane.SHADOW, follows="".join(ended.ids[:1])), put)
+        for shadow in self.lanes.listening(release):
+            self._listen(shadow, replace(asked, lane=Lane.SHADOW, follows="".join(ended.ids[:1])), put)
         return _outcome(self._posts[release], ended)
 
     async def _exchange(self, release: str, asked: Asked, put: Put) -> _Ended:

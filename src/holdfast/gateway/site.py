@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from holdfast.domain.credential import Credential
-from holdfast.gateway.app import Gateway
+from holdfast.gateway.app import Gateway, Reached
 from holdfast.gateway.budgets import Meter, Purse
-from holdfast.gateway.build import Premises, make_follower, make_generation, make_purse
+from holdfast.gateway.build import make_follower, make_generation, make_purse, systems_of
 from holdfast.gateway.document import GatewayDocument
 from holdfast.gateway.follow import Follower
 from holdfast.gateway.generation import Generation
 from holdfast.gateway.identity import Identities
 from holdfast.gateway.issuers import IssuerKeys
-from holdfast.gateway.observer import Observer
+from holdfast.gateway.observe.observer import Observer
+from holdfast.gateway.observe.standing import Standing, watch
+from holdfast.gateway.premises import Premises, Shared
 from holdfast.gateway.routes import Routes
-from holdfast.gateway.standing import Standing, watch
 from holdfast.ledger.files import make_folder
 
 LOG = logging.getLogger("holdfast.gateway")
@@ -48,25 +48,28 @@ class Site:
     def __init__(
         self, document: GatewayDocument, premises: Premises, observer: Observer, follower: Follower, purse: Purse
     ) -> None:
-        self.generation = Generation(document, (), {}, (), {})
+        self.generation = Generation()
         self.issuers: list[IssuerKeys] = []
         self._premises, self._observer = premises, observer
+        self._shared = Shared(document.environment, premises, follower, observer)
         self._follower, self._purse = follower, purse
         self._cut = document.budgets.when_cut_off
         self._following: dict[str, asyncio.Task[Any]] = {}
         self._chores: set[asyncio.Task[Any]] = set()
         self._retiring: dict[asyncio.Task[Any], Generation] = {}
-        self.gateway = Gateway({}, self._identities, self._meter, observer)
+        pseudonym = premises.vault.pseudonym
+        self.gateway = Gateway(self._identities, self._meter, pseudonym, observer)
         self.gateway.ready_when(lambda: bool(follower.clearance.cleared))
         follower.changed = self.gateway.rebuild
 
     async def take(self, document: GatewayDocument) -> None:
         """Serve what a document says from the next request on; where it cannot be, nothing has changed."""
         before = self.generation
-        made = await make_generation(document, self._premises, self._follower, self._observer, before.backends)
+        made = await make_generation(document, self._shared, before.open)
         await self._trust(document)
-        await self._follower.ask_for(tuple(section.system for section in document.systems))
-        routes = self.gateway.serve(made.reached)
+        await self._follower.ask_for(systems_of(document))
+        reached = {one.name: Reached(one, one.post.reader, self._premises.vault.pseudonym) for one in made.servings}
+        routes = self.gateway.serve(reached, {one.name: one for one in made.chats})
         self.generation = made
         self.gateway.rebuild()
         self._retire(before, routes, made)
@@ -92,13 +95,13 @@ class Site:
             task.cancel()
         await asyncio.gather(*chores, return_exceptions=True)
         for generation in generations:
-            for serving in generation.servings:
-                await serving.close()
-        for backend in {id(one): one for each in generations for one in each.backends.values()}.values():
-            await backend.close()
+            for system in generation.systems():
+                await system.close()
+        for one in {id(one): one for each in generations for one in each.open.values()}.values():
+            await one.close()
 
     def _retire(self, before: Generation, routes: Routes, now: Generation) -> None:
-        task = self.attend(before.retire(routes, now.backends))
+        task = self.attend(before.retire(routes, now.open))
         self._retiring[task] = before
         task.add_done_callback(lambda done: self._retiring.pop(done, None))
 
@@ -127,4 +130,4 @@ class Site:
         return Identities(credentials, self._premises.clock, [one for one in issuers if one is not None])
 
     def _meter(self, credential: Credential) -> Meter:
-        return Meter(credential, self._purse, time.time, self._cut)
+        return Meter(credential, self._purse, lambda: self._premises.clock().timestamp(), self._cut)

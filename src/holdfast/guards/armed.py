@@ -14,7 +14,7 @@ from holdfast.domain.errors import FixInput
 from holdfast.domain.guard import Action, GuardVerdict, Mode, Stage
 from holdfast.domain.policy import GuardTerms, Policy
 from holdfast.domain.reference import Reference
-from holdfast.guards.contract import GuardSpec, Prepared, Rows
+from holdfast.guards.contract import GuardSpec, Prepared, Reads, Rows
 
 Scores = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -124,12 +124,19 @@ class Armed:
 
 def arm(policy: Policy, reference: Reference, specs: Sequence[GuardSpec], stage: Stage) -> tuple[Armed, ...]:
     """The policy's guards of one stage, in its order; FixInput for a guard, parameter or action that cannot be."""
-    known = {spec.id: spec for spec in specs}
+    return tuple(_armed(terms, spec, reference) for terms, spec in chosen(policy, specs, stage, Reads.ROWS))
+
+
+def chosen(
+    policy: Policy, specs: Sequence[GuardSpec], stage: Stage, reads: Reads
+) -> list[tuple[GuardTerms, GuardSpec]]:
+    """The policy's guards of one stage, in its order; FixInput where it names one that does not read this."""
+    known = {spec.id: spec for spec in specs if spec.reads is reads}
     unknown = [terms.guard for terms in policy.guards if terms.guard not in known]
     if unknown:
-        raise FixInput("policy.guard", f"There is no guard {unknown[0]!r}.", f"There are: {', '.join(sorted(known))}.")
-    chosen = [terms for terms in policy.guards if known[terms.guard].stage is stage]
-    return tuple(_armed(terms, known[terms.guard], reference) for terms in chosen)
+        hint = f"There are: {', '.join(sorted(known))}."
+        raise FixInput("policy.guard", f"There is no guard {unknown[0]!r} of {reads}.", hint)
+    return [(terms, known[terms.guard]) for terms in policy.guards if known[terms.guard].stage is stage]
 
 
 def _armed(terms: GuardTerms, spec: GuardSpec, reference: Reference) -> Armed:
@@ -147,6 +154,6 @@ def _armed(terms: GuardTerms, spec: GuardSpec, reference: Reference) -> Armed:
     )
 
 
-def everything_in_shadow(specs: Sequence[GuardSpec]) -> Policy:
+def everything_in_shadow(specs: Sequence[GuardSpec], reads: Reads = Reads.ROWS) -> Policy:
     """The policy to begin with: every guard looks, none acts."""
-    return Policy("in-shadow", "1", tuple(GuardTerms(spec.id) for spec in specs))
+    return Policy("in-shadow", "1", tuple(GuardTerms(spec.id) for spec in specs if spec.reads is reads))

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -120,7 +121,15 @@ class Prepared:
     look: Callable[[Rows], Looked]
 
 
-Prepare = Callable[[Reference, Any], Prepared]
+class Reads(StrEnum):
+    """What a guard looks at: rows of a table, or passages of text."""
+
+    ROWS = "rows"
+    TEXT = "text"
+
+
+Prepare = Callable[..., Any]
+"""``(Reference, Params) -> Prepared`` for rows; ``(Params) -> holdfast.guards.passages.Reading`` for text."""
 
 
 @dataclass(frozen=True)
@@ -129,8 +138,8 @@ class GuardSpec:
 
     `action` is what a flagged row gets and `on_error` what every row gets where the guard breaks or misses its
     deadline, unless a policy says otherwise. `unit` says what its score counts. `deadline_ms` is for one row, or for
-    each thousand of many. `remembers` says in words what it keeps between calls, and what that means where several
-    processes serve; empty for a guard that does not.
+    each thousand of many, or for each thousand characters of text. `remembers` says in words what it keeps between
+    calls, and what that means where several processes serve; empty for a guard that does not.
     """
 
     id: str
@@ -149,6 +158,7 @@ class GuardSpec:
     catalogue: tuple[str, ...]
     trial: str
     prepare: Prepare = field(compare=False)
+    reads: Reads = Reads.ROWS
 
     def with_params(self, overrides: Mapping[str, Any]) -> Any:
         """The guard's parameters, some of them as a policy has them; FixInput for a name or value that cannot be."""
@@ -178,6 +188,7 @@ def guard(
     remembers: str = "",
     catalogue: tuple[str, ...] = (),
     version: str = "1",
+    reads: Reads = Reads.ROWS,
 ) -> Callable[[Prepare], GuardSpec]:
     """Declare a function that prepares a guard; see the module's docstring."""
     if not is_dataclass(params) or isinstance(params, type):
@@ -201,6 +212,7 @@ def guard(
             catalogue=catalogue,
             trial=trial,
             prepare=prepare,
+            reads=reads,
         )
 
     return declare

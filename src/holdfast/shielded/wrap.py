@@ -17,8 +17,8 @@ from holdfast.domain.errors import Blocked, Forbidden
 from holdfast.domain.guard import Action
 from holdfast.domain.policy import Policy
 from holdfast.domain.reference import Reference
-from holdfast.flows.exchange import ENDS, Asked, Post, Reply, Served
-from holdfast.flows.serve import NOT_LET_IN, serve
+from holdfast.flows.exchange import ENDS, NOT_LET_IN, Asked, Post, Reply, Served
+from holdfast.flows.serve import serve
 from holdfast.guards.armed import everything_in_shadow
 from holdfast.plugins import find_guards
 from holdfast.policy import read_policy

@@ -37,7 +37,8 @@ def trial_of(spec: GuardSpec) -> GuardTrial:
 
 def prepare(spec: GuardSpec, traffic: Traffic) -> Prepared:
     """The guard made ready for the traffic's reference, with its trial's parameters."""
-    return spec.prepare(traffic.reference, spec.with_params(trial_of(spec).params))
+    prepared: Prepared = spec.prepare(traffic.reference, spec.with_params(trial_of(spec).params))
+    return prepared
 
 
 def look(prepared: Prepared, ground: Ground, call: Call) -> Looked:

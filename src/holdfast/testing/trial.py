@@ -58,3 +58,12 @@ class GuardTrial:
     params: Mapping[str, Any] = field(default_factory=dict)
     recall: float = 0.9
     false_alarms: float = 0.01
+
+
+@dataclass(frozen=True)
+class TextTrial:
+    """A guard on text's own proof: with `params`, at its own threshold, it flags all `planted` and no `clean` texts."""
+
+    planted: tuple[str, ...]
+    clean: tuple[str, ...]
+    params: Mapping[str, Any] = field(default_factory=dict)

@@ -15,11 +15,11 @@ from jsonschema import Draft202012Validator
 from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 
 from holdfast.domain.errors import FixInput
-from holdfast.gateway.carriers import FileCarrier, HttpCarrier
-from holdfast.gateway.ocsf import VERSION, Ocsf, Place
-from holdfast.gateway.outbox import Outbox
-from holdfast.gateway.sighting import Sighting, Sort
-from holdfast.gateway.spool import Spool
+from holdfast.gateway.observe.carriers import FileCarrier, HttpCarrier
+from holdfast.gateway.observe.ocsf import VERSION, Ocsf, Place
+from holdfast.gateway.observe.outbox import Outbox
+from holdfast.gateway.observe.sighting import Sighting, Sort
+from holdfast.gateway.observe.spool import Spool
 
 ROOT = Path(__file__).parents[3]
 OCSF = Ocsf(Place("g1", "production"))
@@ -92,8 +92,8 @@ CRASH = """
 import os, sys, time
 from pathlib import Path
 from tests.unit.gateway.test_events import OCSF, SEEN, Slow
-from holdfast.gateway.outbox import Outbox
-from holdfast.gateway.spool import Spool
+from holdfast.gateway.observe.outbox import Outbox
+from holdfast.gateway.observe.spool import Spool
 
 spool = Spool(Path(sys.argv[1]), 100)
 outbox = Outbox(spool, Slow(), OCSF.event).__enter__()

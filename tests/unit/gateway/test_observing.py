@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -15,12 +16,14 @@ from holdfast.domain.decision import Ended
 from holdfast.domain.errors import FixInput, SignInFirst
 from holdfast.flows.exchange import Reply
 from holdfast.flows.serve import before, settle
-from holdfast.gateway.exposition import Exposition
-from holdfast.gateway.figures import Figures
-from holdfast.gateway.observer import Observer
-from holdfast.gateway.passed import rows_passed
+from holdfast.gateway.app import Gateway
+from holdfast.gateway.identity import Identities
+from holdfast.gateway.observe.exposition import Exposition
+from holdfast.gateway.observe.figures import Figures
+from holdfast.gateway.observe.observer import Observer
+from holdfast.gateway.observe.passed import rows_passed
+from holdfast.gateway.observe.tracing import Sampler, Trip, parent_of
 from holdfast.gateway.sections import ObserveSection
-from holdfast.gateway.tracing import Sampler, Trip, parent_of
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
@@ -107,6 +110,22 @@ def test_counts_are_what_happened_and_cost_little():
     assert told["holdfast_decisions_total", Ended.BLOCKED, "live", "s"] == 1
     assert told["holdfast_refusals_total", "gateway.unknown"] == 1
     assert told["holdfast_request_seconds_bucket", "+Inf", "401"] == 1
+
+
+def test_no_count_grows_with_what_callers_make_up():
+    observer = Observer(Figures(), sightings=Seen())
+    gateway = Gateway(lambda: Identities((), lambda: datetime.now(UTC)), lambda _: None, str, observer)
+
+    def series():
+        return sum(len(family.samples) for family in observer.figures.families())
+
+    client, counts = TestClient(gateway), []
+    for n in range(100):
+        client.get(f"/v2/models/secret-{n}", headers={"authorization": f"Bearer {n}", "traceparent": f"00-{n}"})
+        client.request(f"MADE{n}", "/v1/chat/completions", content=b"{}")
+        counts.append(series())
+    assert counts[-1] == counts[0]
+    assert "secret" not in str([family.samples for family in observer.figures.families()])
 
 
 def test_the_metrics_port_is_not_open_to_everybody():

@@ -8,11 +8,12 @@ from typing import Protocol
 
 from holdfast.domain.decision import Ended
 from holdfast.domain.errors import Blocked, Forbidden, HoldfastError, SignInFirst, TooMany
+from holdfast.flows.exchange import NOT_LET_IN
 from holdfast.gateway.door import Scope
-from holdfast.gateway.figures import Figures
-from holdfast.gateway.passed import Passed
-from holdfast.gateway.sighting import Sighting, Sort
-from holdfast.gateway.tracing import Headers, Sampler, Trip
+from holdfast.gateway.observe.figures import Figures
+from holdfast.gateway.observe.passed import Generated, Passed
+from holdfast.gateway.observe.sighting import Sighting, Sort
+from holdfast.gateway.observe.tracing import Headers, Sampler, Trip
 from holdfast.problems import status_of
 
 SYSTEM = "holdfast.system"
@@ -66,10 +67,19 @@ class Observer:
         if trip.answered:
             figures.stage(system, "upstream", trip.answered - trip.guarded)
         figures.stage(system, "log", trip.logged - trip.judged)
+        if passed.generated is not None:
+            self._generated(trip, passed, passed.generated)
         if self._spans is not None and trip.span:
             self._spans.add(trip, passed)
-        if self._sightings is not None and (passed.acted or passed.ended is Ended.FALLBACK):
+        if self._sightings is not None and _is_told(passed):
             self._sightings.add(_kept_back(trip, passed))
+
+    def _generated(self, trip: Trip, passed: Passed, generated: Generated) -> None:
+        labels, usage = generated.labels, generated.usage
+        error = {"error.type": passed.reason or "_OTHER"} if passed.ended is Ended.FAILED else {}
+        self.figures.generation(labels | error, trip.answered - trip.guarded)
+        if usage.tokens:
+            self.figures.tokens(labels | {"holdfast.system": passed.system}, usage.asked, usage.answered)
 
     def refused(self, error: HoldfastError, scope: Scope) -> None:
         """A request ends with an error instead of an answer. What a guard did is told by `passed`."""
@@ -103,13 +113,19 @@ class Observer:
             self._sightings.add(Sighting(Sort.STATE, now, code, message, system=system, is_over=is_over))
 
 
+def _is_told(passed: Passed) -> bool:
+    """Whether guards changed something. That a release may not decide here is told when the call is refused."""
+    kept_back = passed.ended in (Ended.BLOCKED, Ended.REVIEW, Ended.FALLBACK)
+    return bool(passed.acted) or (kept_back and passed.reason != NOT_LET_IN)
+
+
 def _kept_back(trip: Trip, passed: Passed) -> Sighting:
     acted = passed.acted
     return Sighting(
         Sort.GUARD,
         time.time(),
-        acted[0] if acted else passed.reason or "fallback",
-        f"{', '.join(acted)} acted on an exchange." if acted else "An exchange was answered with the fallback.",
+        acted[0] if acted else passed.reason or passed.ended,
+        f"{', '.join(acted)} acted on an exchange." if acted else "An exchange was kept back.",
         system=passed.system,
         release=passed.release,
         principal=passed.principal,

@@ -18,11 +18,11 @@ from typing import Self
 
 import httpx
 
-from holdfast.gateway.carriers import SECONDS, Carrier, Refused
-from holdfast.gateway.figures import Family, Kind
-from holdfast.gateway.ocsf import Json
-from holdfast.gateway.sighting import Sighting, Sort
-from holdfast.gateway.spool import Spool
+from holdfast.gateway.observe.carriers import SECONDS, Carrier, Refused
+from holdfast.gateway.observe.figures import Family, Kind
+from holdfast.gateway.observe.ocsf import Json
+from holdfast.gateway.observe.sighting import Sighting, Sort
+from holdfast.gateway.observe.spool import Spool
 
 MOST = 100_000
 """Events that wait on the disk at most."""

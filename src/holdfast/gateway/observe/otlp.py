@@ -36,9 +36,9 @@ from opentelemetry.trace import SpanContext, SpanKind, TraceFlags
 from opentelemetry.trace.status import Status, StatusCode
 
 from holdfast.domain.decision import Ended
-from holdfast.gateway.figures import BOUNDS, Durations, Family, Figures, Kind
-from holdfast.gateway.passed import Passed
-from holdfast.gateway.tracing import Trip
+from holdfast.gateway.observe.figures import Family, Figures, Kind, Spread
+from holdfast.gateway.observe.passed import Passed
+from holdfast.gateway.observe.tracing import Trip
 from holdfast.version import __version__
 
 EVERY = 30.0
@@ -103,7 +103,9 @@ class Otlp:
         yield self._span("exchange", SpanKind.SERVER, top, parent, whole, attributes=about, status=status)
         for name, kind, id, start, end in _stages(trip):
             times = trip.at(start), trip.at(end)
-            yield self._span(name, kind, _context(trip.trace, id or os.urandom(8).hex()), top, times)
+            model = passed.generated.attributes if passed.generated and kind is SpanKind.CLIENT else {}
+            context = _context(trip.trace, id or os.urandom(8).hex())
+            yield self._span(_called(name, model), kind, context, top, times, attributes=model)
 
     def _span(
         self,
@@ -148,6 +150,11 @@ def _stages(trip: Trip) -> Iterator[tuple[str, SpanKind, str, float, float]]:
     yield "log", SpanKind.INTERNAL, "", trip.judged, trip.logged
 
 
+def _called(name: str, model: Mapping[str, Any]) -> str:
+    """A span's name: of one that asks a model of language, as the conventions say."""
+    return f"{model['gen_ai.operation.name']} {model['gen_ai.request.model']}" if model else name
+
+
 def _context(trace: str, span: str) -> SpanContext:
     return SpanContext(int(trace, 16), int(span, 16), is_remote=False, trace_flags=_SAMPLED)
 
@@ -155,18 +162,18 @@ def _context(trace: str, span: str) -> SpanContext:
 def _metric(family: Family, since: int, now: int) -> Metric:
     whole = AggregationTemporality.CUMULATIVE
     if family.kind is Kind.HISTOGRAM:
-        timed = [_timed(labels, value, since, now) for labels, value in family.samples if isinstance(value, Durations)]
-        return Metric(family.name, family.help, "s", Histogram(timed, whole))
+        spreads = [_spread(labels, value, since, now) for labels, value in family.samples if isinstance(value, Spread)]
+        return Metric(family.name, family.help, family.unit, Histogram(spreads, whole))
     points = [
         NumberDataPoint(dict(labels), since, now, value)
         for labels, value in family.samples
-        if not isinstance(value, Durations)
+        if not isinstance(value, Spread)
     ]
     is_counter = family.kind is Kind.COUNTER
-    return Metric(family.name, family.help, "1", Sum(points, whole, True) if is_counter else Gauge(points))
+    return Metric(family.name, family.help, family.unit, Sum(points, whole, True) if is_counter else Gauge(points))
 
 
-def _timed(labels: Mapping[str, str], value: Durations, since: int, now: int) -> HistogramDataPoint:
+def _spread(labels: Mapping[str, str], value: Spread, since: int, now: int) -> HistogramDataPoint:
     counts, unknown = list(value.counts), None
     return HistogramDataPoint(
         dict(labels),
@@ -175,7 +182,7 @@ def _timed(labels: Mapping[str, str], value: Durations, since: int, now: int) ->
         sum(counts),
         value.total,
         counts,
-        BOUNDS,
+        value.bounds,
         min=unknown,  # type: ignore[arg-type] # optional in the protocol
         max=unknown,  # type: ignore[arg-type]
     )

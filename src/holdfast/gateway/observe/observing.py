@@ -8,14 +8,14 @@ from pathlib import Path
 
 from holdfast.documents import read_text
 from holdfast.domain.errors import FixInput, Unavailable
-from holdfast.gateway.carriers import FileCarrier, HttpCarrier
 from holdfast.gateway.document import GatewayDocument
-from holdfast.gateway.figures import Figures
-from holdfast.gateway.observer import Observer, Spans
-from holdfast.gateway.ocsf import Ocsf, Place
-from holdfast.gateway.outbox import MOST, Outbox
+from holdfast.gateway.observe.carriers import FileCarrier, HttpCarrier
+from holdfast.gateway.observe.figures import Figures
+from holdfast.gateway.observe.observer import Observer, Spans
+from holdfast.gateway.observe.ocsf import Ocsf, Place
+from holdfast.gateway.observe.outbox import MOST, Outbox
+from holdfast.gateway.observe.spool import Spool
 from holdfast.gateway.sections import EventsSection, OtlpSection
-from holdfast.gateway.spool import Spool
 
 
 @contextmanager
@@ -53,7 +53,7 @@ def _outbox(section: EventsSection, document: GatewayDocument, folder: Path, spo
 
 def _otlp(section: OtlpSection, document: GatewayDocument, folder: Path, figures: Figures, stack: ExitStack) -> Spans:
     try:
-        from holdfast.gateway.otlp import Otlp
+        from holdfast.gateway.observe.otlp import Otlp
     except ModuleNotFoundError as error:
         what = f"The package {error.name} is not installed."
         raise Unavailable("observe.extra", what, "pip install 'holdfast[otel]'") from error

@@ -1,6 +1,6 @@
 """What a gateway counts: cheaply while it serves, rendered only when somebody looks.
 
-Counting is adding to numbers in dictionaries, by one thread; reading takes copies and may happen in another. Durations
+Counting is adding to numbers in dictionaries, by one thread; reading takes copies and may happen in another. Spread
 go into buckets of `BOUNDS`. No label carries content, a secret, or who asked.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
@@ -20,6 +20,14 @@ BOUNDS = (
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
 )  # fmt: skip
 """Upper ends of the buckets of durations, in seconds; one more bucket takes what is longer."""
+
+GENERATION_BOUNDS = (
+    0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
+)  # fmt: skip
+TOKEN_BOUNDS = (
+    1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216, 67_108_864,
+)  # fmt: skip
+"""As OpenTelemetry's conventions have them (Semantic conventions for generative AI metrics, 1.37)."""
 
 Labels = Mapping[str, str]
 K = TypeVar("K", bound=str | tuple[str, ...])
@@ -33,29 +41,31 @@ class Kind(StrEnum):
     HISTOGRAM = "histogram"
 
 
-class Durations:
-    """How often which duration was seen, and their sum in seconds."""
+class Spread:
+    """How often values of which size were seen, in buckets up to `bounds`, and their sum."""
 
-    __slots__ = ("counts", "total")
+    __slots__ = ("bounds", "counts", "total")
 
-    def __init__(self) -> None:
-        self.counts = [0] * (len(BOUNDS) + 1)
+    def __init__(self, bounds: Sequence[float] = BOUNDS) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
         self.total = 0.0
 
-    def note(self, seconds: float) -> None:
+    def note(self, value: float) -> None:
         """Count one."""
-        self.counts[bisect_left(BOUNDS, seconds)] += 1
-        self.total += seconds
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Numbers of one name, told apart by labels; `name` as Prometheus has it, without a counter's ``_total``."""
+    """Numbers of one name, told apart by labels; `name` without a counter's ``_total``."""
 
     name: str
     help: str
     kind: Kind
-    samples: tuple[tuple[Labels, float | Durations], ...]
+    samples: tuple[tuple[Labels, float | Spread], ...]
+    unit: str = "1"
 
 
 class Figures:
@@ -63,13 +73,15 @@ class Figures:
 
     def __init__(self) -> None:
         self.standing: list[Callable[[], Iterable[Family]]] = []
-        self._requests: defaultdict[int, Durations] = defaultdict(Durations)
+        self._requests: defaultdict[int, Spread] = defaultdict(Spread)
         self._refusals: defaultdict[str, int] = defaultdict(int)
         self._exchanges: defaultdict[tuple[str, str, str], int] = defaultdict(int)
         self._decisions: defaultdict[tuple[str, str, str], int] = defaultdict(int)
         self._guards: defaultdict[tuple[str, str, str, str], int] = defaultdict(int)
-        self._stages: defaultdict[tuple[str, str], Durations] = defaultdict(Durations)
+        self._stages: defaultdict[tuple[str, str], Spread] = defaultdict(Spread)
         self._reloads: defaultdict[str, int] = defaultdict(int)
+        self._generations: dict[tuple[tuple[str, str], ...], Spread] = {}
+        self._tokens: dict[tuple[tuple[str, str], ...], Spread] = {}
 
     def request(self, status: int, seconds: float) -> None:
         """A request was answered."""
@@ -95,6 +107,16 @@ class Figures:
         """How long one stage of an exchange took."""
         self._stages[system, stage].note(seconds)
 
+    def generation(self, labels: Labels, seconds: float) -> None:
+        """A model of language was asked, and answered or failed."""
+        self._generations.setdefault(tuple(labels.items()), Spread(GENERATION_BOUNDS)).note(seconds)
+
+    def tokens(self, labels: Labels, asked: int, answered: int) -> None:
+        """How many tokens went into it, and came out."""
+        for kind, count in (("input", asked), ("output", answered)):
+            told = (*labels.items(), ("gen_ai.token.type", kind))
+            self._tokens.setdefault(told, Spread(TOKEN_BOUNDS)).note(count)
+
     def reload(self, outcome: str) -> None:
         """The document was read again: ``taken`` or ``refused``."""
         self._reloads[outcome] += 1
@@ -110,15 +132,23 @@ class Figures:
         yield _counted("holdfast_guard_outcomes", "Rows for which a guard wanted something.", by_guard, self._guards)
         stages = list(self._stages.items())
         samples = tuple(({"system": system, "stage": stage}, kept) for (system, stage), kept in stages)
-        yield Family("holdfast_stage_seconds", "Stages of exchanges: guards, upstream, log.", Kind.HISTOGRAM, samples)
+        stages_of = "Stages of exchanges: guards, upstream, log."
+        yield Family("holdfast_stage_seconds", stages_of, Kind.HISTOGRAM, samples, "s")
+        yield _labelled("gen_ai.client.operation.duration", "Models of language, asked.", self._generations, "s")
+        yield _labelled("gen_ai.client.token.usage", "Tokens asked and answered.", self._tokens, "{token}")
         yield _counted("holdfast_reloads", "Times the document was read again.", ("outcome",), self._reloads)
         for standing in list(self.standing):
             yield from standing()
 
 
-def _timed(name: str, help: str, kept: Mapping[int, Durations]) -> Family:
-    samples = tuple(({"status": str(status)}, durations) for status, durations in list(kept.items()))
-    return Family(name, help, Kind.HISTOGRAM, samples)
+def _timed(name: str, help: str, kept: Mapping[int, Spread]) -> Family:
+    samples = tuple(({"status": str(status)}, spread) for status, spread in list(kept.items()))
+    return Family(name, help, Kind.HISTOGRAM, samples, "s")
+
+
+def _labelled(name: str, help: str, kept: Mapping[tuple[tuple[str, str], ...], Spread], unit: str) -> Family:
+    samples = tuple((dict(labels), spread) for labels, spread in list(kept.items()))
+    return Family(name, help, Kind.HISTOGRAM, samples, unit)
 
 
 def _counted(name: str, help: str, labels: tuple[str, ...], counts: Mapping[K, int]) -> Family:

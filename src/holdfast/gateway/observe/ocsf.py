@@ -11,7 +11,7 @@ from typing import Any
 
 from holdfast.domain.decision import Ended
 from holdfast.domain.ids import Ids
-from holdfast.gateway.sighting import Sighting, Sort
+from holdfast.gateway.observe.sighting import Sighting, Sort
 from holdfast.version import __version__
 
 VERSION = "1.5.0"

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from holdfast.decisions.log import SegmentLog
-from holdfast.gateway.figures import Family, Kind, Labels
 from holdfast.gateway.follow import Follower
 from holdfast.gateway.generation import Generation
 from holdfast.gateway.issuers import IssuerKeys
-from holdfast.gateway.observer import Observer
+from holdfast.gateway.observe.figures import Family, Kind, Labels
+from holdfast.gateway.observe.observer import Observer
 from holdfast.gateway.upstream import Upstream
 
 EVERY = 1.0
@@ -58,7 +58,7 @@ class Standing:
         yield _gauge("holdfast_log_waiting_bytes", "Decisions that wait for the disk.", [({}, self.log.waiting_bytes)])
         policies = [
             ({"system": one.system, "policy": one.name, "version": one.version, "digest": one.digest}, 1.0)
-            for one in set(generation.policies)
+            for one in generation.policies
         ]
         yield _gauge("holdfast_policy_info", "The policies in force.", policies)
         troubles = [
@@ -105,16 +105,16 @@ async def watch(standing: Standing, observer: Observer) -> None:
 
 def _cleared(generation: Generation) -> dict[str, int]:
     """How many of its releases here each system may run."""
-    counted = dict.fromkeys((serving.system for serving in generation.servings), 0)
-    for serving in generation.servings:
-        counted[serving.system] += len(serving.cleared())
+    counted = dict.fromkeys((one.system for one in generation.systems()), 0)
+    for one in generation.systems():
+        counted[one.system] += len(one.lanes.cleared())
     return counted
 
 
 def _upstreams(generation: Generation) -> Iterator[tuple[Labels, Upstream]]:
-    for serving in generation.servings:
-        for upstream in serving.upstreams():
-            yield {"system": serving.system, "upstream": f"{upstream.origin.host}:{upstream.origin.port}"}, upstream
+    for one in generation.systems():
+        for upstream in one.upstreams():
+            yield {"system": one.system, "upstream": f"{upstream.origin.host}:{upstream.origin.port}"}, upstream
 
 
 def _of_upstreams(generation: Generation) -> Iterator[Family]:

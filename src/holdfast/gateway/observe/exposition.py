@@ -18,7 +18,7 @@ from prometheus_client.metrics_core import Metric
 
 from holdfast.domain.errors import Absent, HoldfastError, SignInFirst
 from holdfast.gateway.door import Receive, Reply, Scope, Send, problem, send_reply
-from holdfast.gateway.figures import BOUNDS, Durations, Family, Figures, Kind
+from holdfast.gateway.observe.figures import Family, Figures, Kind, Spread
 
 _METRICS: dict[Kind, type[CounterMetricFamily | GaugeMetricFamily]] = {
     Kind.COUNTER: CounterMetricFamily,
@@ -66,24 +66,28 @@ class Exposition:
 
 
 def _metric(family: Family) -> Metric:
-    labels = tuple(family.samples[0][0]) if family.samples else ()
+    """With names as OpenTelemetry's rules for Prometheus make them: no dots, and the unit at the end."""
+    name = family.name.replace(".", "_")
+    name = f"{name}_seconds" if family.unit == "s" and not name.endswith("_seconds") else name
+    labels = tuple(dict.fromkeys(label for told, _ in family.samples for label in told))
+    names = [label.replace(".", "_") for label in labels]
     if family.kind is Kind.HISTOGRAM:
-        timed = HistogramMetricFamily(family.name, family.help, labels=labels)
+        spread = HistogramMetricFamily(name, family.help, labels=names)
         for told, value in family.samples:
-            if isinstance(value, Durations):
-                timed.add_metric(tuple(told.values()), _buckets(value), value.total)
-        return timed
-    plain = _METRICS[family.kind](family.name, family.help, labels=labels)
+            if isinstance(value, Spread):
+                spread.add_metric([told.get(label, "") for label in labels], _buckets(value), value.total)
+        return spread
+    plain = _METRICS[family.kind](name, family.help, labels=names)
     for told, value in family.samples:
-        if not isinstance(value, Durations):
-            plain.add_metric(tuple(told.values()), value)
+        if not isinstance(value, Spread):
+            plain.add_metric([told.get(label, "") for label in labels], value)
     return plain
 
 
-def _buckets(durations: Durations) -> list[tuple[str, float]]:
+def _buckets(spread: Spread) -> list[tuple[str, float]]:
     """Cumulative counts, as Prometheus has them."""
     buckets, so_far = [], 0
-    for bound, count in zip((*map(str, BOUNDS), "+Inf"), durations.counts, strict=True):
+    for bound, count in zip((*(str(float(bound)) for bound in spread.bounds), "+Inf"), spread.counts, strict=True):
         so_far += count
         buckets.append((bound, float(so_far)))
     return buckets

@@ -1,0 +1,128 @@
+"""Serving a conversation: before-guards, model, after-guards, decision. One turn of it is one decision.
+
+What people and models say is personal always: it is kept under the key of whoever the turn is about, and where that is
+nobody, not at all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from time import perf_counter
+
+from holdfast.domain.decision import Decision, Ended, Field, Lane
+from holdfast.domain.guard import Action
+from holdfast.flows.exchange import NOT_LET_IN, Station
+from holdfast.flows.serve_log import micros_since, stamp, without_personal
+from holdfast.guards.armed_text import ArmedText, Remark, enforced
+from holdfast.guards.passages import Passage
+
+PROMPT, ANSWER = "prompt", "answer"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Chat(Station):
+    """A system that is asked with text: its guards."""
+
+    before: tuple[ArmedText, ...]
+    after: tuple[ArmedText, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Said:
+    """What somebody says: passages, other `facts` about the turn, the credential's id, and whom it is about."""
+
+    passages: tuple[Passage, ...]
+    facts: tuple[Field, ...]
+    principal: str = ""
+    subject: str = ""
+    trace: str = ""
+    lane: Lane = Lane.LIVE
+    follows: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """What was said of a turn before the model is asked, and what follows; `started` is `perf_counter` seconds."""
+
+    now: datetime
+    started: float
+    action: Action
+    remarks: tuple[Remark, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def is_let_on(self) -> bool:
+        """Whether the model may be asked."""
+        return self.action.rank <= Action.REDACT.rank
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Told:
+    """How a turn ended: what the caller was told, in passages, what guards said of it, and other `facts`."""
+
+    ended: Ended
+    passages: tuple[Passage, ...] = ()
+    remarks: tuple[Remark, ...] = ()
+    facts: tuple[Field, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+
+def hear(chat: Chat, said: Said) -> Heard:
+    """What the guards before the model say. A release that is not let in is looked at by none."""
+    now, started = chat.clock(), perf_counter()
+    reasons = chat.reasons(now)
+    if NOT_LET_IN in reasons and chat.policy.unreleased is not Action.FLAG:
+        return Heard(now, started, Action.BLOCK, reasons=reasons)
+    remarks = tuple(guard.read(said.passages) for guard in chat.before)
+    return Heard(now, started, enforced(remarks), remarks, reasons)
+
+
+def ended_by(action: Action, *, has_fallback: bool) -> Ended:
+    """How a turn ends that guards keep from the model, or whose answer they keep from the caller."""
+    if action is Action.REVIEW:
+        return Ended.REVIEW
+    return Ended.FALLBACK if has_fallback else Ended.BLOCKED
+
+
+def decision_of(chat: Chat, said: Said, heard: Heard, told: Told) -> Decision:
+    """The turn as the log keeps it."""
+    is_told = told.ended is not Ended.OPENED and bool(told.passages)
+    decision = Decision(
+        id=chat.ids.next(),
+        at=stamp(heard.now),
+        system=chat.system,
+        release=chat.release,
+        environment=chat.environment,
+        lane=said.lane,
+        ended=told.ended,
+        gateway=chat.gateway,
+        principal=said.principal,
+        subject=said.subject,
+        inputs=((PROMPT, _text(said.passages)), *said.facts),
+        outputs=(*(((ANSWER, _text(told.passages)),) if is_told else ()), *told.facts),
+        verdicts=(
+            *(remark.verdict(PROMPT) for remark in heard.remarks),
+            *(remark.verdict(ANSWER) for remark in told.remarks),
+        ),
+        reasons=(*heard.reasons, *told.reasons),
+        snapshot=chat.snapshot,
+        micros=micros_since(heard.started),
+        trace=said.trace,
+        follows=said.follows,
+    )
+    return without_personal(chat.vault, (PROMPT, ANSWER, *chat.policy.personal), [decision])[0]
+
+
+def rest_of(said: Said, heard: Heard, opened: Decision) -> tuple[Said, Heard]:
+    """What the decision that ends a stream still has to say, which is not what the one that opened it has said."""
+    return replace(said, passages=(), follows=opened.id), replace(heard, remarks=())
+
+
+def _text(passages: Sequence[Passage]) -> str | None:
+    """The passages as JSON, ``[[role, text], …]``; None where there are none."""
+    if not passages:
+        return None
+    return json.dumps([[passage.role, passage.text] for passage in passages], ensure_ascii=False)

@@ -1,0 +1,1 @@
+"""Guards of what people and models say."""
