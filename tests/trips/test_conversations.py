@@ -155,6 +155,10 @@ def test_the_anthropic_client_and_the_openai_client_at_anthropics(house, hosting
     ours = house.openai()
     assert ours.chat.completions.create(model="claude", messages=HELLO).choices[0].message.content == SAID
     assert told(ours.chat.completions.create(model="claude", messages=HELLO, stream=True)) == SAID
+    assert ours.responses.create(model="claude", input="What is the plan?").output_text == SAID
+    with ours.responses.stream(model="claude", input="What is the plan?") as stream:
+        assert "".join(event.delta for event in stream if event.type == "response.output_text.delta") == SAID
+        assert stream.get_final_response().output_text == SAID
     with pytest.raises(anthropic.BadRequestError, match="does not speak messages"):
         client.messages.create(**{**asked, "model": "assistant"})
     with pytest.raises(anthropic.AuthenticationError):

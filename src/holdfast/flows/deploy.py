@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from holdfast import canonical
 from holdfast.domain.access import Permission
 from holdfast.domain.act import Draft, Kept, Verb
 from holdfast.domain.errors import Conflict, FixInput, Forbidden
 from holdfast.domain.release import Deployment
 from holdfast.domain.verdict import Outcome
 from holdfast.flows.breakers import tripped
-from holdfast.flows.desk import MOST, Caller, Desk, random_id, require, stated
+from holdfast.flows.desk import MOST, Caller, Desk, require, stated
 from holdfast.flows.gate import look
 
 
@@ -26,11 +27,19 @@ def deploy(desk: Desk, caller: Caller, key: str) -> Kept[Deployment]:
     stopped = next((b for b in tripped(desk, request.system) if b.stops(request.system, request.release)), None)
     if stopped is not None:
         raise Forbidden("deploy.stopped", f"It is stopped: {stopped.reason}", "Reset the breaker first.")
+    new = _next(desk, request.system, request.environment)
     ending = [_end(desk, kept, "replaced") for kept in running_in(desk, request.system, request.environment)]
     deployment = Deployment(request.system, request.release, request.environment, desk.at, key, ruling.counted)
-    new = random_id()
-    desk.do(caller, *ending, Draft(Verb.DEPLOY, new, deployment))
-    return desk.store.get(Deployment, new)
+    made = desk.do(caller, *ending, Draft(Verb.DEPLOY, new, deployment))
+    return desk.store.get(Deployment, made[-1].key)
+
+
+def _next(desk: Desk, system: str, environment: str) -> str:
+    """The key of a system's next deployment there: the same for two at once, of which the store then takes one. To be
+    read before what runs now is.
+    """
+    place = desk.store.count(Deployment, system=system)
+    return canonical.digest({"system": system, "environment": environment, "place": place}).removeprefix("sha256:")[:24]
 
 
 def end_deployment(desk: Desk, caller: Caller, key: str, *, reason: str) -> Kept[Deployment]:

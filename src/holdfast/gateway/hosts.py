@@ -7,17 +7,17 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from time import time
 
 import orjson
 
 from holdfast.domain.errors import FixInput, ModelFailed, Unavailable
-from holdfast.gateway.anthropic import VERSION, Translated, from_message, to_messages
+from holdfast.gateway.anthropic import VERSION
 from holdfast.gateway.connection import Answer, Headers
 from holdfast.gateway.dialects.completions import Completions
 from holdfast.gateway.dialects.contract import Dialect, Json, Usage
 from holdfast.gateway.dialects.messages import Messages
 from holdfast.gateway.sse import Event, Reader
+from holdfast.gateway.translation import Translation, by_messages
 from holdfast.gateway.upstream import Upstream
 
 DRAIN_SECONDS = 0.2
@@ -48,10 +48,10 @@ class Price:
 class Hosted:
     """An answer as it comes, in the dialect in which it was asked."""
 
-    def __init__(self, answer: Answer, *, translated: bool, with_usage: bool) -> None:
+    def __init__(self, answer: Answer, translation: Translation | None = None) -> None:
         self.status = answer.status
         self.headers = dict(answer.headers)
-        self._answer, self._is_translated, self._with_usage = answer, translated, with_usage
+        self._answer, self._translation = answer, translation
 
     @property
     def is_stream(self) -> bool:
@@ -70,18 +70,15 @@ class Hosted:
             raise ModelFailed("upstream.malformed", "The upstream's answer is no JSON.", "Look at it.") from error
         if not isinstance(told, dict):
             raise ModelFailed("upstream.malformed", "The upstream's answer is no object.", "Look at it.")
-        return from_message(told, int(time())) if self._is_translated else told
+        return self._translation.whole(told) if self._translation else told
 
     async def events(self) -> AsyncIterator[Event]:
         """The events as they arrive."""
-        reader, translated = Reader(), Translated(int(time()), with_usage=self._with_usage)
+        reader = Reader()
         async for chunk in self._answer.chunks():
             for event in reader.feed(chunk):
-                if self._is_translated:
-                    for told in translated.feed(event):
-                        yield told
-                else:
-                    yield event
+                for told in self._translation.feed(event) if self._translation else (event,):
+                    yield told
 
     async def drain(self) -> None:
         """Read what follows the last event, which is next to nothing, so that the connection can be used again."""
@@ -119,20 +116,19 @@ class Host:
 
     async def ask(self, dialect: Dialect, body: Json, headers: Headers) -> Hosted:
         """Put the request to the model; FixInput where it does not speak the dialect, Unavailable without an answer."""
-        is_translated = isinstance(dialect, Completions) and self.provider is Provider.ANTHROPIC
-        if isinstance(dialect, Messages) is not (self.provider is Provider.ANTHROPIC) and not is_translated:
+        asked = {**body, "model": self.model}
+        is_foreign = isinstance(dialect, Messages) is not (self.provider is Provider.ANTHROPIC)
+        translation = by_messages(dialect, asked) if is_foreign and self.provider is Provider.ANTHROPIC else None
+        if is_foreign and translation is None:
             hint = "Ask it in chat completions." if self.provider is Provider.ANTHROPIC else "Ask it as OpenAI's API."
             raise FixInput("chat.dialect", f"This model does not speak {dialect.name}.", hint)
-        asked = {**body, "model": self.model}
-        path = Messages.path if is_translated else dialect.path
-        if is_translated:
-            asked = to_messages(asked)
-        elif asked.get("stream") is True and isinstance(dialect, Completions):
+        if translation is None and asked.get("stream") is True and isinstance(dialect, Completions):
             options = asked.get("stream_options")
             asked["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
+        path, put = (Messages.path, translation.asked) if translation else (dialect.path, asked)
         sent = [*headers, *self._own_headers(headers), (b"content-type", b"application/json")]
-        answer = await self.upstream.ask(b"POST", path + self._query, sent, orjson.dumps(asked))
-        return Hosted(answer, translated=is_translated, with_usage=True)
+        answer = await self.upstream.ask(b"POST", path + self._query, sent, orjson.dumps(put))
+        return Hosted(answer, translation)
 
     def _own_headers(self, headers: Headers) -> Headers:
         key = self._key.encode()

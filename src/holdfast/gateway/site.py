@@ -84,7 +84,7 @@ class Site:
     def _attended(self, task: asyncio.Task[Any]) -> None:
         self._chores.discard(task)
         error = None if task.cancelled() else task.exception()
-        if error is not None:
+        if isinstance(error, Exception):
             LOG.error("gateway.broken: a chore ended by a mistake in this program.", exc_info=error)
             self._observer.state("gateway.broken", "A chore of the gateway ended by a mistake in this program.")
 

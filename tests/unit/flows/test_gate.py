@@ -15,6 +15,7 @@ from holdfast.domain.person import Sealer
 from holdfast.domain.release import Deployment
 from holdfast.domain.system import System
 from holdfast.domain.verdict import Outcome
+from holdfast.flows import deploy as live
 from holdfast.flows.approve import answer, answer_waiver, ask_waiver, delegate, end_delegation, mandates_of, revoke
 from holdfast.flows.deploy import deploy, end_deployment
 from holdfast.flows.gate import admit, look, withdraw
@@ -218,6 +219,25 @@ def test_what_ran_before_ends_with_what_comes_after_it(office):
     end_deployment(office.desk, office.caller("owner"), running.key, reason="incident")
     with pytest.raises(Conflict):
         end_deployment(office.desk, office.caller("owner"), running.key, reason="again")
+
+
+def test_of_two_first_deployments_at_once_one_counts(office, monkeypatch):
+    registered(office)
+    (_, one), (_, other) = released(office, "one"), released(office, "other")
+    looked = live.running_in
+
+    def looked_too_early(*where):
+        found = looked(*where)
+        monkeypatch.setattr(live, "running_in", looked)
+        deploy(office.desk, office.caller("developer"), other)
+        return found
+
+    monkeypatch.setattr(live, "running_in", looked_too_early)
+    with pytest.raises(Conflict):
+        deploy(office.desk, office.caller("owner"), one)
+    (running,) = office.desk.store.list(Deployment, system=SYSTEM.name, state="running").items
+    assert running.record.gate == other
+    assert deploy(office.desk, office.caller("owner"), one).record.gate == one
 
 
 def test_only_who_asked_withdraws_and_nobody_answers_what_is_withdrawn(office):
