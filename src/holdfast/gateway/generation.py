@@ -16,7 +16,7 @@ from holdfast.gateway.document import GatewayDocument
 from holdfast.gateway.routes import Routes
 from holdfast.gateway.serving import Serving
 
-DRAIN_SECONDS = 120.0
+DRAIN_SECONDS = 600.0
 """Seconds that requests of the generation before may take; then its models and connections go."""
 
 

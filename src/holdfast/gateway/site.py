@@ -101,7 +101,14 @@ class Site:
             await one.close()
 
     def _retire(self, before: Generation, routes: Routes, now: Generation) -> None:
-        task = self.attend(before.retire(routes, now.open))
+        earlier = list(self._retiring)
+
+        async def retire() -> None:
+            if earlier:  # what they still use may have been kept by `before`, and by nobody after it
+                await asyncio.wait(earlier)
+            await before.retire(routes, now.open)
+
+        task = self.attend(retire())
         self._retiring[task] = before
         task.add_done_callback(lambda done: self._retiring.pop(done, None))
 
