@@ -1,4 +1,6 @@
-"""kill -9 under load, two processes on one log and one ledger: every acknowledged decision is in a segment, once.
+"""kill -9 under load: of two processes on one log and one ledger, and of whole gateways that answer over HTTP.
+
+Every acknowledged decision is in a segment, once.
 
     HOLDFAST_KILLS=200 python -m pytest tests/trips/test_killed_gateway.py
 
@@ -15,6 +17,7 @@ import sys
 import time
 from pathlib import Path
 
+from tests.trips.gateways import Clients, Gateway, Model, Plane, logged, prove_all, started
 from tests.unit.decisions.making import ledger, segment_log
 from tests.unit.decisions.test_proof import KEY, checked, proof_of
 
@@ -26,6 +29,7 @@ from holdfast.ledger.decision_proof import verify_decision
 from holdfast.ledger.verify import verify_log
 
 KILLS = int(os.environ.get("HOLDFAST_KILLS", "4"))
+WHOLE_KILLS = int(os.environ.get("HOLDFAST_KILLS", "2"))
 PROOFS = 20
 
 
@@ -72,3 +76,26 @@ def test_no_acknowledged_decision_is_lost(tmp_path):
     verify_log(tmp_path / "ledger", KEY)
     for id in rng.sample(done, PROOFS):
         assert verify_decision(proof_of(tmp_path, id), KEY).record.id == id
+
+
+def test_no_decision_that_a_client_heard_of_is_lost_with_the_whole_gateway(tmp_path):
+    """Single rows and small tables over HTTP, from a gateway whose name comes back after each kill."""
+    rng = random.Random(11)
+    promised: list[str] = []
+    with Model() as model, Plane("loans", "cards") as plane:
+        gateway = Gateway(tmp_path, plane, {"loans": model.url, "cards": model.url})
+        for _ in range(WHOLE_KILLS):
+            gateway.start()
+            with Clients(gateway, "loans", count=4) as single, Clients(gateway, "cards", count=2, rows=3) as tables:
+                time.sleep(rng.uniform(0.1, 0.9))
+                gateway.stop(signal.SIGKILL)
+            assert set(single.statuses) | set(tables.statuses) <= {200}
+            assert single.ids
+            promised += single.ids + tables.ids
+        assert set(promised) <= set(logged(gateway.home))
+        with started(gateway):
+            assert gateway.infer("loans")[0] == 200
+        assert gateway.process.returncode == 0
+    found = prove_all(gateway.home, promised, rng.sample(promised, min(PROOFS, len(promised))))
+    assert len(found) > len(promised)
+    assert "Traceback" not in gateway.errors.read_text()

@@ -32,7 +32,7 @@ observe:
   otlp: {{url: "{collector}", share: 0, headers_file: headers.txt}}
   events: {{file: events.jsonl}}
 issuers:
-  - {{issuer: "{collector}", audience: holdfast}}
+  - {{name: "{collector}", audience: holdfast}}
 chats:
   - {{system: {system}, name: assistant, policy: words.yaml, releases: [
       {{release: "{release}", upstream: "{host}/v1", model: upstream-model, key_file: upstream.key}}]}}

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from holdfast.domain.errors import Tampered
@@ -58,9 +57,14 @@ class Wal:
     @property
     def sealed(self) -> int:
         """The index after the last entry that stands in a segment."""
-        with suppress(FileNotFoundError):
-            return int((self.folder / "sealed").read_text())
-        return 0
+        path = self.folder / "sealed"
+        try:
+            return int(path.read_bytes())
+        except FileNotFoundError:
+            return 0
+        except ValueError as error:
+            what = f"{path} holds no number."
+            raise Tampered("decisions.wal", what, "Keep a copy of the folder before anything else.") from error
 
     def append(self, payloads: Sequence[bytes]) -> None:
         """Commit payloads, all or none; OSError: none of them is in."""

@@ -13,11 +13,14 @@ import orjson
 
 from holdfast.domain.errors import FixInput
 from holdfast.gateway.connection import Broken
+from holdfast.gateway.dialects.contract import number, read_object
 from holdfast.gateway.sse import Event
 
 VERSION = "2023-06-01"
 MOST_TOKENS = 4096
 """Anthropic asks for a limit; this is it where the client names none."""
+
+MOST_CALLS = 256
 
 Json = dict[str, Any]
 _KEPT = ("model", "temperature", "top_p", "stream")
@@ -35,6 +38,7 @@ def to_messages(asked: Json) -> Json:
         what = unknown[0] if unknown else "n"
         raise FixInput("chat.untranslated", f"This upstream has nothing like {what!r:.60}.", "Leave it out.")
     messages = _list(asked.get("messages"), "messages")
+    _require_plain(asked)
     system = [_text(message.get("content")) for message in messages if message.get("role") in ("system", "developer")]
     turns = [_turn(message) for message in messages if message.get("role") not in ("system", "developer")]
     made: Json = {name: asked[name] for name in _KEPT if asked.get(name) is not None}
@@ -54,9 +58,11 @@ def to_messages(asked: Json) -> Json:
 
 
 def from_message(answered: Json, created: int) -> Json:
-    """An OpenAI answer of an Anthropic one; `created` is the time, in seconds since 1970."""
+    """An OpenAI answer of an Anthropic one; `created` is the time, in seconds since 1970. Broken where it is none."""
     blocks = answered.get("content") or []
-    text = "".join(block.get("text", "") for block in blocks if block.get("type") == "text")
+    if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
+        raise Broken("The upstream's message has no list of blocks.")
+    text = "".join(str(block.get("text") or "") for block in blocks if block.get("type") == "text")
     calls = [
         _call(block.get("id", ""), block.get("name", ""), orjson.dumps(block.get("input") or {}).decode())
         for block in blocks
@@ -65,10 +71,10 @@ def from_message(answered: Json, created: int) -> Json:
     message: Json = {"role": "assistant", "content": text or None, "refusal": None}
     if calls:
         message["tool_calls"] = calls
-    finish = _FINISH.get(answered.get("stop_reason") or "", "stop")
+    finish = _FINISH.get(str(answered.get("stop_reason")), "stop")
     choice = {"index": 0, "message": message, "finish_reason": finish, "logprobs": None}
     about = {"id": answered.get("id", ""), "object": "chat.completion", "model": answered.get("model", "")}
-    return {**about, "created": created, "choices": [choice], "usage": _usage(answered.get("usage") or {})}
+    return {**about, "created": created, "choices": [choice], "usage": _usage(_object(answered, "usage"))}
 
 
 class Translated:
@@ -87,35 +93,37 @@ class Translated:
             return
         told = _told(event)
         kind = told.get("type", event.name)
-        handler = getattr(self, f"_on_{kind}", None)
+        handler = getattr(self, f"_on_{kind}", None) if isinstance(kind, str) else None
         if handler is not None:
             yield from handler(told)
 
     def _on_message_start(self, told: Json) -> Iterator[Event]:
-        message = told.get("message") or {}
+        message = _object(told, "message")
         self._about |= {"id": message.get("id", ""), "model": message.get("model", "")}
-        self.usage |= message.get("usage") or {}
+        self._count(message)
         yield self._chunk({"role": "assistant", "content": ""})
 
     def _on_content_block_start(self, told: Json) -> Iterator[Event]:
-        block = told.get("content_block") or {}
+        block = _object(told, "content_block")
         if block.get("type") == "tool_use":
-            at = self._calls[told.get("index", 0)] = len(self._calls)
+            if len(self._calls) >= MOST_CALLS:
+                raise Broken("The upstream calls too many tools at once.")
+            at = self._calls[_place(told)] = len(self._calls)
             call = {"index": at, **_call(block.get("id", ""), block.get("name", ""), "")}
             yield self._chunk({"tool_calls": [call]})
 
     def _on_content_block_delta(self, told: Json) -> Iterator[Event]:
-        delta = told.get("delta") or {}
+        delta = _object(told, "delta")
         if delta.get("type") == "text_delta":
             yield self._chunk({"content": delta.get("text", "")})
         elif delta.get("type") == "input_json_delta":
-            at = self._calls.get(told.get("index", 0), 0)
+            at = self._calls.get(_place(told), 0)
             arguments = {"arguments": delta.get("partial_json", "")}
             yield self._chunk({"tool_calls": [{"index": at, "function": arguments}]})
 
     def _on_message_delta(self, told: Json) -> Iterator[Event]:
-        self.usage |= told.get("usage") or {}
-        self._finish = _FINISH.get((told.get("delta") or {}).get("stop_reason") or "", "stop")
+        self._count(told)
+        self._finish = _FINISH.get(str(_object(told, "delta").get("stop_reason")), "stop")
         yield from ()
 
     def _on_message_stop(self, _told: Json) -> Iterator[Event]:
@@ -127,6 +135,10 @@ class Translated:
     def _on_error(self, told: Json) -> Iterator[Event]:
         yield Event("", orjson.dumps({"error": told.get("error") or {}}).decode())
 
+    def _count(self, told: Json) -> None:
+        usage = _object(told, "usage")
+        self.usage |= {name: usage[name] for name in (*_COUNTED, "output_tokens") if name in usage}
+
     def _chunk(self, delta: Json, finish: str | None = None) -> Event:
         choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
         return Event("", orjson.dumps({**self._about, "choices": [choice]}).decode())
@@ -134,15 +146,55 @@ class Translated:
 
 def _told(event: Event) -> Json:
     try:
-        told = orjson.loads(event.data)
-    except orjson.JSONDecodeError as error:
-        raise Broken("The upstream sent an event that is no JSON.") from error
-    return told if isinstance(told, dict) else {}
+        return read_object(event.data)
+    except ValueError as error:
+        raise Broken(f"The upstream sent an event that cannot be read: {error}.") from error
+
+
+def _object(told: Json, name: str) -> Json:
+    """An object in what an upstream says; empty where it says none."""
+    found = told.get(name) or {}
+    if not isinstance(found, dict):
+        raise Broken(f"The upstream's {name} is no object.")
+    return found
+
+
+def _place(told: Json) -> int:
+    place = told.get("index", 0)
+    return place if isinstance(place, int) else 0
+
+
+def _require_plain(asked: Json) -> None:
+    """What is handed on as it came is of the kind that OpenAI's API reference says."""
+    kinds: dict[str, type | tuple[type, ...]] = {
+        "model": str,
+        "temperature": (int, float),
+        "top_p": (int, float),
+        "stream": bool,
+        "max_tokens": int,
+        "max_completion_tokens": int,
+        "stop": (str, list),
+    }
+    for name, kind in kinds.items():
+        if asked.get(name) is not None and not isinstance(asked[name], kind):
+            raise _malformed(f"{name} is {asked[name]!r:.60}")
+
+
+def _member(part: Json, name: str) -> Json:
+    """An object in what a client asks; empty where it gives none."""
+    found = part.get(name) or {}
+    if not isinstance(found, dict):
+        raise _malformed(f"{name} is no object")
+    return found
+
+
+def _malformed(what: str) -> FixInput:
+    return FixInput("chat.malformed", f"This cannot be asked: {what}.", "Send it as OpenAI's API reference says.")
 
 
 def _list(given: Any, what: str) -> list[Json]:
     if not isinstance(given, list) or not all(isinstance(item, dict) for item in given):
-        raise FixInput("chat.malformed", f"{what} is no list of objects.", "Send it as OpenAI's API reference says.")
+        raise _malformed(f"{what} is no list of objects")
     return given
 
 
@@ -150,7 +202,7 @@ def _text(content: Any) -> str:
     """The text of a content that may be in parts."""
     if isinstance(content, str) or content is None:
         return content or ""
-    return "".join(part.get("text", "") for part in _list(content, "content"))
+    return "".join(str(part.get("text") or "") for part in _list(content, "content"))
 
 
 def _turn(message: Json) -> Json:
@@ -176,7 +228,7 @@ def _part(part: Json) -> Json:
     if part.get("type") == "text":
         return {"type": "text", "text": part.get("text", "")}
     if part.get("type") == "image_url":
-        url = str((part.get("image_url") or {}).get("url", ""))
+        url = str(_member(part, "image_url").get("url", ""))
         if url.startswith("data:") and ";base64," in url:
             kind, _, data = url.removeprefix("data:").partition(";base64,")
             return {"type": "image", "source": {"type": "base64", "media_type": kind, "data": data}}
@@ -189,18 +241,18 @@ def _uses(message: Json) -> list[Json]:
         {
             "type": "tool_use",
             "id": call.get("id", ""),
-            "name": (call.get("function") or {}).get("name", ""),
-            "input": _arguments((call.get("function") or {}).get("arguments")),
+            "name": _member(call, "function").get("name", ""),
+            "input": _arguments(_member(call, "function").get("arguments")),
         }
         for call in _list(message.get("tool_calls") or [], "tool_calls")
     ]
 
 
-def _arguments(text: Any) -> Any:
+def _arguments(text: Any) -> Json:
     try:
-        return orjson.loads(text or "{}")
-    except orjson.JSONDecodeError as error:
-        raise FixInput("chat.malformed", "A tool call's arguments are no JSON.", "Send them as they came.") from error
+        return read_object(text or "{}")
+    except ValueError as error:
+        raise _malformed(f"a tool call's arguments cannot be read, {error}") from error
 
 
 def _merged(turns: list[Json]) -> list[Json]:
@@ -208,14 +260,14 @@ def _merged(turns: list[Json]) -> list[Json]:
     made: list[Json] = []
     for turn in turns:
         if made and made[-1]["role"] == turn["role"]:
-            made[-1] = {"role": turn["role"], "content": [*made[-1]["content"], *turn["content"]]}
+            made[-1]["content"].extend(turn["content"])
         else:
             made.append(turn)
     return made
 
 
 def _tool(tool: Json) -> Json:
-    function = tool.get("function") or {}
+    function = _member(tool, "function")
     if tool.get("type") != "function":
         raise FixInput("chat.untranslated", f"This upstream has no {tool.get('type')!r:.60} tool.", "Leave it out.")
     about = {"name": function.get("name", ""), "description": function.get("description", "")}
@@ -224,9 +276,9 @@ def _tool(tool: Json) -> Json:
 
 def _choice(choice: Any) -> Json:
     if isinstance(choice, Mapping):
-        return {"type": "tool", "name": (choice.get("function") or {}).get("name", "")}
+        return {"type": "tool", "name": _member(dict(choice), "function").get("name", "")}
     known = {"auto": "auto", "required": "any", "none": "none"}
-    if choice not in known:
+    if not isinstance(choice, str) or choice not in known:
         raise FixInput("chat.malformed", f"tool_choice is {choice!r:.60}.", f"It is one of {', '.join(known)}.")
     return {"type": known[choice]}
 
@@ -236,6 +288,6 @@ def _call(id: str, name: str, arguments: str) -> Json:
 
 
 def _usage(counted: Json) -> Json:
-    asked = sum(counted.get(name) or 0 for name in _COUNTED)
-    answered = counted.get("output_tokens") or 0
+    asked = sum(number(counted, name) for name in _COUNTED)
+    answered = number(counted, "output_tokens")
     return {"prompt_tokens": asked, "completion_tokens": answered, "total_tokens": asked + answered}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import Any
 from urllib.parse import unquote
@@ -13,17 +14,19 @@ import orjson
 
 from holdfast.datasets.raw import Reader, Reading
 from holdfast.domain.credential import Credential, Route
-from holdfast.domain.errors import Absent, Forbidden, HoldfastError, Unavailable
+from holdfast.domain.errors import Absent, FixInput, Forbidden, HoldfastError, Unavailable
 from holdfast.flows.exchange import Asked
 from holdfast.gateway import invocations, openinference
 from holdfast.gateway.answers import inferred, metadata, predicted
-from holdfast.gateway.backends import JSON_LENGTH, Put
+from holdfast.gateway.backends import JSON_LENGTH, Put, json_length
+from holdfast.gateway.beside import beside
 from holdfast.gateway.budgets import Meter
 from holdfast.gateway.conversing import Conversing
 from holdfast.gateway.door import (
     CERTIFICATE,
     Receive,
     Reply,
+    Room,
     Scope,
     Send,
     Streamed,
@@ -36,13 +39,15 @@ from holdfast.gateway.door import (
 from holdfast.gateway.identity import Identities
 from holdfast.gateway.observe.observer import PRINCIPAL, SYSTEM, Observer
 from holdfast.gateway.observe.tracing import TRACEPARENT
+from holdfast.gateway.openinference import InferRequest
 from holdfast.gateway.routes import Handler, Routes
 from holdfast.gateway.serving import Outcome, Serving
 from holdfast.gateway.talk import Talk
 from holdfast.version import __version__
 
 MOST_BODY_BYTES = 32 * 1024 * 1024
-PASSED_ON = (b"content-type", b"accept", JSON_LENGTH, TRACEPARENT, b"tracestate")
+MOST_OTHER_COLUMNS = 1_000
+PASSED_ON = (b"content-type", b"accept", TRACEPARENT, b"tracestate")
 
 Headers = Mapping[bytes, bytes]
 Pseudonym = Callable[[str], str]
@@ -86,6 +91,7 @@ class Gateway:
         self._make_identities, self._meter = identities, meter
         self._identities = identities()
         self._meters: dict[Credential, Meter] = {}
+        self._room = Room()
         self._ready: Callable[[], bool] = lambda: True
         self._pseudonym = pseudonym
         self._routes = Routes()
@@ -140,19 +146,16 @@ class Gateway:
             self._routes[("POST", "/invocations")] = invoke
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """One request. What its body takes is counted until the answer is told, since a stream keeps it that long."""
         if scope["type"] != "http":
             return
         started, status = perf_counter(), 500
         try:
             with self._routes as routes:
-                sent = await self._answered(routes, scope, receive)
-                status = sent.status if isinstance(sent, Reply) else 200
-                with suppress(OSError):
-                    if isinstance(sent, Streamed):
-                        await send_stream(receive, send, sent)
-                    else:
-                        await send_reply(send, sent)
+                async with self._room.taken(receive) as counted:
+                    sent = await self._answered(routes, scope, counted)
+                    status = sent.status if isinstance(sent, Reply) else 200
+                    await _tell(counted, send, sent)
         finally:
             self._observer.replied(status, started)
 
@@ -189,24 +192,29 @@ class Gateway:
     async def _infer(self, reached: Reached, scope: Scope, receive: Receive) -> Reply:
         credential, headers = self._let_in(reached, scope), dict(scope["headers"])
         body = await read_body(receive, MOST_BODY_BYTES)
-        length = headers.get(JSON_LENGTH)
-        json_length = int(length) if length is not None and length.isdigit() else None
-        request = openinference.read_request(body, json_length)
-        columns = openinference.columns(request.inputs, reached.names)
-        asked = reached.asked(
-            {name: column.tolist() for name, column in columns.items()}, credential.id, trace_of(headers)
-        )
-        outcome = await self._decided(reached, credential, asked, Put(body, json_length, _passed_on(scope)))
-        return inferred(reached.serving.name, request, outcome)
+
+        def read() -> tuple[InferRequest, Asked]:
+            request = openinference.read_request(body, json_length(scope["headers"]))
+            columns = openinference.columns(request.inputs, reached.names)
+            lists = {name: column.tolist() for name, column in columns.items()}
+            return request, reached.asked(lists, credential.id, trace_of(headers))
+
+        request, asked = await beside(len(body), read)
+        outcome = await self._decided(reached, credential, asked, _put(scope, request))
+        return await beside(len(body), partial(inferred, reached.serving.name, request, outcome))
 
     async def _invoke(self, reached: Reached, scope: Scope, receive: Receive) -> Reply:
         credential, headers = self._let_in(reached, scope), dict(scope["headers"])
         body = await read_body(receive, MOST_BODY_BYTES)
         kind = headers.get(b"content-type", b"").decode("latin-1")
-        columns = invocations.read_invocations(body, kind, reached.names)
-        asked = reached.asked(columns, credential.id, trace_of(headers))
-        outcome = await self._decided(reached, credential, asked, Put(body, None, _passed_on(scope)))
-        return predicted(outcome)
+
+        def read() -> Asked:
+            columns = invocations.read_invocations(body, kind, reached.names)
+            return reached.asked(columns, credential.id, trace_of(headers))
+
+        asked = await beside(len(body), read)
+        outcome = await self._decided(reached, credential, asked, Put(b"", _passed_on(scope)))
+        return await beside(len(body), partial(predicted, outcome))
 
     async def _decided(self, reached: Reached, credential: Credential, asked: Asked, put: Put) -> Outcome:
         if not len(asked):
@@ -235,8 +243,19 @@ class Gateway:
         )
 
 
+async def _tell(receive: Receive, send: Send, sent: Reply | Streamed) -> None:
+    with suppress(OSError, HoldfastError):  # a stream whose end cannot be logged is cut off
+        if isinstance(sent, Streamed):
+            await send_stream(receive, send, sent)
+        else:
+            await send_reply(send, sent)
+
+
 def _read(reader: Reader, columns: Mapping[str, Sequence[Any]]) -> Reading:
-    """One row as a mapping, which is quick; many as a table."""
+    """One row as a mapping, which is quick; many as a table. FixInput for a table that is absurdly wide."""
+    if len(columns) > len(reader.schema.names) + MOST_OTHER_COLUMNS:
+        what = f"A table has {len(columns):,} columns; the model has {len(reader.schema.names):,}."
+        raise FixInput("inference.columns", what, "Send the model's columns.")
     rows = len(next(iter(columns.values()), ()))
     if rows == 1:
         return reader.read({name: values[0] for name, values in columns.items()})
@@ -247,3 +266,9 @@ def _read(reader: Reader, columns: Mapping[str, Sequence[Any]]) -> Reading:
 
 def _passed_on(scope: Scope) -> list[tuple[bytes, bytes]]:
     return [pair for pair in scope["headers"] if pair[0] in PASSED_ON]
+
+
+def _put(scope: Scope, request: InferRequest) -> Put:
+    length = request.json_length
+    told = [] if length is None else [(JSON_LENGTH, b"%d" % length)]
+    return Put(request.body, [*_passed_on(scope), *told])

@@ -59,6 +59,7 @@ class AsResponse:
         self._asked = asked
         self._about: Json = {}
         self._output: list[Json] = []
+        self._said: list[str] = []
         self._places: dict[int, int] = {}
         self._finish, self._usage = "", None
 
@@ -90,8 +91,7 @@ class AsResponse:
     def _say(self, text: str) -> Iterator[Json]:
         if not self._is_open("message"):
             yield from self._open(_message(f"msg_{self._about['id']}_{len(self._output)}", ""))
-        part = self._output[-1]["content"][0]
-        part["text"] += text
+        self._said.append(text)
         yield {"type": "response.output_text.delta", **self._at, "content_index": 0, "delta": text, "logprobs": []}
 
     def _call(self, told: Json) -> Iterator[Json]:
@@ -105,8 +105,8 @@ class AsResponse:
         if self._places[place] != len(self._output) - 1:
             raise Broken("The upstream goes on with a call after it began another.")
         more = str(_object(told, "function").get("arguments") or "")
-        self._output[-1]["arguments"] += more
         if more:
+            self._said.append(more)
             yield {"type": "response.function_call_arguments.delta", **self._at, "delta": more}
 
     @property
@@ -118,6 +118,7 @@ class AsResponse:
 
     def _open(self, item: Json) -> Iterator[Json]:
         yield from self._close()
+        self._said = []
         self._output.append(item)
         begun = {**item, "status": "in_progress"}
         place = len(self._output) - 1
@@ -135,10 +136,12 @@ class AsResponse:
         item = self._output[-1]
         if item["type"] == "message":
             part = item["content"][0]
+            part["text"] = "".join(self._said)
             at = {**self._at, "content_index": 0}
             yield {"type": "response.output_text.done", **at, "text": part["text"], "logprobs": []}
             yield {"type": "response.content_part.done", **at, "part": {**part}}
         else:
+            item["arguments"] = "".join(self._said)
             told = {"name": item["name"], "arguments": item["arguments"]}
             yield {"type": "response.function_call_arguments.done", **self._at, **told}
         yield {"type": "response.output_item.done", "output_index": len(self._output) - 1, "item": item}

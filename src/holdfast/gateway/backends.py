@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from holdfast.datasets.encode import decode
 from holdfast.domain.errors import FixInput, ModelFailed
 from holdfast.domain.schema import Schema, Task
 from holdfast.flows.exchange import Matrix, Reply
 from holdfast.gateway.connection import Headers
-from holdfast.gateway.openinference import Tensor, read_answer
+from holdfast.gateway.openinference import Tensor, read_answer, write_request
 from holdfast.gateway.upstream import Upstream
 from holdfast.targets.isolated import IsolatedTarget
 
@@ -22,12 +24,28 @@ MOST_ANSWER_BYTES = 64 * 1024 * 1024
 JSON_LENGTH = b"inference-header-content-length"
 
 
+MOST_DIGITS = 12
+
+REST = 5.0
+"""Seconds between two starts of a model's worker."""
+
+
+def json_length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
+    """How much of a body is JSON; None where the headers do not say. FixInput where they say it twice, or no number."""
+    told = [value for name, value in headers if name == JSON_LENGTH]
+    if not told:
+        return None
+    if len(told) > 1 or not told[0].isdigit() or len(told[0]) > MOST_DIGITS:
+        hint = "Send it once, as a number."
+        raise FixInput("inference.length", "How much of the body is JSON is not clear.", hint)
+    return int(told[0])
+
+
 @dataclass(frozen=True, slots=True)
 class Put:
-    """A request as a client sent it: its body, how much of it is JSON where not all is, and what may be passed on."""
+    """A request as an upstream may have it: its body (empty where it came in another protocol), and its headers."""
 
     body: bytes
-    json_length: int | None
     headers: Headers
 
 
@@ -51,12 +69,17 @@ class Backend(Protocol):
 
 
 class Worker:
-    """A released model in an isolated worker of this machine. One question at a time; others wait."""
+    """A released model in an isolated worker of this machine. One question at a time; others wait.
 
-    def __init__(self, target: IsolatedTarget, schema: Schema) -> None:
-        self._target = target
+    A worker that crashed, hung or was killed is started anew for the next question, but not before `REST` is over.
+    """
+
+    def __init__(self, open_target: Callable[[], IsolatedTarget], schema: Schema) -> None:
+        self._open_target = open_target
+        self._target = open_target()
         self._schema = schema
         self._turn = asyncio.Lock()
+        self._rests_until = 0.0
 
     async def answer(self, rows: Matrix, put: Put) -> Answered:  # noqa: ARG002 - the rows are all that a model needs
         """As `Backend` says."""
@@ -64,6 +87,10 @@ class Worker:
             return Answered(await asyncio.get_running_loop().run_in_executor(None, self._ask, rows))
 
     def _ask(self, rows: Matrix) -> Reply:
+        if not self._target.is_alive and time.monotonic() >= self._rests_until:
+            self._rests_until = time.monotonic() + REST
+            self._target.close()
+            self._target = self._open_target()
         schema = self._schema
         if schema.task is Task.REGRESSION:
             return Reply(("predict",), (self._target.predict(rows),))
@@ -80,7 +107,7 @@ class Worker:
 
 
 class Proxy:
-    """A server that speaks the Open Inference Protocol v2; what it is asked and answers is handed on byte by byte."""
+    """A server that speaks the Open Inference Protocol v2; what it answers is handed on byte by byte."""
 
     def __init__(self, upstream: Upstream, schema: Schema) -> None:
         self.upstream = upstream
@@ -88,13 +115,13 @@ class Proxy:
 
     async def answer(self, rows: Matrix, put: Put) -> Answered:
         """As `Backend` says."""
-        answer = await self.upstream.ask(b"POST", b"/infer", put.headers, put.body)
+        sent = put if put.body else _written(rows, self._schema, put)
+        answer = await self.upstream.ask(b"POST", b"/infer", sent.headers, sent.body)
         body = await answer.body(MOST_ANSWER_BYTES)
         if answer.status != 200:
             raise ModelFailed("upstream.status", f"The upstream answered {answer.status}.", "Look at the upstream.")
-        length = dict(answer.headers).get(JSON_LENGTH)
         try:
-            outputs = read_answer(body, int(length) if length is not None and length.isdigit() else None)
+            outputs = read_answer(body, json_length(answer.headers))
         except FixInput as error:
             raise ModelFailed("upstream.malformed", "The upstream's answer is no inference answer.") from error
         kept = [pair for pair in answer.headers if pair[0] in (JSON_LENGTH, b"content-type")]
@@ -103,6 +130,18 @@ class Proxy:
     async def close(self) -> None:
         """Let the connections go."""
         self.upstream.close()
+
+
+def _written(rows: Matrix, schema: Schema, put: Put) -> Put:
+    """The rows in the Open Inference Protocol, a tensor for each column."""
+    frame = decode(rows, schema)
+    columns = {name: frame[name].to_numpy() for name in schema.names}
+    tensors = [
+        Tensor(name, "FP64" if values.dtype.kind in "fiub" else "BYTES", values[:, None])
+        for name, values in columns.items()
+    ]
+    others = [pair for pair in put.headers if pair[0] != b"content-type"]
+    return Put(write_request(tensors), [(b"content-type", b"application/json"), *others])
 
 
 def reply_of(outputs: Sequence[Tensor], rows: int, schema: Schema) -> Reply:

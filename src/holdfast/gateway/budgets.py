@@ -21,6 +21,7 @@ PARTS = 50
 """A lease is this part of a day's amount."""
 
 DAY = 86_400
+DAYS_KEPT = 4
 
 
 class Cut(StrEnum):
@@ -50,16 +51,17 @@ class OwnPurse:
     gateways = 1
 
     def __init__(self) -> None:
-        self._taken: dict[str, int] = {}
+        self._taken: dict[str, dict[str, int]] = {}
 
     async def lease(self, name: str, wanted: int, limit: int) -> int:
-        """As `Purse` says. Other days' counts are forgotten."""
+        """As `Purse` says. The last days are kept: a clock that jumps and comes back gives nothing out twice."""
         day = name.partition(":")[0]
-        if not all(known.startswith(day) for known in self._taken):
-            self._taken = {known: n for known, n in self._taken.items() if known.startswith(day)}
-        taken = self._taken.get(name, 0)
-        granted = max(0, min(wanted, limit - taken))
-        self._taken[name] = taken + granted
+        taken = self._taken.pop(day, {})
+        granted = max(0, min(wanted, limit - taken.get(name, 0)))
+        taken[name] = taken.get(name, 0) + granted
+        self._taken[day] = taken
+        if len(self._taken) > DAYS_KEPT:
+            del self._taken[next(iter(self._taken))]
         return granted
 
 

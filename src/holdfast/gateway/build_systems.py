@@ -93,6 +93,6 @@ async def _backend(section: ReleaseSection, folder: Path, reference: Reference, 
     spec = TargetSpec(section.format or infer_format(location), location, allow=tuple(section.allow))
 
     async def start() -> Worker:
-        return Worker(await asyncio.to_thread(open_target, spec, reference.schema), reference.schema)
+        return await asyncio.to_thread(Worker, lambda: open_target(spec, reference.schema), reference.schema)
 
     return await kept.get(made_of, Worker, start)

@@ -89,6 +89,7 @@ class Connection(asyncio.Protocol):
         self._held = 0
         self._headers: Headers = []
         self._header_bytes = 0
+        self._head_bytes = 0
         self._is_complete = True
         self._is_delimited = False
         self._is_kept = False
@@ -99,7 +100,7 @@ class Connection(asyncio.Protocol):
         if self._transport is None or self._transport.is_closing():
             raise Broken("The upstream closed the connection.", is_untouched=True)
         self.is_free = self._is_complete = self._is_delimited = self._is_kept = False
-        self._headers, self._header_bytes = [], 0
+        self._headers, self._header_bytes, self._head_bytes = [], 0, 0
         self._parser = httptools.HttpResponseParser(self)
         self._head = self._loop.create_future()
         self._transport.write(request)
@@ -123,7 +124,8 @@ class Connection(asyncio.Protocol):
                 await self._in_time(self._more)
             finally:
                 self._more = None
-        chunk = self._chunks.popleft()
+        chunk = self._chunks.popleft() if len(self._chunks) == 1 else b"".join(self._chunks)
+        self._chunks.clear()
         self._held -= len(chunk)
         if self._transport is not None and self._held < AHEAD and not self._transport.is_reading():
             self._transport.resume_reading()
@@ -157,14 +159,25 @@ class Connection(asyncio.Protocol):
         self._transport = transport  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
-        """Called by asyncio. Who talks without being asked cannot be trusted to frame the next answer."""
+        """Called by asyncio. Who talks without being asked may not frame the next answer; this one stands."""
         if self._is_complete:
-            self.abort()
+            self.is_free = False
+            if self._transport is not None:
+                self._transport.abort()
             return
+        is_head = self._head is not None and not self._head.done()
         try:
             self._parser.feed_data(data)
+            if is_head:
+                self._measure_head(len(data))
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._fail(f"The upstream's answer is not HTTP: {error}.")
+
+    def _measure_head(self, more: int) -> None:
+        """The parser holds a line until it ends, which one of an upstream gone wrong never does."""
+        self._head_bytes += more
+        if self._head is not None and not self._head.done() and self._head_bytes > MOST_HEADER_BYTES:
+            self._fail("The upstream's answer is not HTTP: its headers do not end.")
 
     def connection_lost(self, error: Exception | None) -> None:
         """Called by asyncio. An answer without a length ends where its connection does (RFC 9112 section 6.3)."""

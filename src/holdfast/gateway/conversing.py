@@ -11,7 +11,6 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequenc
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import TypeVar
 
 import orjson
 
@@ -23,6 +22,7 @@ from holdfast.domain.guard import Action
 from holdfast.flows.converse import Chat, Heard, Said, Told, decision_of, ended_by, hear, rest_of
 from holdfast.flows.exchange import MODEL_FAILED, NOT_LET_IN
 from holdfast.flows.serve_log import FALLBACK
+from holdfast.gateway.beside import beside
 from holdfast.gateway.connection import Headers
 from holdfast.gateway.dialects.contract import Dialect, Json, Slot, Usage
 from holdfast.gateway.door import EVENTS, JSON, Reply, Streamed
@@ -41,12 +41,14 @@ MOST_CHARACTERS = 4_000_000
 BESIDE = 50_000
 """Characters from which on guards read beside the loop, which others wait for."""
 
+MOST_SHADOWS = 64
+MOST_DIGITS = 6
+
 PASSED_BACK = frozenset({400, 404, 413, 415, 422})
 """Statuses by which an upstream says that the request is wrong: what it says of it is the caller's to read."""
 
 WENT_AWAY = "client-went-away"
 
-T = TypeVar("T")
 Spent = Callable[[Usage, int], None]
 """Told once what an exchange used: tokens, and money in millionths of the unit."""
 
@@ -116,7 +118,10 @@ class Conversing:
         return _One(chat, self._hosts[release], self._log, turn, self._observer)
 
     def _listen(self, release: str, live: _One) -> None:
-        """Let another release answer too, for comparison; nobody waits for it and nobody hears it."""
+        """Let another release answer too, for comparison; nobody waits for it and nobody hears it.
+
+        Those under way are bounded: one that is slow sees only some of the exchanges.
+        """
         body = orjson.loads(live.sent) | {"stream": False}
         turn = replace(live.turn, body=body, lane=Lane.SHADOW, follows=live.decision)
         one = self._one(release, turn)
@@ -125,6 +130,8 @@ class Conversing:
             with suppress(HoldfastError):
                 await one.answer()
 
+        if len(self._shadows) >= MOST_SHADOWS:
+            return
         task = asyncio.get_running_loop().create_task(listen())
         self._shadows.add(task)
         task.add_done_callback(self._shadows.discard)
@@ -154,9 +161,9 @@ class _One:
 
     async def answer(self) -> Reply | Streamed:
         """As `Conversing.answer` says."""
-        slots = self.turn.dialect.asked(self.turn.body)
+        slots = await beside(len(self.sent), lambda: self.turn.dialect.asked(self.turn.body))
         said = self._said(slots)
-        self._heard = heard = await _beside(said.passages, lambda: hear(self._chat, said))
+        self._heard = heard = await beside(_length(slots), lambda: hear(self._chat, said), BESIDE)
         self._trip.guarded = perf_counter()
         if not heard.is_let_on:
             return await self._kept_back(said, heard, Told(Ended.BLOCKED), heard.action)
@@ -167,7 +174,7 @@ class _One:
             hosted = await self._host.ask(self.turn.dialect, self.turn.body, headers)
             if hosted.status != 200:
                 return await self._refused(said, heard, hosted)
-            if hosted.is_stream:
+            if hosted.is_stream and self._may_stream:
                 return await self._streamed(said, heard, hosted)
             return await self._whole(said, heard, await hosted.whole())
         except HoldfastError as error:
@@ -175,12 +182,18 @@ class _One:
                 self._trip.answered = perf_counter()
                 await self._write(said, heard, Told(Ended.FAILED, reasons=(MODEL_FAILED,)))
             if isinstance(error, Unavailable | ModelFailed):
-                raise type(error)(error.code, error.message, self._which) from error
+                kind = Unavailable if isinstance(error, Unavailable) else ModelFailed
+                raise kind(error.code, error.message, self._which) from error
             raise
 
     @property
     def _which(self) -> str:
         return f"Decision {self.decision}."
+
+    @property
+    def _may_stream(self) -> bool:
+        """Whether an answer may be told piece by piece; from a host that does so unasked it is no answer."""
+        return self.turn.body.get("stream") is True and self.turn.dialect.route is Route.CHAT
 
     @property
     def _named(self) -> tuple[bytes, bytes]:
@@ -254,7 +267,7 @@ class _One:
             return Reply(hosted.status, body, (*JSON, self._named))
         if hosted.status == 429:
             after = hosted.headers.get(b"retry-after", b"")
-            seconds = int(after) if after.isdigit() else 1
+            seconds = int(after) if after.isdigit() and len(after) <= MOST_DIGITS else 1
             raise TooMany("upstream.busy", "The model's host has had too much.", self._which, seconds)
         raise ModelFailed("upstream.status", f"The model's host answered {hosted.status}.", self._which)
 
@@ -265,7 +278,7 @@ class _One:
             without_odds(answer)
         slots = dialect.answered(answer)
         passages = tuple(slot.passage for slot in slots)
-        remarks = await _beside(passages, lambda: tuple(guard.read(passages) for guard in guards))
+        remarks = await beside(_length(slots), lambda: tuple(guard.read(passages) for guard in guards), BESIDE)
         self.usage = dialect.usage(answer) or _estimated(said.passages, passages)
         told = Told(Ended.ANSWERED, (), remarks, _facts(self.usage, dialect.finish(answer)))
         action = enforced(remarks)
@@ -315,22 +328,16 @@ class _One:
     async def _close(self, said: Said, rest: tuple[Said, Heard], relay: Relay, reason: str) -> None:
         """Log how a stream ended."""
         self._trip.answered = perf_counter()
-        self.usage = relay.stream.usage or _estimated(said.passages, relay.passages)
+        passages = await beside(relay.size, lambda: relay.passages)
+        self.usage = relay.stream.usage or _estimated(said.passages, passages)
         told = Told(
             Ended.FAILED if reason == MODEL_FAILED else relay.ended,
-            relay.passages,
+            passages,
             relay.remarks,
             _facts(self.usage, relay.stream.finish),
             (reason,) if reason else (),
         )
         await self._write(*rest, told)
-
-
-async def _beside(passages: Sequence[Passage], read: Callable[[], T]) -> T:
-    """Read long texts beside the loop, which others wait for."""
-    if sum(len(passage.text) for passage in passages) < BESIDE:
-        return read()
-    return await asyncio.to_thread(read)
 
 
 def _length(slots: Sequence[Slot]) -> int:

@@ -27,6 +27,14 @@ class ListenSection(Section):
     key: Path | None = None
     clients: Path | None = None
 
+    @model_validator(mode="after")
+    def _all_of_tls(self) -> ListenSection:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("`certificate` and `key` go together")
+        if self.clients is not None and self.certificate is None:
+            raise ValueError("who has `clients` show certificates needs `certificate` and `key` of its own")
+        return self
+
 
 class PlaneSection(Section):
     """The control plane: its address, and the ledger's public key (vkey), by which clearances are verified."""

@@ -86,6 +86,9 @@ class Follower:
             self.trouble = None
         except HoldfastError as error:
             self.trouble = error
+        except OSError as error:  # what was heard counts, though a restart would not know of it
+            what = f"The clearance cannot be kept in {self._kept}: {error.strerror}."
+            self.trouble = Unavailable("clearance.disk", what, "Make room or mend the disk.")
 
     async def ask_for(self, systems: tuple[str, ...]) -> None:
         """Follow these systems from now on; what is cleared for others goes with the next answer."""
@@ -108,6 +111,7 @@ class Follower:
             raise Unavailable("clearance.refused", f"The control plane answered {answer.status}.", hint)
         if answer.status == 200:
             self._take(body)
+            self._heard = self._clock()
             replace_file(self._kept, body)
             self._tag = dict(answer.headers).get(b"etag", b"").decode("ascii", "replace")
         self._heard = self._clock()
@@ -122,13 +126,13 @@ class Follower:
         self.changed()
 
     def _read_kept(self) -> None:
-        """What an earlier process kept; it was heard when it was written."""
+        """What an earlier process kept; it was heard when it was written. Nothing where it was for other systems."""
         try:
             envelope, written = self._kept.read_bytes(), self._kept.stat().st_mtime
             self._take(envelope)
+            self._heard = datetime.fromtimestamp(written, self._clock().tzinfo)
         except FileNotFoundError:
             return
-        except Tampered as error:  # another gateway's, or for the systems of an earlier document: as if there were none
-            self.trouble = error
-            return
-        self._heard = datetime.fromtimestamp(written, self._clock().tzinfo)
+        except (HoldfastError, OSError, ValueError) as error:
+            what = f"What was cleared before cannot be used: {error}"
+            self.trouble = Unavailable("clearance.kept", what, f"Only the control plane counts; see {self._kept}.")

@@ -14,7 +14,7 @@ from holdfast.domain.errors import FixInput, ModelFailed, Unavailable
 from holdfast.gateway.anthropic import VERSION
 from holdfast.gateway.connection import Answer, Headers
 from holdfast.gateway.dialects.completions import Completions
-from holdfast.gateway.dialects.contract import Dialect, Json, Usage
+from holdfast.gateway.dialects.contract import Dialect, Json, Usage, read_object
 from holdfast.gateway.dialects.messages import Messages
 from holdfast.gateway.sse import Event, Reader
 from holdfast.gateway.translation import Translation, by_messages
@@ -65,20 +65,19 @@ class Hosted:
     async def whole(self) -> Json:
         """The whole answer; ModelFailed where it is none."""
         try:
-            told = orjson.loads(await self.body())
-        except orjson.JSONDecodeError as error:
-            raise ModelFailed("upstream.malformed", "The upstream's answer is no JSON.", "Look at it.") from error
-        if not isinstance(told, dict):
-            raise ModelFailed("upstream.malformed", "The upstream's answer is no object.", "Look at it.")
+            told = read_object(await self.body())
+        except ValueError as error:
+            raise ModelFailed("upstream.malformed", f"The upstream's answer cannot be read: {error}.") from error
         return self._translation.whole(told) if self._translation else told
 
     async def events(self) -> AsyncIterator[Event]:
-        """The events as they arrive."""
+        """The events as they arrive; however many come at once, others have their turns between them."""
         reader = Reader()
         async for chunk in self._answer.chunks():
             for event in reader.feed(chunk):
                 for told in self._translation.feed(event) if self._translation else (event,):
                     yield told
+                await asyncio.sleep(0)
 
     async def drain(self) -> None:
         """Read what follows the last event, which is next to nothing, so that the connection can be used again."""

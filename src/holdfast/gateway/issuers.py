@@ -42,7 +42,7 @@ class IssuerKeys:
         self.trouble: HoldfastError | None = None
         self.section = section
         self._folder, self._clock = folder, clock
-        self._kept = kept / f"{hashlib.sha256(f'{section.issuer} {section.keys}'.encode()).hexdigest()[:32]}.json"
+        self._kept = kept / f"{hashlib.sha256(f'{section.name} {section.keys}'.encode()).hexdigest()[:32]}.json"
         self._keys: list[Key] = []
         self._text = b""
         self._heard = datetime.min.replace(tzinfo=clock().tzinfo)
@@ -54,7 +54,7 @@ class IssuerKeys:
         """The issuer with its keys; None where there are none, or where they were not heard for too long."""
         if not self._keys or self._clock() - self._heard > timedelta(hours=self.section.stale_after_hours):
             return None
-        return Issuer(self.section.issuer, self.section.audience, KeySet(list(self._keys)), self._wanted.set)
+        return Issuer(self.section.name, self.section.audience, KeySet(list(self._keys)), self._wanted.set)
 
     async def follow(self) -> None:
         """Fetch them again and again, until cancelled."""
@@ -84,19 +84,19 @@ class IssuerKeys:
         except HoldfastError as error:
             self.trouble = error
         except OSError as error:
-            self.trouble = Unavailable("issuer.keys", f"The keys of {self.section.issuer} cannot be read: {error}.")
+            self.trouble = Unavailable("issuer.keys", f"The keys of {self.section.name} cannot be read: {error}.")
 
     async def _fetched(self) -> bytes:
         where = self.section.keys
         if where and not where.startswith(("https://", "http://")):
             return await asyncio.to_thread(_read, self._folder / where)
         if not where:
-            about = _object(await _get(self.section.issuer.rstrip("/") + _WELL_KNOWN))
-            if about.get("issuer") != self.section.issuer:
-                raise Unavailable("issuer.other", f"{self.section.issuer} calls itself by another name.")
+            about = _object(await _get(self.section.name.rstrip("/") + _WELL_KNOWN))
+            if about.get("issuer") != self.section.name:
+                raise Unavailable("issuer.other", f"{self.section.name} calls itself by another name.")
             where = str(about.get("jwks_uri", ""))
-            if where.startswith("http://") and not self.section.issuer.startswith("http://"):
-                raise Unavailable("issuer.plain", f"{self.section.issuer} would send its keys in the clear.")
+            if where.startswith("http://") and not self.section.name.startswith("http://"):
+                raise Unavailable("issuer.plain", f"{self.section.name} would send its keys in the clear.")
         return await _get(where)
 
     def _read_kept(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import orjson
@@ -24,6 +24,10 @@ DTYPES: dict[str, str] = {
     **{f"FP{bits}": f"<f{bits // 8}" for bits in (16, 32, 64)},
 }
 """numpy's name of each datatype; BYTES has none, and is an array of Python strings."""
+
+MOST_AXES = 8
+MOST_ALONG_AN_AXIS = 2**31
+SHARED_MEMORY = "shared_memory_region"
 
 Array = NDArray[Any]
 
@@ -47,23 +51,31 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class InferRequest:
-    """What a client asks: `outputs` are empty where it takes all of them, in binary where `is_binary`."""
+    """What a client asks: `outputs` are empty where it takes all of them, in binary where `is_binary`.
+
+    `body` is the request as it was understood, `json_length` how much of it is JSON where not all is. An upstream is
+    sent that and not the client's own bytes: of a name that stands twice, two readers may take different values.
+    """
 
     id: str
     inputs: tuple[Tensor, ...]
     outputs: tuple[Wanted, ...]
     is_binary: bool
+    body: bytes
+    json_length: int | None
 
 
 def read_request(body: bytes, header_length: int | None = None) -> InferRequest:
     """The request in a body; FixInput where it is none. `header_length` is how much of it is JSON: all, where None."""
     head, rest = _split(body, header_length)
     inputs = _tensors(_listed(head.get("inputs"), "inputs"), rest)
-    if not inputs or len({tensor.name for tensor in inputs}) < len(inputs):
-        raise _wrong("it has no inputs, or two of the same name")
+    if not inputs:
+        raise _wrong("it has no inputs")
     wanted = tuple(_wanted(item) for item in _listed(head.get("outputs") or [], "outputs"))
     id, is_binary = head.get("id", ""), _parameter(head, "binary_data_output") is True
-    return InferRequest(id if isinstance(id, str) else "", inputs, wanted, is_binary)
+    text = orjson.dumps(head)
+    whole, length = (text, None) if header_length is None else (text + bytes(rest), len(text))
+    return InferRequest(id if isinstance(id, str) else "", inputs, wanted, is_binary, whole, length)
 
 
 def read_answer(body: bytes, header_length: int | None = None) -> tuple[Tensor, ...]:
@@ -91,6 +103,17 @@ def write_answer(
     about = {"id": request.id} if request.id else {}
     text = orjson.dumps({"model_name": model, "model_version": version, **about, "outputs": heads})
     return (text + b"".join(tail), len(text)) if tail else (text, None)
+
+
+def write_request(inputs: Sequence[Tensor]) -> bytes:
+    """A request in JSON that takes all outputs; null stands for NaN, and in text nothing for None."""
+    heads = []
+    for tensor in inputs:
+        values = tensor.data.reshape(-1).tolist()
+        data = ["" if item is None else str(item) for item in values] if tensor.datatype == "BYTES" else values
+        head = {"name": tensor.name, "datatype": tensor.datatype, "shape": list(tensor.data.shape)}
+        heads.append({**head, "data": [_finite(item) for item in data]})
+    return orjson.dumps({"inputs": heads})
 
 
 def columns(tensors: Sequence[Tensor], names: Sequence[str]) -> Mapping[str, Array]:
@@ -134,6 +157,7 @@ def _listed(items: Any, what: str) -> list[Any]:
 def _wanted(item: Any) -> Wanted:
     if not isinstance(item, dict) or not isinstance(item.get("name"), str):
         raise _wrong("an output that it asks for has no name")
+    _refuse_shared_memory(item)
     return Wanted(item["name"], _parameter(item, "binary_data") is True)
 
 
@@ -144,6 +168,8 @@ def _tensors(items: list[Any], rest: memoryview) -> tuple[Tensor, ...]:
         found.append(tensor)
     if len(rest):
         raise _wrong(f"{len(rest)} bytes belong to no tensor")
+    if len({tensor.name for tensor in found}) < len(found):
+        raise _wrong("two tensors have the same name")
     return tuple(found)
 
 
@@ -153,9 +179,12 @@ def _tensor(item: Any, rest: memoryview) -> tuple[Tensor, memoryview]:
     name, datatype, shape = item["name"], item.get("datatype"), item.get("shape")
     if datatype != "BYTES" and datatype not in DTYPES:
         raise _wrong(f"the datatype of {name!r:.80} is not one of the protocol's")
-    if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
+    if not _is_shape(shape):
         raise _wrong(f"the shape of {name!r:.80} is no list of sizes")
+    _refuse_shared_memory(item)
     size = _parameter(item, "binary_data_size")
+    if size is not None and "data" in item:
+        raise _wrong(f"{name!r:.80} has data twice, in JSON and in binary")
     if size is None:
         data = _from_json(name, datatype, item.get("data"))
     elif type(size) is int and 0 <= size <= len(rest):
@@ -164,7 +193,27 @@ def _tensor(item: Any, rest: memoryview) -> tuple[Tensor, memoryview]:
         raise _wrong(f"the bytes of {name!r:.80} are not there")
     if data.size != math.prod(shape):
         raise _wrong(f"{name!r:.80} says {shape} and has {data.size} values")
-    return Tensor(name, datatype, data.reshape(shape)), rest
+    return Tensor(name, datatype, _shaped(name, data, shape)), rest
+
+
+def _is_shape(shape: Any) -> TypeGuard[list[int]]:
+    """A short list of sizes: of a long one, the product alone could take minutes."""
+    if not isinstance(shape, list) or len(shape) > MOST_AXES:
+        return False
+    return all(type(size) is int and 0 <= size <= MOST_ALONG_AN_AXIS for size in shape)
+
+
+def _shaped(name: str, data: Array, shape: list[int]) -> Array:
+    try:
+        return data.reshape(shape)
+    except ValueError as error:  # no values at all, along axes that together are longer than an array can be
+        raise _wrong(f"{name!r:.80} says {shape}, which no array has") from error
+
+
+def _refuse_shared_memory(item: Mapping[str, Any]) -> None:
+    """What lies in an upstream's own memory never passes here, so that nothing can be said of it."""
+    if _parameter(item, SHARED_MEMORY) is not None:
+        raise _wrong(f"{item['name']!r:.80} lies in shared memory")
 
 
 def _from_json(name: str, datatype: str, data: Any) -> Array:

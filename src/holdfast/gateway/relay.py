@@ -4,25 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
+from typing import Any
 
 import orjson
 
 from holdfast.domain.decision import Ended
 from holdfast.domain.guard import Action
 from holdfast.gateway.connection import Broken
-from holdfast.gateway.dialects.contract import Json, Piece, Slot, Stream, objects
+from holdfast.gateway.dialects.contract import Json, Piece, Slot, Stream, read_object
 from holdfast.gateway.sse import Event
 from holdfast.guards.armed_text import ArmedText, Remark, enforced, redactions
 from holdfast.guards.holding import Holding
 from holdfast.guards.passages import Passage, redact
 
 DONE = "[DONE]"
+MOST_TOLD = 4_000_000
+"""Characters of an answer, which are kept for the log until it ends."""
+
+MOST_TEXTS = 2_000
+"""Texts that are told beside each other."""
 
 Channel = tuple[object, ...]
 
 
 class Relay:
-    """Takes the host's events and gives those for the caller. `is_over` once the last one was given.
+    """Takes the host's events and gives those for the caller. `is_over` once the last one was given; `size` is that
+    of its texts, in characters.
 
     Pieces of a text are let out as far as guards have seen them; what was held back at its end goes out in a copy of
     the text's last event. Once a guard wants more than a redaction the answer is cut.
@@ -31,6 +38,7 @@ class Relay:
     def __init__(self, stream: Stream, guards: Sequence[ArmedText]) -> None:
         self.stream = stream
         self.is_over = False
+        self.size = 0
         self._guards = tuple(guards)
         self._holdings: dict[Channel, Holding] = {}
         self._told: dict[Channel, list[str]] = {}
@@ -88,15 +96,22 @@ class Relay:
         if self._guards:
             without_odds(piece.told)
         for slot in piece.deltas:
+            self._measure(len(slot.text))
             holding = self._holdings.setdefault(slot.channel, Holding(self._guards, slot.role))
             slot.put(holding.feed(slot.text, is_last=slot.channel[0] in piece.ends))
             self._told.setdefault(slot.channel, []).append(slot.text)
             self._last[slot.channel] = (name, piece.told, piece.deltas, slot)
         for slot in piece.wholes:
+            self._measure(0 if slot.text in self._wholes else len(slot.text))
             remarks = tuple(guard.read([slot.passage]) for guard in self._guards)
             slot.put(redact(slot.text, redactions(remarks, 0)))
             self._remarks = _joined([self._remarks, remarks] if self._remarks else [remarks])
             self._wholes[slot.text] = None
+
+    def _measure(self, more: int) -> None:
+        self.size += more
+        if self.size > MOST_TOLD or len(self._holdings) + len(self._wholes) > MOST_TEXTS:
+            raise Broken("The upstream's answer is too long, or in too many parts.")
 
     def _flushed(self, groups: set[object] | frozenset[object], here: set[Channel]) -> list[Event]:
         """The rest of the texts that end, but for those that go on in the event itself."""
@@ -115,11 +130,15 @@ class Relay:
         return [Event(name, orjson.dumps(told).decode())]
 
 
-def without_odds(told: Json) -> None:
+def without_odds(told: Any) -> None:
     """Take out what spells an answer a second time, token by token: no guard could read it there."""
-    for one in (told, *objects(told.get("choices"))):
-        if one.get("logprobs"):
-            one["logprobs"] = [] if isinstance(one["logprobs"], list) else None
+    if isinstance(told, dict):
+        if told.get("logprobs"):
+            told["logprobs"] = [] if isinstance(told["logprobs"], list) else None
+        told = list(told.values())
+    for inner in told:
+        if isinstance(inner, dict | list):
+            without_odds(inner)
 
 
 def _joined(parts: Sequence[tuple[Remark, ...]]) -> tuple[Remark, ...]:
@@ -134,9 +153,6 @@ def _joined(parts: Sequence[tuple[Remark, ...]]) -> tuple[Remark, ...]:
 
 def _read(event: Event) -> Json:
     try:
-        told = orjson.loads(event.data)
-    except orjson.JSONDecodeError as error:
-        raise Broken("The upstream sent an event that is no JSON.") from error
-    if not isinstance(told, dict):
-        raise Broken("The upstream sent an event that is no object.")
-    return told
+        return read_object(event.data)
+    except ValueError as error:
+        raise Broken(f"The upstream sent an event that cannot be read: {error}.") from error

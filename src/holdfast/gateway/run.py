@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import ssl
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 
-from holdfast.domain.errors import FixInput
+from holdfast.domain.errors import FixInput, Unavailable
 from holdfast.gateway.document import GatewayDocument, ListenSection
 from holdfast.gateway.door import Door
 from holdfast.gateway.observe.exposition import Exposition
@@ -22,6 +24,7 @@ from holdfast.gateway.site import running
 from holdfast.httpd import Beside, Server
 
 DRAIN_SECONDS = 30
+BACKLOG = 2048
 
 
 def run(document: GatewayDocument, premises: Premises, path: Path) -> None:
@@ -51,11 +54,13 @@ async def _serve(document: GatewayDocument, premises: Premises, observer: Observ
                 _take_certificate(one.ssl, one)
 
         reloader = Reloader(path, document, take, observer)
-        site.attend(reloader.follow())
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloader.ask)
-        if counts is not None:
-            site.attend(Beside(counts).serve())
-        await Server(config).serve()
+        with ExitStack() as stack:
+            listening = stack.enter_context(_listening(config))
+            if counts is not None:
+                site.attend(Beside(counts).serve(sockets=[stack.enter_context(_listening(counts))]))
+            site.attend(reloader.follow())
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloader.ask)
+            await Server(config).serve(sockets=[listening])
 
 
 def _counts(document: GatewayDocument, observer: Observer, folder: Path) -> uvicorn.Config | None:
@@ -69,15 +74,28 @@ def _counts(document: GatewayDocument, observer: Observer, folder: Path) -> uvic
     return _config(listen, Exposition(observer.figures, token), folder)
 
 
+def _listening(config: uvicorn.Config) -> socket.socket:
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    try:
+        return socket.create_server((config.host, config.port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        what = f"Nobody can listen on {config.host}:{config.port}: {error.strerror}."
+        raise Unavailable("gateway.listen", what, "Is another gateway running there?") from error
+
+
 def _take_certificate(context: ssl.SSLContext | None, config: uvicorn.Config) -> None:
     """Show the certificate that is in the files now; FixInput where it cannot be used."""
     if context is None or config.ssl_certfile is None:
         return
     try:
         context.load_cert_chain(config.ssl_certfile, config.ssl_keyfile)
-    except OSError as error:
-        hint = "Look at `certificate` and `key`; the key must not need a password."
-        raise FixInput("gateway.tls", f"The gateway's certificate cannot be used: {error}.", hint) from error
+    except (OSError, ValueError) as error:
+        raise _unusable(error) from error
+
+
+def _unusable(error: Exception) -> FixInput:
+    hint = "Look at `certificate`, `key` and `clients` under `listen`; the key must not need a password."
+    return FixInput("gateway.tls", f"The gateway's certificate cannot be used: {error}.", hint)
 
 
 def _config(listen: ListenSection, app: Any, folder: Path) -> uvicorn.Config:
@@ -97,5 +115,8 @@ def _config(listen: ListenSection, app: Any, folder: Path) -> uvicorn.Config:
         ssl_ca_certs=str(folder / listen.clients) if listen.clients else None,
         ssl_cert_reqs=ssl.CERT_OPTIONAL if listen.clients else ssl.CERT_NONE,
     )
-    config.load()
+    try:
+        config.load()
+    except (OSError, ValueError) as error:  # of files that are not there, or hold no certificate or key
+        raise _unusable(error) from error
     return config

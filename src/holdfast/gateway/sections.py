@@ -17,15 +17,15 @@ class IssuerSection(Section):
     After `stale_after_hours` without them they count no longer.
     """
 
-    issuer: str = Field(min_length=1)
+    name: str = Field(min_length=1)
     audience: str = Field(min_length=1)
     keys: str = ""
     stale_after_hours: float = Field(default=24.0, gt=0)
 
     @model_validator(mode="after")
     def _keys_can_be_found(self) -> IssuerSection:
-        address = self.keys or self.issuer
-        if not self.keys and not self.issuer.startswith(("https://", "http://")):
+        address = self.keys or self.name
+        if not self.keys and not self.name.startswith(("https://", "http://")):
             raise ValueError("an issuer that is no address needs `keys`, a file or an address")
         if address.startswith("http://") and not _is_here(address.removeprefix("http://").split("/")[0]):
             raise ValueError("keys come from a file or over https://")

@@ -12,7 +12,7 @@ import numpy as np
 
 from holdfast.decisions.log import SegmentLog
 from holdfast.domain.decision import Decision, Ended, Lane
-from holdfast.domain.errors import Blocked, Forbidden, HoldfastError, ModelFailed
+from holdfast.domain.errors import Blocked, Forbidden, HoldfastError, ModelFailed, Unavailable
 from holdfast.domain.guard import Action
 from holdfast.domain.policy import Policy
 from holdfast.domain.schema import Scalar
@@ -27,6 +27,8 @@ from holdfast.gateway.upstream import Upstream
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+MOST_SHADOWS = 64
 
 TOGETHER = "another-row-blocked"
 """Why a row was not answered whose own verdicts are clean: a request is answered whole, or not at all."""
@@ -162,10 +164,21 @@ class Serving:
         return _Ended(judged, ids, served, answered, failure)
 
     def _listen(self, release: str, asked: Asked, put: Put) -> None:
-        """Let another release answer too, for comparison; nobody waits for it and nobody hears it."""
+        """Let another release answer too, for comparison; nobody waits for it and nobody hears it.
+
+        One that is slower than those it is compared to sees only some of the exchanges: those under way are bounded.
+        """
+        if len(self._shadows) >= MOST_SHADOWS:
+            return
         task = asyncio.get_running_loop().create_task(self._exchange(release, asked, put))
         self._shadows.add(task)
-        task.add_done_callback(self._shadows.discard)
+        task.add_done_callback(self._heard)
+
+    def _heard(self, task: asyncio.Task[_Ended]) -> None:
+        self._shadows.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, HoldfastError):
+            raise error
 
     async def close(self) -> None:
         """Wait for shadows. The backends are whoever's who opened them."""
@@ -188,7 +201,8 @@ def _outcome(post: Post, ended: _Ended) -> Outcome:
     which = f"Decision {', '.join(ids[:3])}." if ids else "It is in the decision log."
     if served is None:
         error = ended.failure or ModelFailed("model.raised", "The model did not answer.")
-        raise type(error)(error.code, error.message, which)
+        kind = Unavailable if isinstance(error, Unavailable) else ModelFailed
+        raise kind(error.code, error.message, which)
     ends = {ENDS[code] for code in served.ended.tolist()}
     if ends <= {Ended.ANSWERED}:
         is_same = ended.answered is not None and served.reply is ended.answered.reply

@@ -27,24 +27,34 @@ class Reader:
     """Takes bytes and gives events once they are whole. Text that is not UTF-8 is read with replacement characters."""
 
     def __init__(self) -> None:
-        self._line = b""
+        self._line = bytearray()
         self._ended_in_return = False
+        self._is_first = True
         self._name = ""
         self._data: list[str] = []
         self._size = 0
 
     def feed(self, chunk: bytes) -> Iterator[Event]:
         """The events that this completes; Broken where one is longer than any that is meant."""
-        if self._ended_in_return and chunk.startswith(b"\n"):
-            chunk = chunk[1:]
-        self._ended_in_return = chunk.endswith(b"\r") if chunk else self._ended_in_return
-        *lines, self._line = (self._line + chunk).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+        if not chunk:
+            return
+        ended_in_return = chunk.endswith(b"\r")
+        chunk = chunk[1:] if self._ended_in_return and chunk.startswith(b"\n") else chunk
+        self._ended_in_return = ended_in_return
+        self._line += chunk
+        if b"\n" in chunk or b"\r" in chunk:
+            yield from self._lines()
+        self._measure(0, held=len(self._line))
+
+    def _lines(self) -> Iterator[Event]:
+        *lines, self._line = self._line.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
         for line in lines:
             self._measure(len(line))
-            event = self._take(line.decode("utf-8", "replace").removeprefix("\ufeff"))
+            text = line.decode("utf-8", "replace")
+            event = self._take(text.removeprefix("\ufeff") if self._is_first else text)
+            self._is_first = False
             if event is not None:
                 yield event
-        self._measure(0, held=len(self._line))
 
     def _measure(self, more: int, held: int = 0) -> None:
         self._size += more

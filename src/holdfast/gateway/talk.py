@@ -8,11 +8,12 @@ import orjson
 
 from holdfast.domain.credential import Credential
 from holdfast.domain.errors import Absent, Blocked, FixInput, Forbidden, HoldfastError, TooMany
+from holdfast.gateway.beside import beside
 from holdfast.gateway.budgets import Meter
 from holdfast.gateway.connection import Headers
 from holdfast.gateway.conversing import Conversing, Turn
 from holdfast.gateway.dialects.completions import Completions
-from holdfast.gateway.dialects.contract import Dialect, Json, Usage
+from holdfast.gateway.dialects.contract import Dialect, Json, Usage, read_object
 from holdfast.gateway.dialects.embeddings import Embeddings
 from holdfast.gateway.dialects.messages import Messages
 from holdfast.gateway.dialects.responses import Responses
@@ -72,7 +73,8 @@ class Talk:
 
     async def _answer(self, dialect: Dialect, name: str, scope: Scope, receive: Receive) -> Reply | Streamed:
         credential = self._let_in(scope)
-        body = _object(await read_body(receive, MOST_BODY_BYTES))
+        raw = await read_body(receive, MOST_BODY_BYTES)
+        body = await beside(len(raw), lambda: _object(raw))
         asked = name or str(body.get("model") or "")
         chat = self._chats.get(asked)
         if chat is None:
@@ -128,9 +130,6 @@ def failed(dialect: Dialect, error: HoldfastError) -> Reply:
 
 def _object(body: bytes) -> Json:
     try:
-        asked = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise FixInput("chat.malformed", "The body is no JSON.", "Send one object in UTF-8.") from error
-    if not isinstance(asked, dict):
-        raise FixInput("chat.malformed", "The body is no object.", "Send one object in UTF-8.")
-    return asked
+        return read_object(body)
+    except ValueError as error:
+        raise FixInput("chat.malformed", f"The body cannot be read: {error}.", "Send one object in UTF-8.") from error

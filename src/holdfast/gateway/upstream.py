@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from holdfast.domain.errors import FixInput, Unavailable
 from holdfast.gateway.connection import Answer, Broken, Connection, Headers
@@ -42,17 +42,29 @@ class Origin:
     """The scheme, host and port of an upstream, and the path below which it serves."""
 
     def __init__(self, url: str, tls: ssl.SSLContext | None = None) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise FixInput("upstream.url", f"{url!r:.200} is no upstream.", "Write it as https://host:port/path.")
-        if parts.username or parts.password:
-            raise FixInput("upstream.secret", "An upstream's address carries a secret.", "Name a header for it.")
+        parts = _parts(url)
         self.url = url.rstrip("/")
-        self.host = parts.hostname
+        self.host = parts.hostname or ""
         self.port = parts.port or (443 if parts.scheme == "https" else 80)
-        self.path = parts.path.rstrip("/").encode("ascii")
+        self.path = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~").encode("ascii")
         self.authority = parts.netloc.encode("idna")
         self.tls = (tls or ssl.create_default_context()) if parts.scheme == "https" else None
+
+
+def _parts(url: str) -> SplitResult:
+    """An upstream's address in its parts; FixInput where it is none, or carries a secret."""
+    hint = "Write it as https://host:port/path."
+    try:
+        parts = urlsplit(url)
+        is_one = parts.port != 0 and bool(parts.netloc.encode("idna"))
+    except ValueError as error:  # a port or a host that cannot be
+        raise FixInput("upstream.url", "An upstream's address cannot be read.", hint) from error
+    if parts.username is not None or parts.password is not None:
+        raise FixInput("upstream.secret", "An upstream's address carries a secret.", "Name a header for it.")
+    is_web = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.netloc.isprintable()
+    if not is_one or not is_web or parts.query or parts.fragment:
+        raise FixInput("upstream.url", f"{url!r:.200} is no upstream.", hint)
+    return parts
 
 
 class Upstream:

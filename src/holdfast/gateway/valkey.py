@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from holdfast.domain.errors import Unavailable
+from holdfast.domain.errors import FixInput, Unavailable
 
 SECONDS = 0.5
 """An answer that takes longer counts as none."""
+
+REST = 1.0
+"""Seconds for which a server that did not answer is left alone: requests that need a lease wait in line for it."""
 
 ALIVE = 5.0
 """Seconds after which a gateway that was not heard of no longer shares."""
@@ -40,17 +46,26 @@ class SharedPurse:
         self.gateways = 1
         self._gateway = gateway
         self._clock = clock
-        self._server = Redis.from_url(url, socket_timeout=SECONDS, socket_connect_timeout=SECONDS)
+        self._rests_until = 0.0
+        try:
+            self._server = Redis.from_url(
+                url, socket_timeout=SECONDS, socket_connect_timeout=SECONDS, retry=Retry(NoBackoff(), 0)
+            )
+        except ValueError as error:
+            hint = "Write it as redis://host:port, rediss://host:port or unix:///path."
+            raise FixInput("budgets.valkey", "The address of the shared budgets cannot be read.", hint) from error
         self._script = self._server.register_script(LEASE)
         self._beating: asyncio.Task[None] | None = None
 
     async def lease(self, name: str, wanted: int, limit: int) -> int:
-        """As `Purse` says."""
+        """As `Purse` says. After a failure nobody waits for it again before `REST` is over."""
+        if time.monotonic() < self._rests_until:
+            raise _cut_off()
         try:
             return int(await self._script(keys=[f"holdfast:{name}"], args=[wanted, limit, KEPT]))
         except (RedisError, OSError, TimeoutError) as error:
-            hint = "Look at Valkey; budgets go on from what is leased until then."
-            raise Unavailable("budget.cut-off", "The shared budgets cannot be reached.", hint) from error
+            self._rests_until = time.monotonic() + REST
+            raise _cut_off() from error
 
     async def __aenter__(self) -> Self:
         with suppress(RedisError, OSError, TimeoutError):
@@ -81,3 +96,8 @@ class SharedPurse:
             pipe.zcard("holdfast:gateways")
             *_, count = await pipe.execute()
         self.gateways = max(1, int(count))
+
+
+def _cut_off() -> Unavailable:
+    hint = "Look at Valkey; budgets go on from what is leased until then."
+    return Unavailable("budget.cut-off", "The shared budgets cannot be reached.", hint)

@@ -151,7 +151,7 @@ class _Segment:
         self.first = first
         self._path = folder / _name(first)
         self._file = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
-        magic, number, self._salt, check = _HEAD.unpack(os.pread(self._file, BLOCK, 0)[: _HEAD.size])
+        magic, number, self._salt, check = _HEAD.unpack(os.pread(self._file, _HEAD.size, 0).ljust(_HEAD.size, b"\0"))
         if magic != _MAGIC_HEAD or number != first or check != _digest(self._salt, first, 0, b""):
             raise _broken(self._path, "its first block does not verify")
         self._last = _Record(first, 0, BLOCK - _RECORD.size, 0)

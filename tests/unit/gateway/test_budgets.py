@@ -12,9 +12,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from holdfast.domain.credential import Budget, Credential, Route, Way
-from holdfast.domain.errors import TooMany, Unavailable
+from holdfast.domain.errors import FixInput, TooMany, Unavailable
 from holdfast.gateway.budgets import Cut, Meter, OwnPurse
-from holdfast.gateway.valkey import SharedPurse
+from holdfast.gateway.valkey import SECONDS, SharedPurse
 
 pytestmark = pytest.mark.anyio
 REDIS = shutil.which("valkey-server") or shutil.which("redis-server")
@@ -178,3 +178,30 @@ async def test_cut_off_a_gateway_spends_what_it_leased_then_does_what_was_said(s
         assert used <= bound + 1
         with pytest.raises(Unavailable):
             await purses[0].lease("1:x", 1, 1)
+
+
+async def test_a_server_that_is_silent_is_waited_for_once_not_by_each_request():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        async with asyncio.timeout(10):
+            purse = SharedPurse(f"redis://127.0.0.1:{silent.getsockname()[1]}", "g0", time.time)
+            one = meter(purse, time.time, rows=1000)
+            start = time.monotonic()
+            results = await asyncio.gather(*(one.enter(1) for _ in range(50)), return_exceptions=True)
+            assert {type(result) for result in results} == {TooMany}
+            assert time.monotonic() - start < SECONDS + 0.7
+            await purse._server.aclose()
+
+
+@pytest.mark.parametrize("url", ["valkey", "http://x", "redis://h:port"])
+async def test_what_is_no_address_of_shared_budgets(url):
+    with pytest.raises(FixInput):
+        SharedPurse(url, "g0", time.time)
+
+
+async def test_a_clock_that_jumps_and_comes_back_gives_a_day_once():
+    now = [NOON]
+    one = meter(clock=lambda: now[0], rows=100)
+    for jump in (0, 3, -3, -400, 400):
+        now[0] += 86_400 * jump
+        expected = 100 if jump in (0, 3, -400) else 0
+        assert await entered(one) == expected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import socket
@@ -9,13 +10,25 @@ import ssl
 import subprocess
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 import uvicorn
 
-from holdfast.domain.errors import HoldfastError
+from holdfast.domain.errors import HoldfastError, Unavailable
 from holdfast.gateway import door
-from holdfast.gateway.door import CERTIFICATE, Door, Reply, problem, read_body, send_reply
+from holdfast.gateway.door import (
+    CERTIFICATE,
+    MOST_PIPELINED,
+    Door,
+    Reply,
+    Room,
+    Streamed,
+    problem,
+    read_body,
+    send_reply,
+    send_stream,
+)
 
 
 async def echo(scope, receive, send):
@@ -35,11 +48,11 @@ def serving(monkeypatch):
     monkeypatch.setattr(door, "BODY_SECONDS", 0.4)
     running = []
 
-    def start(**tls):
+    def start(app=echo, **tls):
         with socket.socket() as found:
             found.bind(("127.0.0.1", 0))
             port = found.getsockname()[1]
-        config = uvicorn.Config(echo, port=port, http=Door, loop="asyncio", log_level="critical", lifespan="off", **tls)
+        config = uvicorn.Config(app, port=port, http=Door, loop="asyncio", log_level="critical", lifespan="off", **tls)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
@@ -162,3 +175,102 @@ def test_the_names_in_a_client_certificate(serving, tmp_path):
         told.append(json.loads(client.getresponse().read())["names"])
         client.close()
     assert told == [[], ["spiffe://bank/scoring", "batch.bank", "client"]]
+
+
+def test_who_sends_headers_and_then_nothing_is_cut_off_too(serving):
+    answer = asked(serving(), HEAD + b"content-length: 50\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 422")
+    assert b"request.slow" in answer
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [b"GET / HTTP/1.1\r\nhost: x\r\nx: ", *[b"y" * 8_000] * 40],
+        [b"GET /", *[b"y" * 8_000] * 40],
+        [b"\r\n" * 8_000] * 40,
+        [HEAD + b"transfer-encoding: chunked\r\n\r\n0\r\nx: ", *[b"y" * 8_000] * 40],
+        [HEAD + b"transfer-encoding: chunked\r\n\r\n1;", *[b"y" * 8_000] * 40],
+    ],
+    ids=["a header", "an address", "empty lines", "a trailer", "an extension"],
+)
+def test_a_line_without_end_is_held_no_longer_than_headers_may_be(serving, pieces):
+    port, sent = serving(), 0
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as client, suppress(OSError):
+        for piece in pieces:
+            client.sendall(piece)
+            sent += 1
+            time.sleep(0.01)
+        while client.recv(65_536):
+            pass
+    assert sent < len(pieces)
+    assert b'"length": 0' in asked(port, HEAD + b"content-length: 0\r\n\r\n")
+
+
+def test_chunks_of_one_byte_are_a_body_like_any(serving):
+    raw = HEAD + b"transfer-encoding: chunked\r\n\r\n" + b"1\r\nz\r\n" * 100_000 + b"0\r\n\r\n"
+    assert b'"length": 100000' in asked(serving(), raw)
+
+
+def test_an_answer_before_the_body_is_heard_though_the_body_goes_on_but_not_for_ever(serving):
+    port = serving()
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+        client.sendall(HEAD.replace(b"close", b"keep-alive") + b"content-length: 90000000\r\n\r\n" + b"z" * 2_000_000)
+        assert client.recv(65_536).startswith(b"HTTP/1.1 413")
+        start = time.monotonic()
+        with suppress(OSError):
+            while time.monotonic() - start < 5:
+                client.sendall(b"z" * 1000)
+                time.sleep(0.02)
+        assert time.monotonic() - start < 2
+
+
+def test_more_requests_at_once_than_anybody_has_are_no_http(serving):
+    one = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n"
+    port = serving()
+    assert asked(port, one * (MOST_PIPELINED - 1) + HEAD + b"content-length: 0\r\n\r\n").count(b"200 OK") == 32
+    assert asked(port, one * 5_000).count(b"200 OK") < 100
+
+
+@pytest.mark.anyio
+async def test_bodies_share_a_room_in_which_small_ones_always_fit():
+    async def parts(*sizes):
+        for size in sizes:
+            yield {"type": "http.request", "body": b"z" * size, "more_body": True}
+
+    room = Room(100_000)
+    async with room.taken(parts(100_000, 60_000).__anext__) as first:
+        await first()
+        async with room.taken(parts(60_000).__anext__) as small, room.taken(parts(200_000).__anext__) as large:
+            await small()
+            with pytest.raises(Unavailable):
+                await large()
+        await first()
+    async with room.taken(parts(160_000).__anext__) as large:
+        await large()
+
+
+@pytest.mark.parametrize("is_silent", [False, True])
+def test_a_stream_ends_when_its_client_reads_nothing_or_is_gone_while_nothing_comes(serving, is_silent):
+    begun, ended = threading.Event(), threading.Event()
+
+    async def parts():
+        try:
+            while True:
+                yield b"z" * 65_536
+                begun.set()
+                if is_silent:
+                    await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async def telling(scope, receive, send):
+        if scope["type"] == "http":
+            await send_stream(receive, send, Streamed((), parts()))
+
+    port = serving(telling)
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert begun.wait(5)
+        assert ended.wait(0.6 if is_silent else 3) is not is_silent
+    assert ended.wait(3)

@@ -60,7 +60,7 @@ def now():
 
 
 def keys_of(url, folder, **more):
-    return IssuerKeys(IssuerSection(issuer=url, audience="holdfast", **more), folder, folder, now)
+    return IssuerKeys(IssuerSection(name=url, audience="holdfast", **more), folder, folder, now)
 
 
 def token(url, key):
@@ -132,18 +132,20 @@ async def test_keys_from_a_file_and_keys_of_kinds_to_come(tmp_path):
     (tmp_path / "jwks.json").write_text(json.dumps({"keys": [*mixed, encrypting]}))
     kept = tmp_path / "kept"
     kept.mkdir()
-    keys = IssuerKeys(IssuerSection(issuer="bank", audience="a", keys="jwks.json"), tmp_path, kept, now)
+    keys = IssuerKeys(IssuerSection(name="bank", audience="a", keys="jwks.json"), tmp_path, kept, now)
     await keys.refresh()
     assert sorted(key.kid for key in keys.issuer.keys.keys) == ["1", "r"]
-    with pytest.raises(Unavailable):
-        read_keys(b"[]")
+    half = {"kty": "EC", "crv": "P-256", "x": "a", "y": "b"}
+    for said in (None, [], {}, {"keys": []}, {"keys": [1]}, {"keys": [{"kty": "EC"}]}, {"keys": [half]}):
+        with pytest.raises(Unavailable):
+            read_keys(json.dumps(said).encode())
 
 
 def test_keys_do_not_come_in_the_clear():
     for text in (
-        "issuer: bank\naudience: a",
-        "issuer: http://id.bank\naudience: a",
-        "issuer: b\naudience: a\nkeys: http://b/k",
+        "name: bank\naudience: a",
+        "name: http://id.bank\naudience: a",
+        "name: b\naudience: a\nkeys: http://b/k",
     ):
         with pytest.raises(FixInput):
             parse_document(text, IssuerSection, "gateway.yaml")

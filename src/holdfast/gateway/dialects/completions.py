@@ -9,7 +9,19 @@ import orjson
 
 from holdfast.domain.errors import FixInput
 from holdfast.gateway.dialects import openai
-from holdfast.gateway.dialects.contract import Dialect, Json, Piece, Slot, Stream, Usage, number, objects, top, walk
+from holdfast.gateway.dialects.contract import (
+    Dialect,
+    Json,
+    Piece,
+    Slot,
+    Stream,
+    Usage,
+    number,
+    objects,
+    reason,
+    top,
+    walk,
+)
 from holdfast.gateway.sse import Event
 
 
@@ -29,7 +41,7 @@ class Completions(Dialect):
 
     def answered(self, told: Json) -> list[Slot]:
         """As `Dialect` says."""
-        return [slot for choice in objects(told.get("choices")) for slot in walk({"": choice}, "", "assistant")]
+        return top(told, dict.fromkeys(told, "assistant"), apart=("usage",))
 
     def usage(self, told: Json) -> Usage | None:
         """As `Dialect` says."""
@@ -37,7 +49,7 @@ class Completions(Dialect):
 
     def finish(self, told: Json) -> str:
         """As `Dialect` says."""
-        return next((str(one.get("finish_reason") or "") for one in objects(told.get("choices"))), "")
+        return next((reason(one, "finish_reason") for one in objects(told.get("choices"))), "")
 
     def standing_in(self, body: Json, text: str, id: str, created: int) -> Json:
         """As `Dialect` says."""
@@ -77,17 +89,18 @@ class _Told(Stream):
         """As `Stream` says. A chunk without choices carries usage, which the client may not have asked for."""
         self.usage = counted(told.get("usage")) or self.usage
         choices = objects(told.get("choices"))
+        apart = ("choices", "usage") if choices == told.get("choices") else ("usage",)
         if choices:
             self._about = {name: told[name] for name in ("id", "object", "created", "model") if name in told}
         found = [slot for choice in choices for slot in _said(choice)]
-        wholes = [*(slot for slot in found if not slot.channel), *top(told, {}, apart=("choices", "usage"))]
+        wholes = [*(slot for slot in found if not slot.channel), *top(told, dict.fromkeys(told, "assistant"), apart)]
         ended = [choice for choice in choices if choice.get("finish_reason")]
-        self.finish = str(ended[0]["finish_reason"]) if ended else self.finish
+        self.finish = reason(ended[0], "finish_reason") if ended else self.finish
         return Piece(
             told,
             [slot for slot in found if slot.channel],
             wholes,
-            frozenset(choice.get("index", 0) for choice in ended),
+            frozenset(number(choice, "index") for choice in ended),
             is_dropped=not choices and not wholes and "usage" in told and not self._with_usage,
         )
 
@@ -110,15 +123,17 @@ def _role(message: Json) -> str:
 
 def _said(choice: Json) -> Iterator[Slot]:
     """Each text of a choice: those of its delta are pieces of a channel; only a tool's name is told at once."""
-    group, delta = choice.get("index", 0), choice.get("delta")
-    yield from (slot for slot in walk({"": choice}, "", "assistant") if slot.holder is choice)
+    group, delta = number(choice, "index"), choice.get("delta")
+    yield from top(choice, dict.fromkeys(choice, "assistant"), ("delta",) if isinstance(delta, dict) else ())
     if not isinstance(delta, dict):
         return
-    for call in objects(delta.get("tool_calls")):
+    calls = objects(delta.get("tool_calls"))
+    for call in calls:
         for slot in walk({"": call}, "", "assistant"):
-            slot.channel = () if slot.key == "name" else (group, "call", call.get("index", 0), slot.key)
+            slot.channel = () if slot.key == "name" else (group, "call", number(call, "index"), slot.key)
             yield slot
-    for slot in top(delta, dict.fromkeys(delta, "assistant"), apart=("tool_calls",)):
+    apart = ("tool_calls",) if calls == delta.get("tool_calls") else ()
+    for slot in top(delta, dict.fromkeys(delta, "assistant"), apart):
         slot.channel = (group, slot.key)
         yield slot
 

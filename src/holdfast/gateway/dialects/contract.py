@@ -45,6 +45,7 @@ STRUCTURE = frozenset(
         "media_type",
         "signature",
         "encrypted_content",
+        "logprobs",
         "obfuscation",
         "embedding",
         "user",
@@ -53,9 +54,13 @@ STRUCTURE = frozenset(
         "sequence_number",
     ]
 )
-"""Names whose values are never what somebody says."""
+"""Names whose values are never what somebody says; `logprobs` spell it again, and are taken out before guards read."""
 
 DEEPEST = 64
+MOST_TOKENS = 10**12
+"""More than this many tokens are no count."""
+
+MOST_REASON = 40
 
 
 @dataclass(slots=True)
@@ -187,8 +192,9 @@ def walk(node: Any, key: Any, role: str, depth: int = 0) -> Iterator[Slot]:
             if name not in STRUCTURE:
                 yield from walk(value, name, speaker, depth + 1)
     elif isinstance(value, list):
-        for place in range(len(value)):
-            yield from walk(value, place, role, depth + 1)
+        for place, inner in enumerate(value):
+            if isinstance(inner, str | list | dict):
+                yield from walk(value, place, role, depth + 1)
 
 
 def top(body: Json, roles: Mapping[str, str], apart: Collection[str] = ()) -> list[Slot]:
@@ -202,10 +208,29 @@ def objects(node: Any) -> list[Json]:
     return [item for item in node if isinstance(item, dict)] if isinstance(node, list) else []
 
 
+def read_object(text: bytes | str) -> Json:
+    """The object in a JSON text; ValueError where it is none, or nested too deeply to be read and written again."""
+    told = orjson.loads(text)
+    if not isinstance(told, dict):
+        raise ValueError("it is no object")
+    level: list[Any] = [told]
+    for _ in range(DEEPEST):
+        level = [inner for node in level for inner in (node.values() if isinstance(node, dict) else node)]
+        level = [inner for inner in level if isinstance(inner, dict | list)]
+        if not level:
+            return told
+    raise ValueError(f"it is nested more than {DEEPEST} deep")
+
+
 def number(node: Any, name: str) -> int:
-    """A count in an object that may not be there."""
+    """A count in an object that may not be there; 0 where it is none that could be."""
     found = node.get(name) if isinstance(node, dict) else None
-    return found if isinstance(found, int) and found >= 0 else 0
+    return found if isinstance(found, int) and 0 <= found <= MOST_TOKENS else 0
+
+
+def reason(node: Any, name: str) -> str:
+    """Why something ended, as an object says it, in a few characters; empty where it does not."""
+    return str(node.get(name) or "")[:MOST_REASON] if isinstance(node, dict) else ""
 
 
 def _is_file(node: Any, key: Any, value: str) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import orjson
 
 from holdfast.domain.errors import FixInput
-from holdfast.gateway.dialects.contract import Dialect, Json, Piece, Slot, Stream, Usage, number, top, walk
+from holdfast.gateway.dialects.contract import Dialect, Json, Piece, Slot, Stream, Usage, number, reason, top, walk
 from holdfast.gateway.sse import Event
 
 COUNTED = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+MOST_OPEN = 256
 _KINDS = {
     401: "authentication_error",
     403: "permission_error",
@@ -44,7 +45,7 @@ class Messages(Dialect):
 
     def finish(self, told: Json) -> str:
         """As `Dialect` says."""
-        return str(told.get("stop_reason") or "")
+        return reason(told, "stop_reason")
 
     def standing_in(self, body: Json, text: str, id: str, created: int) -> Json:  # noqa: ARG002 - it has no time
         """As `Dialect` says."""
@@ -91,20 +92,22 @@ class _Told(Stream):
         delta = told.get("delta")
         if kind == "content_block_delta" and isinstance(delta, dict):
             found = top(delta, dict.fromkeys(delta, "assistant"))
-            return Piece(told, [Slot(s.holder, s.key, s.role, (index, s.key)) for s in found])
-        if kind == "content_block_start":
+            others = top(told, dict.fromkeys(told, "assistant"), apart=("delta", "usage"))
+            return Piece(told, [Slot(s.holder, s.key, s.role, (index, s.key)) for s in found], others)
+        if kind == "content_block_start" and len(self._open) < MOST_OPEN:
             self._open.add(index)
+        if kind == "message_delta":
+            self.finish = reason(delta, "stop_reason") or self.finish
+        found = top(told, dict.fromkeys(told, "assistant"), apart=("usage",))
         if kind == "content_block_stop":
             self._open.discard(index)
-            return Piece(told, ends=frozenset({index}))
-        if kind == "message_delta" and isinstance(delta, dict):
-            self.finish = str(delta.get("stop_reason") or self.finish)
-        found = top(told, dict.fromkeys(told, "assistant"), apart=("usage",))
+            return Piece(told, wholes=found, ends=frozenset({index}))
         return Piece(told, wholes=found, is_last=kind == "message_stop")
 
     def _count(self, usage: object) -> None:
         if isinstance(usage, dict):
-            self._counted |= {name: value for name, value in usage.items() if value is not None}
+            names = (name for name in (*COUNTED, "output_tokens") if usage.get(name) is not None)
+            self._counted |= {name: number(usage, name) for name in names}
             self.usage = _counted(self._counted)
 
     def cut(self) -> list[Event]:

@@ -8,12 +8,25 @@ import orjson
 
 from holdfast.domain.errors import FixInput
 from holdfast.gateway.dialects import openai
-from holdfast.gateway.dialects.contract import Dialect, Json, Piece, Slot, Stream, Usage, number, top, walk
+from holdfast.gateway.dialects.contract import (
+    STRUCTURE,
+    Dialect,
+    Json,
+    Piece,
+    Slot,
+    Stream,
+    Usage,
+    number,
+    reason,
+    top,
+    walk,
+)
 from holdfast.gateway.sse import Event
 
 ECHOED = ("instructions", "tools", "metadata", "prompt", "text", "reasoning", "tool_choice", "usage")
 """Parts of an answer that repeat the request."""
 
+MOST_NAME = 200
 LAST = ("response.completed", "response.incomplete", "response.failed")
 
 
@@ -44,7 +57,7 @@ class Responses(Dialect):
 
     def finish(self, told: Json) -> str:
         """As `Dialect` says."""
-        return str(told.get("status") or "")
+        return reason(told, "status")
 
     def standing_in(self, body: Json, text: str, id: str, created: int) -> Json:
         """As `Dialect` says."""
@@ -97,15 +110,16 @@ class _Told(Stream):
         told["sequence_number"], self._number = self._number, self._number + 1
         response = told.get("response")
         if isinstance(response, dict):
-            self._response = response
+            self._response = {name: response[name] for name in response if name in STRUCTURE or name in ECHOED}
             usage = response.get("usage")
             if usage:
                 self.usage = Usage(number(usage, "input_tokens"), number(usage, "output_tokens"))
-            self.finish = str(response.get("status") or self.finish)
+            self.finish = reason(response, "status") or self.finish
             found = top(response, dict.fromkeys(response, "assistant"), apart=ECHOED)
-            return Piece(told, wholes=found, is_last=kind in LAST)
-        group = (told.get("item_id"), told.get("content_index"), told.get("summary_index"))
-        others = top(told, dict.fromkeys(told, "assistant"), apart=("delta", "logprobs"))
+            others = top(told, dict.fromkeys(told, "assistant"), apart=("response",))
+            return Piece(told, wholes=[*found, *others], is_last=kind in LAST)
+        group = tuple(str(told.get(name))[:MOST_NAME] for name in ("item_id", "content_index", "summary_index"))
+        others = top(told, dict.fromkeys(told, "assistant"), apart=("delta",))
         if kind.endswith(".delta") and isinstance(told.get("delta"), str):
             channel = ((*group, kind.removesuffix(".delta")),)
             return Piece(told, [Slot(told, "delta", "assistant", channel)], others)

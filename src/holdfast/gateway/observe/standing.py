@@ -85,7 +85,7 @@ class Standing:
             yield Trouble(self.log.trouble.code, "Decisions are kept here and cannot be sealed or delivered.")
         for keys in self.issuers():
             if keys.trouble is not None:
-                yield Trouble(keys.trouble.code, f"The keys of {keys.section.issuer} cannot be fetched.")
+                yield Trouble(keys.trouble.code, f"The keys of {keys.section.name} cannot be fetched.")
 
 
 async def watch(standing: Standing, observer: Observer) -> None:
