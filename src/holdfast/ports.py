@@ -247,8 +247,12 @@ class Store(Protocol):
     def acts(self, *, kind: str = "", key: str = "", actor: str = "", after: str = "", limit: int = 50) -> Trail:
         """What was done, the latest first, a page at a time."""
 
-    def recent(self, *, system: str = "", about: Collection[str] = (), limit: int = 50) -> tuple[ActRow, ...]:
-        """The latest acts, the newest first: all, or those on records of a system or about certain digests."""
+    def recent(
+        self, *, system: str = "", about: Collection[str] = (), but: Collection[str] = (), limit: int = 50
+    ) -> tuple[ActRow, ...]:
+        """The latest acts, the newest first: all, or those on records of a system or about certain digests; none on
+        records of the kinds `but`.
+        """
 
     def trend(self, system: str, measure: str, limit: int = 500) -> tuple[Taken, ...]:
         """How a measure went over a system's evidence: the latest `limit` values, the oldest first."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import re
 import secrets
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from holdfast import canonical
-from holdfast.domain.errors import FixInput
+from holdfast.domain.errors import Absent, FixInput
 from holdfast.domain.run import Run
 from holdfast.settings import Settings, read_settings
 from holdfast.storage.runs import RECORD, RunFolders
@@ -22,12 +23,14 @@ from holdfast.storage.runs import RECORD, RunFolders
 if TYPE_CHECKING:
     from holdfast.decisions.log import SegmentLog
     from holdfast.decisions.read import Reader
-    from holdfast.decisions.registrar import LedgerRegistrar
+    from holdfast.decisions.registrar import LedgerRegistrar, Registrar
     from holdfast.decisions.segments import Segments
     from holdfast.decisions.subjects import Subjects
     from holdfast.domain.appetite import Appetite
+    from holdfast.domain.decision import Decision
     from holdfast.flows.attack import Request
     from holdfast.flows.check import House
+    from holdfast.flows.desk import Desk
     from holdfast.flows.export import Premises
     from holdfast.gateway.document import GatewayDocument
     from holdfast.gateway.premises import Premises as GatewayPremises
@@ -36,13 +39,16 @@ if TYPE_CHECKING:
     from holdfast.manifest import Manifest
     from holdfast.ports import Signer
     from holdfast.server.oidc import Provider
-    from holdfast.server.platform import Platform
+    from holdfast.server.platform import DecisionRoom, Platform
     from holdfast.storage.places import SqlPlaces
     from holdfast.storage.sealed import SealedRecords
     from holdfast.storage.sql import SqlStore
 
 ORIGIN = "holdfast.local/ledger"
 KEY = "key.pem"
+
+PLANE_SECONDS = 5.0
+"""How long a gateway waits for the control plane to register a segment; it is told to stop within half a minute."""
 
 
 @dataclass(frozen=True)
@@ -174,47 +180,67 @@ def open_records(folder: Path) -> tuple[SealedRecords, Path]:
 
 
 @dataclass(frozen=True)
-class DecisionArchive:
-    """What is kept of decisions, and how each part of it is reached."""
+class DecisionFiles:
+    """Where decisions lie: the log's folder, the segments' place, and a reader of both."""
 
     root: Path
     segments: Segments
-    registrar: LedgerRegistrar
     reader: Reader
+
+
+@dataclass(frozen=True)
+class DecisionArchive(DecisionFiles):
+    """What is kept of decisions on this machine, and in its ledger."""
+
+    registrar: LedgerRegistrar
     subjects: Subjects
     ledger: Log
 
 
-@contextmanager
-def open_archive(home: Path) -> Iterator[DecisionArchive]:
-    """The decision log in `home`, its segments wherever the settings say, registered in the ledger there."""
-    from holdfast.decisions.master import MasterKey
+def decision_files(home: Path, segments: str = "") -> DecisionFiles:
+    """The decision log in `home`, and its segments: at `segments`, or wherever the settings say. Makes nothing."""
     from holdfast.decisions.read import Reader
-    from holdfast.decisions.registrar import LedgerRegistrar
     from holdfast.decisions.segments import segments_at
-    from holdfast.decisions.subjects import Subjects
-    from holdfast.ledger.log import Log
 
-    settings, root = read_settings(), home / "decisions"
-    segments = segments_at(settings.segments or str(root / "segments"))
-    text = settings.master_key
+    root = home / "decisions"
+    place = segments_at(segments or read_settings().segments or str(root / "segments"))
+    return DecisionFiles(root, place, Reader(root, place))
+
+
+@contextmanager
+def open_subjects(home: Path) -> Iterator[Subjects]:
+    """The keys of subjects that are kept in `home`."""
+    from holdfast.decisions.master import MasterKey
+    from holdfast.decisions.subjects import Subjects
+
+    text = read_settings().master_key
     master = MasterKey.from_text(text) if text else MasterKey.in_file(home / "master.key")
     subjects = Subjects(home / "subjects.db", master)
     try:
-        with Log(home / "ledger", open_key(home)[0], ORIGIN) as ledger:
-            reader = Reader(root, segments)
-            yield DecisionArchive(root, segments, LedgerRegistrar(ledger), reader, subjects, ledger)
+        yield subjects
     finally:
         subjects.close()
 
 
+@contextmanager
+def open_archive(home: Path, segments: str = "") -> Iterator[DecisionArchive]:
+    """The decision log in `home`, registered in the ledger there; see `decision_files`."""
+    from holdfast.decisions.registrar import LedgerRegistrar
+    from holdfast.ledger.log import Log
+
+    files = decision_files(home, segments)
+    with open_subjects(home) as subjects, Log(home / "ledger", open_key(home)[0], ORIGIN) as ledger:
+        registrar = LedgerRegistrar(ledger)
+        yield DecisionArchive(files.root, files.segments, files.reader, registrar, subjects, ledger)
+
+
 def open_decision_log(
-    archive: DecisionArchive, gateway: str, *, within: float | None = None, apart: bool = False
+    files: DecisionFiles, registrar: Registrar, gateway: str, *, within: float | None = None, apart: bool = False
 ) -> SegmentLog:
     """The log that the process called `gateway` writes to (see `SegmentLog`); close it to drain."""
     from holdfast.decisions.log import SegmentLog
 
-    return SegmentLog(archive.root, gateway, archive.segments, archive.registrar, within=within, apart=apart)
+    return SegmentLog(files.root, gateway, files.segments, registrar, within=within, apart=apart)
 
 
 def open_shield_log(folder: Path) -> SegmentLog:
@@ -223,8 +249,7 @@ def open_shield_log(folder: Path) -> SegmentLog:
     """
     stack = ExitStack()
     archive = stack.enter_context(open_archive(read_settings().home_for(folder)))
-    name = f"{socket.gethostname().partition('.')[0]}-{os.getpid()}-{secrets.token_hex(3)}"
-    log = stack.enter_context(open_decision_log(archive, name))
+    log = stack.enter_context(open_decision_log(archive, archive.registrar, name_of_process("shield")))
     atexit.register(stack.close)
     return log
 
@@ -232,15 +257,23 @@ def open_shield_log(folder: Path) -> SegmentLog:
 @contextmanager
 def open_gateway_premises(document: GatewayDocument, folder: Path, home: Path, token: str) -> Iterator[GatewayPremises]:
     """What the gateway of a document needs: its decision log in `home`, drained when the block ends, and the keys of
-    subjects.
+    subjects. Segments are registered with the document's control plane, and wait in `home` until it has answered.
     """
+    import httpx
+
+    from holdfast.client import Client
+    from holdfast.client.registrar import PlaneRegistrar
     from holdfast.gateway.premises import Premises as GatewayPremises
 
+    within, http = document.log.within, httpx.Client(timeout=PLANE_SECONDS)
     with (
-        open_archive(home) as archive,
-        open_decision_log(archive, document.gateway, within=document.log.within, apart=True) as log,
+        open_subjects(home) as subjects,
+        Client(document.control_plane.url, token, http=http) as plane,
+        open_decision_log(
+            decision_files(home), PlaneRegistrar(plane), document.gateway, within=within, apart=True
+        ) as log,
     ):
-        yield GatewayPremises(folder, home, token, log, archive.subjects, now)
+        yield GatewayPremises(folder, home, token, log, subjects, now)
 
 
 def premises(home: Path) -> Premises:
@@ -293,7 +326,53 @@ def open_platform(home: Path, *, database: str, url: str) -> Iterator[Platform]:
         desk = Desk(store, FileBlobs(place.blobs), signer, ledger, now, committed=sequencer.wake)
         accounts = SqlAccounts(store, secret)
         answers = SqlAnswers(store)
-        yield Platform(desk, accounts, sequencer, url, _provider(url), questionnaires, courier, measures, answers)
+        with open_decision_room(home, desk) as room:
+            yield Platform(
+                desk,
+                accounts,
+                sequencer,
+                url,
+                _provider(url),
+                questionnaires,
+                courier,
+                measures,
+                answers,
+                room=room,
+            )
+
+
+@contextmanager
+def open_decision_room(home: Path, desk: Desk) -> Iterator[DecisionRoom]:
+    """Where a control plane in `home` reads decisions, and the log that it keeps labels in."""
+    from holdfast.decisions.archive import Archive
+    from holdfast.flows.register_segments import DeskRegistrar
+    from holdfast.server.platform import DecisionRoom
+
+    files = decision_files(home)
+    with open_decision_log(files, DeskRegistrar(desk), name_of_process("plane")) as log:
+        yield DecisionRoom(Archive(files.segments, files.reader), log, KeysIn(home))
+
+
+@dataclass(frozen=True)
+class KeysIn:
+    """The keys of subjects that gateways keep in `home`, asked as they are at that moment."""
+
+    home: Path
+
+    def open(self, decision: Decision) -> Decision:
+        """The decision with its sealed fields in place; Absent where no key is kept here, or it was destroyed."""
+        is_master = bool(read_settings().master_key) or (self.home / "master.key").exists()
+        if not is_master or not (self.home / "subjects.db").exists():
+            hint = "Read it where the gateway keeps them: `holdfast subject export`."
+            raise Absent("personal.keys", "The keys of subjects are not kept by this control plane.", hint)
+        with open_subjects(self.home) as subjects:
+            return subjects.open(decision)
+
+
+def name_of_process(kind: str) -> str:
+    """A name in the decision log that no other process has or had."""
+    host = re.sub(r"[^A-Za-z0-9_-]", "-", socket.gethostname().partition(".")[0])
+    return f"{kind}-{host}-{os.getpid()}-{secrets.token_hex(3)}"[:100]
 
 
 def _places(store: SqlStore, home: Path) -> SqlPlaces:

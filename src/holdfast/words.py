@@ -5,13 +5,31 @@ from __future__ import annotations
 import re
 
 from holdfast.domain.appetite import Basis, Limit
+from holdfast.domain.decision import Decision, Ended
 from holdfast.domain.evidence import Evidence
 from holdfast.domain.finding import Cell, Exhibit
+from holdfast.domain.guard import Action, GuardVerdict, Mode
 from holdfast.domain.measure import Interval, Measurement
 from holdfast.domain.verdict import Reason, parse_time
 
 _COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _SELF_EXPLAINING = {"attribute", "column", "feature", "group", "slice"}
+_ENDED = {
+    Ended.ANSWERED: "Answered",
+    Ended.BLOCKED: "Blocked by a guard",
+    Ended.REVIEW: "Held for a person",
+    Ended.FALLBACK: "Answered with the fallback",
+    Ended.FAILED: "The model failed",
+    Ended.OPENED: "Began to be answered",
+}
+_WANTED = {
+    Action.ALLOW: ("let it pass", "would have let it pass"),
+    Action.FLAG: ("noted it", "would have noted it"),
+    Action.REDACT: ("took parts out", "would have taken parts out"),
+    Action.REVIEW: ("asked for a person", "would have asked for a person"),
+    Action.BLOCK: ("blocked it", "would have blocked it"),
+}
+"""What a guard did by its action, and what one in shadow would have done."""
 _UNITLESS = {"", "1", "money", "ratio", "slope"}
 
 
@@ -157,6 +175,23 @@ def size(n: int) -> str:
 def typeset(text: str) -> str:
     """The text with numbers bound to their units (``31 %``, ``800 USD``), so that no line breaks between them."""
     return re.sub(r"(?<=\d) (?=%|[A-Z]{3}\b)", "\N{NO-BREAK SPACE}", text)
+
+
+def ended(decision: Decision) -> str:
+    """How an exchange ended, as a heading: ``Blocked by a guard``."""
+    return _ENDED.get(decision.ended, sentence_case(decision.ended.value))
+
+
+def guard_said(verdict: GuardVerdict) -> str:
+    """What a guard said of one decision, as a sentence."""
+    wanted = _WANTED[verdict.action][verdict.mode is Mode.SHADOW]
+    if verdict.failed:
+        said = f"{verdict.guard} {verdict.version} broke, and by its policy for errors {wanted}"
+    else:
+        said = f"{verdict.guard} {verdict.version} {wanted}"
+    if verdict.score is not None and verdict.threshold is not None:
+        said += f" (score {_digits(verdict.score)}, from {_digits(verdict.threshold)} on it acts)"
+    return f"{said}: {verdict.because}" if verdict.because else f"{said}."
 
 
 def cell(value: Cell) -> str:

@@ -34,6 +34,7 @@ from holdfast.storage.places import SqlPlaces
 from holdfast.storage.schema import upgrade
 from holdfast.storage.sql import SqlStore
 from holdfast.testing.desk import office as open_office
+from holdfast.wiring import open_decision_room
 
 EXAMPLES = 15
 CHECKS = (
@@ -47,13 +48,13 @@ CHECKS = (
 class Everybody:
     """A control plane, and the token of somebody who is everything at once, so that nothing stops at the door."""
 
-    def __init__(self, office):
-        self.office = office
+    def __init__(self, office, room, folder):
+        self.office, self.folder = office, folder
         desk = office.desk
         accounts, sequencer = SqlAccounts(desk.store, b"secret"), Sequencer(desk.store, desk.ledger)
         courier = Courier(desk.store, desk.ledger, SqlPlaces(desk.store), b"secret", office.clock)
         self.platform = Platform(
-            desk, accounts, sequencer, "http://h.test", questionnaires={"regime": REGIME}, courier=courier
+            desk, accounts, sequencer, "http://h.test", questionnaires={"regime": REGIME}, courier=courier, room=room
         )
         ticks = count(step=1000.0)
         self.app = create_app(self.platform, Limits(lambda: next(ticks)))
@@ -78,7 +79,8 @@ def everybody(request, tmp_path_factory):
             upgrade(engine)
             store = SqlStore(engine)
         office = stack.enter_context(open_office(folder, store))
-        yield Everybody(office.founded())
+        room = stack.enter_context(open_decision_room(folder, office.desk))
+        yield Everybody(office.founded(), room, folder)
 
 
 @pytest.fixture(scope="module")

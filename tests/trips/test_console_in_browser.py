@@ -17,6 +17,7 @@ from tests.unit.flows.test_register_data import admission
 from tests.unit.flows.test_register_data import registered as entered
 from tests.unit.flows.test_steps import file as file_record
 from tests.unit.flows.test_steps import made_of
+from tests.unit.server.deciding import decided
 
 from holdfast import canonical
 from holdfast.domain.account import Profile
@@ -27,6 +28,7 @@ from holdfast.domain.person import Person, Proposal
 from holdfast.domain.release import Deployment, Release
 from holdfast.flows.desk import Desk
 from holdfast.flows.gate import ask
+from holdfast.flows.retention import place_hold
 from holdfast.flows.sequence import Sequencer
 from holdfast.ledger.note import Key
 from holdfast.server.app import create_app
@@ -35,6 +37,7 @@ from holdfast.storage.accounts import SqlAccounts
 from holdfast.storage.answers import SqlAnswers
 from holdfast.testing.desk import PEOPLE
 from holdfast.testing.desk import office as open_office
+from holdfast.wiring import open_decision_room
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 PASSWORD = "correct horse battery"
@@ -46,7 +49,7 @@ def served(folder):
     """A control plane on a port of this machine, with somebody of each role who can sign in."""
     import uvicorn
 
-    with open_office(folder) as office:
+    with open_office(folder) as office, open_decision_room(folder, office.desk) as room:
         office.founded()
         desk = office.desk
         accounts = SqlAccounts(desk.store, b"secret")
@@ -59,8 +62,9 @@ def served(folder):
             office.desk = replace(desk, committed=sequencer.wake)
             regimes = {REGIME.regime: REGIME}
             url = f"http://127.0.0.1:{port}"
+            answers = SqlAnswers(desk.store)
             platform = Platform(
-                office.desk, accounts, sequencer, url, questionnaires=regimes, answers=SqlAnswers(desk.store)
+                office.desk, accounts, sequencer, url, questionnaires=regimes, answers=answers, room=room
             )
             server = uvicorn.Server(uvicorn.Config(create_app(platform), port=port, log_level="error"))
             thread = threading.Thread(target=server.run, daemon=True)
@@ -202,15 +206,18 @@ def test_from_registering_to_release_without_any_script(browser, house, tmp_path
     assert "Every row is as recorded." in owner.go("/ledger").press("Verify now").said
 
 
-def rooms(office) -> list[str]:
+def rooms(office, folder) -> list[str]:
     """The pages that look different from one another, on a control plane that was used."""
     system = registered(office)
     release = filed(office, "breach").filed.record.release
     request = asked(office, release).request.key
     data = furnished_with_data(office, release)
+    place_hold(office.desk, office.caller("legal"), system.name, because="Case 7 C 12/27")
+    decision = decided(folder, office, 2, release=release)[0].id
     paths = ["/", "/systems", "/new-system", f"/systems/{system.name}", f"/systems/{system.name}/classification"]
     paths += [f"/releases/{release}", f"/requests/{request}", "/requests", "/inbox", "/appetite", "/appetite/propose"]
     paths += ["/committee", "/committee/propose", "/ledger", "/ledger/0", "/sealers", "/people", "/people/owner"]
+    paths += [f"/systems/{system.name}/decisions", f"/decisions/{decision}"]
     return [*paths, "/data", f"/requests/{data}", "/people/invite", "/settings", "/search?q=loan", "/nowhere"]
 
 
@@ -250,10 +257,10 @@ def test_the_second_factor_is_shown_to_scan(browser, house):
     assert picture.evaluate("image => image.complete && image.naturalWidth > 100"), "the policy lets it be seen"
 
 
-def test_axe_finds_nothing_nothing_spills_and_the_policy_holds(browser, house, axe):
+def test_axe_finds_nothing_nothing_spills_and_the_policy_holds(browser, house, axe, tmp_path):
     office, platform = house
     somebody_who_may_all(office.desk)
-    paths = rooms(office)
+    paths = rooms(office, tmp_path)
     for scheme, width in (("light", 1280), ("dark", 1280), ("light", 390), ("dark", 320)):
         viewport = {"width": width, "height": 860}
         person = Somebody(browser, platform, "all", color_scheme=scheme, viewport=viewport)

@@ -17,7 +17,9 @@ from tests.trips.test_gateway import House
 from tests.unit.server.conftest import server  # noqa: F401
 from tests.unit.serving import serving
 
+from holdfast import canonical
 from holdfast.domain.credential import Route
+from holdfast.policy import read_policy
 
 DOCUMENT = """\
 holdfast: 1
@@ -234,6 +236,7 @@ def test_what_was_said_is_kept_under_the_key_of_whom_it_was_about(house, hosting
     kept = json.loads(house.shown("decision", "show", whole))
     assert (kept["ended"], "C-17" in str(kept), "plan" in str(kept)) == ("answered", False, False)
     assert {verdict["guard"] for verdict in kept["verdicts"]} == {"text.phrases"}
+    assert kept["policy"] == canonical.digest(read_policy(house.folder / "redacting.yaml"))
     exported = house.shown("subject", "export", "C-17")
     assert "What is the plan?" in exported
     assert "[withheld]" in exported

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -23,9 +24,12 @@ from tests.unit.serving import secret_of, serving
 from holdfast import Client, canonical
 from holdfast.datasets.encode import decode
 from holdfast.domain.credential import Budget, Route
+from holdfast.domain.decision import Segment
 from holdfast.flows.deploy import deploy
+from holdfast.flows.sequence import sequence
 from holdfast.guards.learn import learn_reference
 from holdfast.ledger.note import Key
+from holdfast.policy import read_policy
 from holdfast.testing.tables import credit_rows, credit_schema
 
 DOCUMENT = """\
@@ -50,6 +54,7 @@ guards:
   table.range: {mode: enforce, action: block}
 disclosure: {digits: 2}
 subject: customer
+personal: [purpose]
 """
 
 
@@ -94,9 +99,9 @@ class House:
         self.furnish()
         self.port = free_port()
         self.token = secret_of(office, house.platform, "owner")
-        key = Key(office.desk.signer.name, office.desk.signer.public_bytes()).vkey
-        fields = {"port": self.port, "plane": plane, "key": key, "system": SYSTEM.name, "release": self.release, **more}
-        (folder / "gateway.yaml").write_text(self.document.format(**fields))
+        self.key = Key(office.desk.signer.name, office.desk.signer.public_bytes()).vkey
+        fields = {"port": self.port, "plane": plane, "key": self.key, "system": SYSTEM.name, "release": self.release}
+        (folder / "gateway.yaml").write_text(self.document.format(**fields, **more))
         self.secret = self.issue()
         self.process = None
 
@@ -115,11 +120,22 @@ class House:
             )
         return made.secret
 
+    def done(self, *words):
+        """A command's exit code and what it printed."""
+        process = self.holdfast(*words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        said = process.communicate(timeout=60)[0]
+        return process.returncode, said
+
     command = (sys.executable, "-c", "from holdfast.cli.main import run; run()")
 
     @property
     def environment(self):
-        return {**os.environ, "HOLDFAST_TOKEN": self.token, "HOLDFAST_HOME": str(self.folder / "home")}
+        return {
+            **os.environ,
+            "HOLDFAST_TOKEN": self.token,
+            "HOLDFAST_HOME": str(self.folder / "home"),
+            "HOLDFAST_SEGMENTS": str(self.folder / "decisions/segments"),  # where the control plane looks, too
+        }
 
     def holdfast(self, *words, **more):
         return subprocess.Popen([*self.command, *words], cwd=self.folder, env=self.environment, text=True, **more)
@@ -184,13 +200,54 @@ def test_a_gateway_from_its_first_answer_to_its_proof(house):
 
     _, errors = house.stop()
     assert errors == ""
-    shown = house.holdfast("decision", "show", decision, stdout=subprocess.PIPE).communicate()[0]
+    shown = house.done("decision", "show", decision)[1]
     assert '"ended": "answered"' in shown
     assert "C-17" not in shown
-    proof = house.holdfast("decision", "prove", decision, "--out", "p.json", stdout=subprocess.PIPE)
-    assert proof.wait() == 0
-    assert decision in (house.folder / "p.json").read_text()
-    assert house.holdfast("decision", "verify", stdout=subprocess.PIPE).wait() == 0
+    assert canonical.digest(read_policy(house.folder / "policy.yaml")) in shown
+    house.start()
+
+
+def test_a_decision_is_proved_by_the_control_planes_ledger_from_files_alone(house):
+    """Decided by one process, registered with another, proved offline; and what was changed since is found."""
+    decision = house.ask(house.rows[:1].assign(customer="C-17")).headers["holdfast-decision"]
+    house.stop()
+    plane = ("--url", house.plane, "--token", secret_of(house.house.office, house.house.platform, "auditor"))
+    store, ledger = house.house.office.desk.store, house.house.office.desk.ledger
+    sequence(store, ledger)
+    (kept,) = store.list(Segment).items
+    assert (kept.record.gateway, kept.actor) == ("g1", "owner")
+    assert not list((house.folder / "home/decisions/wal").rglob("queue/*.json"))
+
+    code, said = house.done("decision", "prove", decision, "--out", "p.json", *plane)
+    assert code == 0, said
+    proof = house.folder / "p.json"
+    code, said = house.done("verify", "p.json", "--key", house.key)
+    assert (code, f"proof of: decision {decision}" in said, "Verified." in said) == (0, True, True), said
+    data = proof.read_bytes()
+    for part in (b'"answered"', b'"path"', b'"root"', b"revision", b"c2sp.org"):
+        at = data.index(part) + len(part) + 8
+        at += next(n for n, byte in enumerate(data[at:]) if chr(byte).isalnum())
+        flipped = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+        proof.write_bytes(flipped)
+        assert house.done("verify", "p.json", "--key", house.key)[0] != 0, part
+    proof.write_bytes(data)
+
+    code, said = house.done("decision", "show", decision, *plane)
+    explained = json.loads(said)
+    assert (code, explained["release"]["key"], len(explained["approvals"])) == (0, house.release, 5)
+    assert "purpose" not in dict(explained["decision"]["inputs"])
+    assert house.done("subject", "erase", "C-17", "--yes")[0] == 0
+    assert house.done("decision", "prove", decision, "--out", "q.json", *plane)[0] == 0
+    assert house.done("verify", "q.json", "--key", house.key)[0] == 0
+
+    held = ("decision", "verify", *plane, "--key", house.key)
+    code, said = house.done(*held)
+    assert (code, "1 rows in 1 segments" in said) == (0, True), said
+    (file,) = (house.folder / "decisions/segments").rglob("*.parquet")
+    whole = file.read_bytes()
+    file.write_bytes(whole[:300] + bytes([whole[300] ^ 1]) + whole[301:])
+    code, said = house.done(*held)
+    assert (code, file.name in said) == (1, True), said
     house.start()
 
 

@@ -11,6 +11,8 @@ from holdfast.cli import (
     credential,
     data,
     decision,
+    decision_label,
+    decision_terms,
     deployment,
     explain,
     export,
@@ -88,6 +90,12 @@ app.add_typer(people.tokens, name="token")
 app.add_typer(data.app, name="data")
 app.add_typer(decision.app, name="decision")
 app.add_typer(subject.app, name="subject")
+decision.app.command("label")(decision_label.label)
+decision.app.command("retention")(decision_terms.retention)
+decision.app.command("hold")(decision_terms.hold)
+decision.app.command("lift")(decision_terms.lift)
+decision.app.command("holds")(decision_terms.holds)
+decision.app.command("retain")(decision_terms.retain)
 release.app.command("import")(release_import.import_release)
 release.app.command("lineage")(release_lineage.lineage)
 release.app.command("sign")(release_sign.sign)

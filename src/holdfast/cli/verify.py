@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +24,7 @@ UNPINNED = (
 def verify(
     path: str = typer.Argument(
         metavar="WHAT",
-        help="The folder of a run, a ledger or an export, a sealed file, or the URL of a platform.",
+        help="The folder of a run, a ledger or an export, a sealed file, a decision's proof, or a platform's URL.",
     ),
     key: str | None = typer.Option(None, help="The sealer's public key (vkey), or a file that holds it."),
     remembered: list[Path] = typer.Option([], help="A checkpoint of the ledger that you kept; repeat for more."),
@@ -38,7 +40,7 @@ def verify(
     """
     from holdfast.domain.errors import Tampered
 
-    pinned = _key(key) if key else None
+    pinned = key_of(key) if key else None
     try:
         if path.startswith(("http://", "https://")):
             document = _platform(path, pinned, remembered, token, keep)
@@ -70,17 +72,31 @@ def _verified(path: Path, key: Key | None, remembered: list[Path]) -> dict[str, 
 
 def _sealed(path: Path, key: Key | None) -> dict[str, Any]:
     from holdfast.domain.errors import FixInput
+    from holdfast.ledger.decision_proof import describe_proof, is_row_proof
     from holdfast.ledger.sealed import beside, describe
 
     key = key or beside(path)
     if key is None:
         hint = "Add --key: whoever sealed it has it in .holdfast/ledger.vkey."
         raise FixInput("verify.key", "A sealed file is verified against a key.", hint)
-    return {**describe(path.read_bytes(), key), "key": key.vkey}
+    data = path.read_bytes()
+    shown = describe_proof(data, key) if is_row_proof(data) else describe(data, key)
+    return {**shown, "key": key.vkey}
 
 
 def _platform(url: str, key: Key | None, remembered: list[Path], token: str, keep: Path | None) -> dict[str, Any]:
-    """A running platform, by what it answers; written to a folder of its own, which is verified and removed."""
+    from holdfast.ledger.export import LEDGER
+
+    with fetched(url, key, token) as folder:
+        document = _export(folder, key, remembered)
+        if keep is not None:
+            keep.write_bytes((folder / LEDGER / "checkpoint").read_bytes())
+    return document
+
+
+@contextmanager
+def fetched(url: str, key: Key | None, token: str) -> Iterator[Path]:
+    """A running platform as an export, by what it answers: nothing of it is verified yet. Removed after the block."""
     from tempfile import TemporaryDirectory
 
     from holdfast.cli.remote import connected
@@ -95,16 +111,13 @@ def _platform(url: str, key: Key | None, remembered: list[Path], token: str, kee
     with TemporaryDirectory(prefix="holdfast-") as folder, connected(url, token) as client:
         checkpoint, at = client.show_checkpoint(), timestamp(now())
         write_export(Path(folder), key, checkpoint, bundles=client.read_entries, rows=client.read_rows, taken_at=at)
-        document = _export(Path(folder), key, remembered)
-    if keep is not None:
-        keep.write_bytes(checkpoint)
-    return document
+        yield Path(folder)
 
 
 def _export(path: Path, key: Key | None, remembered: list[Path]) -> dict[str, Any]:
     from holdfast.ledger.export import VKEY, verify_export
 
-    key = key or _key(str(path / VKEY))
+    key = key or key_of(str(path / VKEY))
     found = verify_export(path, key, remembered=[file.read_bytes() for file in remembered])
     return {
         "taken": found.taken_at,
@@ -125,7 +138,8 @@ def _refuted(error: Any, as_json: bool) -> Exit:
     return Exit.BREACH
 
 
-def _key(text: str) -> Key:
+def key_of(text: str) -> Key:
+    """A public key as it was given: itself (vkey), or a file that holds it."""
     from holdfast.ledger.note import Key
 
     return Key.from_vkey(Path(text).read_text(encoding="utf-8") if Path(text).is_file() else text)

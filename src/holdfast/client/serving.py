@@ -10,8 +10,9 @@ from holdfast.client.transport import segment as quoted
 from holdfast.domain.act import Kept, Page
 from holdfast.domain.clearance import Breaker
 from holdfast.domain.credential import UNLIMITED, Budget, Credential, Route, Way
-from holdfast.domain.decision import Segment
-from holdfast.domain.view import LetIn
+from holdfast.domain.decision import Label, Segment
+from holdfast.domain.retention import Hold, Removal, Retention
+from holdfast.domain.view import DecidedPage, DuePage, Explained, Labelled, LetIn, Opened
 
 
 class Serving(Transport):
@@ -67,3 +68,55 @@ class Serving(Transport):
     def register_segment(self, segment: Segment) -> Kept[Segment]:
         """Enter a file of decisions into the ledger."""
         return self._make(Kept[Segment], "/segments", segment=segment)
+
+    def list_decisions(self, system: str, day: str, *, after: str = "", limit: int = 50) -> DecidedPage:
+        """The decisions of a system and UTC day (YYYY-MM-DD), the latest first."""
+        return self._get(DecidedPage, "/decisions", system=system, day=day, after=after, limit=limit)
+
+    def show_decision(self, id: str) -> Explained:
+        """One decision with all that is known of it."""
+        return self._get(Explained, f"/decisions/{quoted(id)}")
+
+    def show_decision_proof(self, id: str) -> bytes:
+        """The proof of one decision: a file that `holdfast verify` checks."""
+        return self._raw(f"/decisions/{quoted(id)}/proof")
+
+    def read_personal(self, id: str, *, reason: str) -> Opened:
+        """The personal fields of a decision. That they were read is an act, with its reason."""
+        return self._make(Opened, f"/decisions/{quoted(id)}/personal", reason=reason)
+
+    def label_decisions(self, labels: tuple[Label, ...]) -> Labelled:
+        """Say what decisions turned out to be. The same again changes nothing; a different one corrects."""
+        return self._make(Labelled, "/labels", labels=labels)
+
+    def list_retention(self, **filters: Any) -> Page[Retention]:
+        """How long decisions are kept, by system."""
+        return self._get(Page[Retention], "/retention", **filters)
+
+    def set_retention(self, system: str, days: int, *, because: str = "") -> Kept[Retention]:
+        """Say how long decisions of a system are kept."""
+        return self._make(Kept[Retention], f"/retention/{quoted(system)}", method="PUT", days=days, because=because)
+
+    def list_due(self, system: str, *, after: str = "", limit: int = 50) -> DuePage:
+        """Segments of a system whose time is over, and what keeps them."""
+        return self._get(DuePage, f"/retention/{quoted(system)}/due", after=after, limit=limit)
+
+    def remove_segment(self, file: str) -> Kept[Removal]:
+        """Note that a segment goes at the end of its time; delete its file after this."""
+        return self._make(Kept[Removal], f"/segments/{quoted(file)}/remove")
+
+    def list_removals(self, **filters: Any) -> Page[Removal]:
+        """Segments that went; `about` is the digest of a segment's record."""
+        return self._get(Page[Removal], "/removals", **filters)
+
+    def list_holds(self, **filters: Any) -> Page[Hold]:
+        """Legal holds; `state` is placed or lifted."""
+        return self._get(Page[Hold], "/holds", **filters)
+
+    def place_hold(self, system: str, *, because: str, first: str = "", last: str = "") -> Kept[Hold]:
+        """Keep what a system decided from `first` to `last` (days; empty for no end)."""
+        return self._make(Kept[Hold], "/holds", system=system, because=because, first=first, last=last)
+
+    def lift_hold(self, key: str, *, reason: str) -> Kept[Hold]:
+        """Let retention go on."""
+        return self._make(Kept[Hold], f"/holds/{quoted(key)}/lift", reason=reason)

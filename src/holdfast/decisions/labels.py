@@ -37,10 +37,8 @@ def current(reader: Reader, connection: Any, *, system: str) -> Any:
 def history(reader: Reader, decision: str, *, system: str) -> tuple[Label, ...]:
     """All that was said of a decision, the first first, each once; the last one is in force."""
     import pyarrow as pa
+    from pyarrow.dataset import field
 
-    batches = [
-        batch.filter(pa.compute.equal(batch.column("decision"), decision))
-        for batch in reader.batches(system=system, form=LABELS)
-    ]
+    batches = list(reader.batches(system=system, form=LABELS, where=field("decision") == decision))
     rows = rows_in(pa.Table.from_batches(batches)) if batches else ()
     return tuple(dict.fromkeys(label_of(row) for row in sorted(rows, key=lambda row: str(row["id"]))))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -124,11 +123,16 @@ class SegmentLog:
         return ids
 
     def seal(self) -> int:
-        """Seal and deliver now; how many sealed segments are left on the way, because their place is out of reach."""
+        """Seal and deliver now; how many sealed batches are left, because their place or ledger is out of reach, or
+        refuses them.
+        """
         self._sealer.seal()
-        with suppress(Unavailable):
+        try:
             return self._deliver()
-        return self._sealer.left()
+        except Tampered:
+            raise
+        except HoldfastError:
+            return self._sealer.left()
 
     def close(self) -> None:
         """Drain: commit, seal, deliver. What cannot be delivered now stays in the queue for the next process."""

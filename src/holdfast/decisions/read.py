@@ -21,12 +21,11 @@ from holdfast.decisions.columns import rows_in, tabulate
 from holdfast.decisions.payload import decode
 from holdfast.decisions.queue import Queue
 from holdfast.decisions.segments import Segments
-from holdfast.decisions.stage import folder_of
 from holdfast.decisions.wal import Wal
 from holdfast.domain.decision import Decision
 from holdfast.domain.errors import Absent
 from holdfast.domain.ids import day_of
-from holdfast.ledger.decided import DECISIONS, Form, Row, decision_of, micros_of
+from holdfast.ledger.decided import DECISIONS, Form, Row, decision_of, folder_of, micros_of
 
 _DAY = timedelta(days=1)
 _PARQUET = pads.ParquetFileFormat()
@@ -63,9 +62,12 @@ class Reader:
         parts = self._parts(DECISIONS, is_wanted=lambda row: row["subject"] == subject)
         yield from map(decision_of, _where(parts, pads.field("subject") == subject))
 
-    def locate(self, id: str) -> tuple[str, int, bytes]:
-        """Where a decision stands: the place of its segment, the row, and the file; Absent where no segment has it."""
-        parts = self._parts(DECISIONS, is_wanted=lambda _: False, day=day_of(id))
+    def locate(self, id: str, *, system: str = "") -> tuple[str, int, bytes]:
+        """Where a decision stands: the place of its segment, the row, and the file; Absent where no segment has it.
+
+        Whoever knows its system says so, as in `find`.
+        """
+        parts = self._parts(DECISIONS, is_wanted=lambda _: False, system=system, day=day_of(id))
         for place, fragment in parts.segments.items():
             row = pc.index(fragment.to_table(columns=["id"]).column("id"), id).as_py()
             if row >= 0:
@@ -73,11 +75,21 @@ class Reader:
         raise Absent("decision.unsealed", f"No segment holds the decision {id} yet.", "Seal the log, then try again.")
 
     def batches(
-        self, *, system: str = "", first: str = "", last: str = "", form: Form = DECISIONS, columns: Any = None
+        self,
+        *,
+        system: str = "",
+        first: str = "",
+        last: str = "",
+        form: Form = DECISIONS,
+        columns: Any = None,
+        where: Any = None,
     ) -> Iterator[pa.RecordBatch]:
-        """Rows of a system (or all) with `first` <= at < `last` (RFC 3339), in no order; all `columns`, or some."""
+        """Rows of a system (or all) with `first` <= at < `last` (RFC 3339), in no order; all `columns`, or some.
+
+        `where` is an Arrow expression that they fulfil, too.
+        """
         dataset, wanted = self._asked(system, first, last, form)
-        yield from dataset.to_batches(filter=wanted, columns=columns)
+        yield from dataset.to_batches(filter=wanted if where is None else wanted & where, columns=columns)
 
     def relation(
         self, connection: Any, *, system: str = "", first: str = "", last: str = "", form: Form = DECISIONS

@@ -16,17 +16,17 @@ Registered = Segment | Removal
 
 
 class Registrar(Protocol):
-    """Whoever enters segments, and their removal, in a ledger. The same again makes no second entry."""
+    """Whoever enters segments in a ledger. The same again makes no second entry."""
 
-    def register(self, record: Registered) -> None:
-        """Enter a record; Unavailable where the ledger cannot be reached now."""
+    def register(self, record: Segment, /) -> None:
+        """Enter a segment; Unavailable where the ledger cannot be reached now, another error where it is refused."""
 
-    def proof(self, record: Registered) -> tuple[bytes, bytes]:
+    def proof(self, record: Segment, /) -> tuple[bytes, bytes]:
         """The entry that says so, and the C2SP tlog-proof of it; Absent where there is none."""
 
 
 class LedgerRegistrar:
-    """Enters records in a ledger of this machine, as their canonical bytes."""
+    """Enters records, removals too, in a ledger of this machine, as their canonical bytes."""
 
     def __init__(self, log: Log) -> None:
         self._log = log

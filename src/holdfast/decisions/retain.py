@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from holdfast import canonical
-from holdfast.decisions.registrar import Registrar
+from holdfast.decisions.registrar import LedgerRegistrar
 from holdfast.decisions.segments import Segments
 from holdfast.domain.decision import Segment
 from holdfast.domain.retention import Hold, Removal, Retention
@@ -14,7 +14,7 @@ from holdfast.domain.retention import Hold, Removal, Retention
 
 def retain(
     kept: Segments,
-    registrar: Registrar,
+    registrar: LedgerRegistrar,
     registered: Iterable[Segment],
     policies: Iterable[Retention],
     *,
@@ -39,7 +39,9 @@ def retain(
     return [removal for removal in removals if removal is not None]
 
 
-def _remove(kept: Segments, registrar: Registrar, segment: Segment, policy: Retention, now: datetime) -> Removal | None:
+def _remove(
+    kept: Segments, registrar: LedgerRegistrar, segment: Segment, policy: Retention, now: datetime
+) -> Removal | None:
     """Register and delete; None where the segment is gone already."""
     if segment.place not in kept.places(segment.place.rpartition("/")[0]):
         return None

@@ -24,7 +24,7 @@ from holdfast.decisions.segments import Segments
 from holdfast.decisions.stage import MAX_ROWS, stage, write_staged
 from holdfast.decisions.wal import Payload, Wal
 from holdfast.domain.decision import Segment
-from holdfast.domain.errors import Unavailable
+from holdfast.domain.errors import HoldfastError, Unavailable
 from holdfast.domain.ids import day_of
 from holdfast.ledger.decided import FORMS, Row
 
@@ -60,21 +60,34 @@ class Sealer:
         """Bring sealed segments to where they belong and into the ledger; how many batches are left.
 
         Unavailable where the segments' place or the ledger cannot be reached now: what is left stays in the queue.
+        What the ledger refuses stays there, too, and holds nothing else back; why is raised once the others are done.
         Sealing goes on meanwhile, however long that place takes.
         """
+        refused: list[HoldfastError] = []
         with self._turn("deliver.lock"):
             with self._turn():
                 self._recover()
             for path, batch in self._queue.all():
                 if batch.sealed > self._wal.sealed:
                     break  # its sealer has not noted yet that these rows are sealed
-                for segment in batch.segments:
-                    segments.put(segment.place, self._staged / segment.place)
-                    registrar.register(segment)
-                self._queue.remove(path)
-                for segment in batch.segments:
-                    (self._staged / segment.place).unlink(missing_ok=True)
+                try:
+                    self._bring(batch, segments, registrar)
+                except Unavailable:
+                    raise
+                except HoldfastError as error:
+                    refused.append(error)
+                else:
+                    self._queue.remove(path)
+                    for segment in batch.segments:
+                        (self._staged / segment.place).unlink(missing_ok=True)
+        if refused:
+            raise refused[0]
         return self.left()
+
+    def _bring(self, batch: Batch, segments: Segments, registrar: Registrar) -> None:
+        for segment in batch.segments:
+            segments.put(segment.place, self._staged / segment.place)
+            registrar.register(segment)
 
     def left(self) -> int:
         """How many sealed batches are still on their way."""

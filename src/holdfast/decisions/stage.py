@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 from pathlib import Path
-from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,7 +14,7 @@ from holdfast import canonical
 from holdfast.decisions.layout import columns_of, leaves
 from holdfast.domain.decision import Segment
 from holdfast.domain.errors import Tampered
-from holdfast.ledger.decided import Form, text_of
+from holdfast.ledger.decided import Form, folder_of, text_of
 from holdfast.ledger.files import DurableFiles
 from holdfast.ledger.merkle import root
 from holdfast.ledger.rows import Type, layout_digest
@@ -25,22 +23,7 @@ MAX_ROWS = 2**18
 """Rows of a segment: so many that a proof of one of them is made in a second."""
 
 _ROW_GROUP = 65_536
-_LONGEST_NAME = 200
 _TOLD = b"holdfast"
-
-
-def folder_of(form: Form, system: str = "", day: str = "") -> str:
-    """Below which folder the segments of a form, a system and a day lie, in the way of Hive partitions."""
-    parts = [form.folder] + ([f"system={_name(system)}"] if system else []) + ([f"day={day}"] if day else [])
-    return "/".join(parts)
-
-
-def _name(system: str) -> str:
-    """A system's name as a folder: escaped as Hive does; one that is too long is cut and told apart by its digest."""
-    name = quote(system, safe=" -_.,()+@&;!~$")
-    if len(name) > _LONGEST_NAME:
-        name = f"{name[: _LONGEST_NAME - 20]}-{hashlib.sha256(system.encode()).hexdigest()[:16]}"
-    return name
 
 
 def stage(table: pa.Table, form: Form, *, system: str, day: str, gateway: str, name: str) -> tuple[Segment, bytes]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from holdfast import canonical
 from holdfast.decisions.segments import Segments, read_segment
-from holdfast.decisions.stage import folder_of, unfold
+from holdfast.decisions.stage import unfold
+from holdfast.domain.act import ActRow
 from holdfast.domain.decision import Segment
 from holdfast.domain.errors import FixInput, Tampered
 from holdfast.domain.ids import day_of
-from holdfast.domain.retention import Removal, Retention
-from holdfast.ledger.decided import FORMS
+from holdfast.domain.retention import Hold, Removal, Retention
+from holdfast.ledger.decided import FORMS, folder_of
 
 _NAMED = 20
 
@@ -41,17 +42,45 @@ def records_in(entries: Iterable[bytes]) -> tuple[list[Segment], list[Removal]]:
     return segments, removals
 
 
+@dataclass(slots=True)
+class Registered:
+    """What a control plane's acts register, in their order; `held` are places that went while a hold covered them."""
+
+    segments: dict[str, Segment] = field(default_factory=dict)
+    removals: list[Removal] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
+
+
+def records_among(rows: Iterable[ActRow]) -> Registered:
+    """The same from the rows of a control plane's acts, in order, held to its ledger before."""
+    found, holds = Registered(), dict[str, Hold]()
+    for row in rows:
+        if row.act.kind == "segment":
+            found.segments[row.act.record] = canonical.decode(Segment, row.body)
+        elif row.act.kind == "hold":
+            holds[row.act.key] = canonical.decode(Hold, row.body)
+        elif row.act.kind == "removal":
+            removal = canonical.decode(Removal, row.body)
+            found.removals.append(removal)
+            gone = found.segments.get(removal.segment)
+            if gone and any(hold.covers(gone.system, gone.day) for hold in holds.values()):
+                found.held.append(gone.place)
+    return found
+
+
 def verify_segments(
     kept: Segments,
     registered: Iterable[Segment],
     removals: Iterable[Removal] = (),
     *,
     waiting: Collection[str] = (),
+    held: Collection[str] = (),
 ) -> SegmentsVerified:
     """Recompute every segment from its bytes and hold it against what the ledger registers of it.
 
     `registered` and `removals` are the ledger's (verify that first). `waiting` are places that are sealed and still on
-    their way to the ledger; they count as pending. Tampered names every segment that differs, and how.
+    their way to the ledger; they count as pending. `held` are places that went while a legal hold covered them.
+    Tampered names every segment that differs, and how.
     """
     known = list(registered)
     gone = {removal.segment: removal for removal in removals}
@@ -63,6 +92,7 @@ def verify_segments(
             rows += segment.rows
         elif (removal := gone.get(canonical.digest(segment))) is not None:
             wrong += _too_early(segment, removal)
+            wrong += [f"{segment.place} was removed while a legal hold covered it"] * (segment.place in held)
             removed += 1
         elif segment.place not in waiting:
             wrong.append(f"{segment.place} is missing: {segment.rows} rows of {segment.system} were registered")

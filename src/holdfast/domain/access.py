@@ -32,6 +32,12 @@ class Permission(StrEnum):
     RESET_BREAKER = "breakers.reset"
     ISSUE_CREDENTIALS = "credentials.issue"
     RUN_GATEWAY = "gateway.run"
+    READ_DECISIONS = "decisions.read"
+    READ_PERSONAL = "personal.read"
+    LABEL_DECISIONS = "decisions.label"
+    SET_RETENTION = "retention.set"
+    MANAGE_HOLDS = "holds.manage"
+    REMOVE_SEGMENTS = "segments.remove"
 
 
 _APPROVERS = frozenset(role for role in Role if role.discipline)
@@ -61,6 +67,12 @@ GRANTS: dict[Permission, frozenset[Role]] = {
     Permission.RESET_BREAKER: frozenset({Role.APPROVER_RISK, Role.APPROVER_IT}),
     Permission.ISSUE_CREDENTIALS: frozenset({Role.OWNER}),
     Permission.RUN_GATEWAY: frozenset({Role.OWNER, Role.DEVELOPER}),
+    Permission.READ_DECISIONS: _APPROVERS | {Role.OWNER, Role.AUDITOR},
+    Permission.READ_PERSONAL: frozenset({Role.OWNER, Role.APPROVER_COMPLIANCE}),
+    Permission.LABEL_DECISIONS: frozenset({Role.OWNER, Role.DEVELOPER}),
+    Permission.SET_RETENTION: frozenset({Role.APPROVER_LEGAL, Role.APPROVER_COMPLIANCE}),
+    Permission.MANAGE_HOLDS: frozenset({Role.APPROVER_LEGAL, Role.APPROVER_COMPLIANCE}),
+    Permission.REMOVE_SEGMENTS: frozenset({Role.OWNER}),
 }
 """Which roles grant a permission. An admin manages people and approves nothing; an auditor reads all, changes none."""
 

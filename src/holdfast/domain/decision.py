@@ -44,7 +44,9 @@ class Decision:
     `inputs` and `outputs` are named values, each name once; the log keeps neither missing ones nor their order. Those
     that a policy calls personal are in `sealed` instead: AES-256-GCM under the subject's key, base64. `reasons` are
     reason codes. `micros` is how long the exchange took; `trace` its W3C trace id. `follows` is the id of the decision
-    that this one belongs to: the live one for a shadow, the opening one for the end of a stream.
+    that this one belongs to: the live one for a shadow, the opening one for the end of a stream. `policy` and
+    `reference` are the digests of what judged it; empty where nothing did, and in decisions from before they were
+    noted.
     """
 
     id: str
@@ -66,6 +68,8 @@ class Decision:
     micros: int = 0
     trace: str = ""
     follows: str = ""
+    policy: str = ""
+    reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,17 @@ class Segment:
     first: str
     last: str
     format: str = "holdfast-decisions/1"
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalReading:
+    """That `person` read what is sealed in a `decision` of a `system`, and for what `reason`."""
+
+    decision: str
+    system: str
+    person: str
+    reason: str
+    at: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,13 @@ from holdfast.domain.classification import Classification
 from holdfast.domain.clearance import Breaker
 from holdfast.domain.credential import Credential
 from holdfast.domain.dataset import DatasetVersion, PromptVersion
-from holdfast.domain.decision import Segment
+from holdfast.domain.decision import PersonalReading, Segment
 from holdfast.domain.evidence import Evidence
 from holdfast.domain.gate import Committee, Request
 from holdfast.domain.lineage import FiledOutput, FiledSource, FiledStep
 from holdfast.domain.person import Comment, Person, Proposal, Reset, Sealer, Token
 from holdfast.domain.release import Deployment, Release
+from holdfast.domain.retention import Hold, Removal, Retention
 from holdfast.domain.system import System
 from holdfast.domain.verdict import Verdict
 from holdfast.domain.webhook import Webhook
@@ -128,7 +129,11 @@ KINDS: dict[str, Kind] = {
             Credential,
             lambda r: Facets(about=r.match, state="revoked" if r.is_revoked else "live", title=r.name, at=r.expires_at),
         ),
-        Kind("segment", Segment, lambda r: Facets(r.system, r.place, r.gateway, r.day, r.last)),
+        Kind("segment", Segment, lambda r: Facets(r.system, r.day, r.gateway, r.place, r.last)),
+        Kind("reading", PersonalReading, lambda r: Facets(r.system, r.decision, at=r.at)),
+        Kind("retention", Retention, lambda r: Facets(r.system, title=r.system)),
+        Kind("hold", Hold, lambda r: Facets(r.system, state="lifted" if r.is_lifted else "placed", at=r.at)),
+        Kind("removal", Removal, lambda r: Facets(r.system, r.segment, title=r.place, at=r.at)),
         Kind("sealer", Sealer, lambda r: Facets(title=r.name, state="trusted" if r.is_trusted else "revoked")),
         Kind("webhook", Webhook, lambda r: Facets(title=r.name, state="active" if r.is_active else "ended")),
         Kind("comment", Comment, lambda r: Facets(about=r.about, at=r.at)),

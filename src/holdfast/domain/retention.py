@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from holdfast.domain.errors import FixInput
@@ -34,16 +34,24 @@ class Retention:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A legal hold: nothing of a system from `first` to `last` (days, inclusive; empty for no end) may go."""
+    """A legal hold: nothing of a system from `first` to `last` (days, inclusive; empty for no end) may go.
+
+    `person` placed it `at` a moment (RFC 3339); once it is lifted, `lifted_because` says why.
+    """
 
     system: str
     because: str
     first: str = ""
     last: str = ""
+    person: str = ""
+    at: str = ""
+    is_lifted: bool = False
+    lifted_because: str = ""
 
     def covers(self, system: str, day: str) -> bool:
         """Whether decisions of a system and day (YYYY-MM-DD) must stay."""
-        return system == self.system and self.first <= day and (not self.last or day <= self.last)
+        is_within = self.first <= day and (not self.last or day <= self.last)
+        return not self.is_lifted and system == self.system and is_within
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,7 @@ class Removal:
     """That a segment was deleted at the end of its time: which (digest of its record and place), when and under what.
 
     `days` is the retention then in force and `because` the law behind it where that was less than six months.
+    `system` is empty in records from before it was noted.
     """
 
     segment: str
@@ -58,4 +67,5 @@ class Removal:
     days: int
     because: str
     at: str
+    system: str = field(default="", metadata={"added": True})
     format: str = "holdfast-removal/1"

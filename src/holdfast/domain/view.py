@@ -6,10 +6,15 @@ from dataclasses import dataclass
 
 from holdfast.domain.account import Profile
 from holdfast.domain.act import Kept
+from holdfast.domain.approval import Approval
 from holdfast.domain.credential import Credential
+from holdfast.domain.decision import Decision, Ended, Field, Label, Lane, PersonalReading, Segment
 from holdfast.domain.gate import Request, Ruling
+from holdfast.domain.guard import Action
 from holdfast.domain.intake import Offered
 from holdfast.domain.person import Person, Proposal, Token
+from holdfast.domain.release import Deployment, Release
+from holdfast.domain.system import Owners
 from holdfast.domain.verdict import Verdict
 
 
@@ -58,6 +63,84 @@ class LetIn:
 
     credential: Kept[Credential]
     secret: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A decision with all that a ledger and an archive know of it; None where it cannot be read, and `trouble` says
+    why. Where it was read, the bytes that it stands in are those that the ledger registers as `segment`.
+
+    `segments` are those that may hold it, where it cannot be read. `deployments` and `approvals` are those in force
+    when it was made, `owners` who answered for the system then; `labels` what was said of its outcome, in order.
+    """
+
+    id: str
+    decision: Decision | None
+    segment: Kept[Segment] | None
+    trouble: str = ""
+    segments: tuple[Kept[Segment], ...] = ()
+    release: Kept[Release] | None = None
+    deployments: tuple[Kept[Deployment], ...] = ()
+    approvals: tuple[Kept[Approval], ...] = ()
+    owners: Owners | None = None
+    labels: tuple[Label, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """One decision as a list shows it. `action` is the gravest that an enforced guard wanted."""
+
+    id: str
+    at: str
+    ended: Ended
+    lane: Lane
+    release: str
+    environment: str
+    action: Action
+    is_sealed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedPage:
+    """Decisions of a system and day, the latest first; `after` is where the next page starts, empty at the end.
+
+    `trouble` names what of the day cannot be read here.
+    """
+
+    items: tuple[Decided, ...]
+    after: str = ""
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """That personal fields of a decision were read, and the fields: shown once, none when the request is repeated."""
+
+    reading: Kept[PersonalReading]
+    fields: tuple[Field, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """How many labels were taken in. The same again is taken in again, and changes nothing."""
+
+    taken: int
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A segment whose time is over; `hold` is the key of what keeps it all the same, empty where it may go."""
+
+    segment: Kept[Segment]
+    hold: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DuePage:
+    """Segments whose time is over, the oldest first; `after` is where the next page starts."""
+
+    items: tuple[Due, ...]
+    after: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from time import perf_counter
 from holdfast.domain.decision import Decision, Ended, Field, Lane
 from holdfast.domain.guard import Action
 from holdfast.flows.exchange import NOT_LET_IN, Station
-from holdfast.flows.serve_log import micros_since, stamp, without_personal
+from holdfast.flows.serve_log import micros_since, policy_digest, stamp, without_personal
 from holdfast.guards.armed_text import ArmedText, Remark, enforced
 from holdfast.guards.passages import Passage
 
@@ -112,6 +112,7 @@ def decision_of(chat: Chat, said: Said, heard: Heard, told: Told) -> Decision:
         micros=micros_since(heard.started),
         trace=said.trace,
         follows=said.follows,
+        policy=policy_digest(chat.policy),
     )
     return without_personal(chat.vault, (PROMPT, ANSWER, *chat.policy.personal), [decision])[0]
 

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from holdfast import canonical
 from holdfast.datasets.encode import UNSEEN, UNSEEN_NUMBER
 from holdfast.domain.decision import Decision, Ended, Field
+from holdfast.domain.policy import Policy
 from holdfast.domain.schema import Feature, Kind, Scalar
 from holdfast.flows.exchange import ENDS, Asked, Places, Post, Served
 from holdfast.guards.armed import Opinion
@@ -31,6 +33,8 @@ EXACT = 2**53
 
 ROWS_AT_ONCE = 1_000
 COLUMNS_AT_ONCE = 200_000
+MOST_POLICIES = 256
+_DIGESTS: dict[int, tuple[Policy, str]] = {}
 
 
 def record(post: Post, asked: Asked, served: Served) -> Sequence[str]:
@@ -91,7 +95,19 @@ def _decision(post: Post, asked: Asked, served: Served, row: int) -> Decision:
         micros=micros_since(judged.started),
         trace=asked.trace,
         follows=asked.follows,
+        policy=policy_digest(post.policy),
+        reference=post.ground.digest,
     )
+
+
+def policy_digest(policy: Policy) -> str:
+    """A policy's digest, by identity: policies that Python calls equal (1 and True) have digests of their own."""
+    known = _DIGESTS.get(id(policy))
+    if known is None or known[0] is not policy:
+        if len(_DIGESTS) >= MOST_POLICIES:
+            _DIGESTS.clear()
+        known = _DIGESTS[id(policy)] = policy, canonical.digest(policy)
+    return known[1]
 
 
 def micros_since(started: float) -> int:
@@ -152,6 +168,8 @@ def _append_columns(post: Post, asked: Asked, served: Served) -> Sequence[str]:
         "micros": micros_since(judged.started),
         "trace": asked.trace,
         "follows": asked.follows,
+        "policy": policy_digest(post.policy),
+        "reference": post.ground.digest,
     }
     ids: list[str] = []
     for start in range(0, len(asked), COLUMNS_AT_ONCE):

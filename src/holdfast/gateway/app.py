@@ -142,6 +142,7 @@ class Gateway:
         self._routes[("GET", f"/v2/models/{name}")] = describe
         self._routes[("GET", f"/v2/models/{name}/ready")] = self._is_ready
         self._routes[("POST", f"/{name}/invocations")] = invoke
+        self._routes[("POST", f"/endpoints/{name}/invocations")] = invoke
         if len(self._reached) == 1:
             self._routes[("POST", "/invocations")] = invoke
 

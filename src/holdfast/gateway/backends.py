@@ -18,6 +18,7 @@ from holdfast.flows.exchange import Matrix, Reply
 from holdfast.gateway.connection import Headers
 from holdfast.gateway.openinference import Tensor, read_answer, write_request
 from holdfast.gateway.upstream import Upstream
+from holdfast.targets.direct import decide
 from holdfast.targets.isolated import IsolatedTarget
 
 MOST_ANSWER_BYTES = 64 * 1024 * 1024
@@ -91,19 +92,23 @@ class Worker:
             self._rests_until = time.monotonic() + REST
             self._target.close()
             self._target = self._open_target()
-        schema = self._schema
-        if schema.task is Task.REGRESSION:
-            return Reply(("predict",), (self._target.predict(rows),))
-        labels = np.array([str(label) for label in schema.classes], dtype=object)
-        if not self._target.gives_scores:
-            return Reply(("predict",), (labels[self._target.predict(rows)],))
-        scores = self._target.scores(rows)
-        decided = labels[self._target.predict(rows)]
-        return Reply(tuple(labels), tuple(scores.T), scores, (("predict", decided),))
+        answer: NDArray[Any] = self._target.scores(rows) if self._target.gives_scores else self._target.predict(rows)
+        return reply_from(answer, self._schema, self._target.threshold)
 
     async def close(self) -> None:
         """End the worker."""
         self._target.close()
+
+
+def reply_from(answer: NDArray[Any], schema: Schema, threshold: float = 0.5) -> Reply:
+    """Scores (m, classes) with the decision that they make, or decisions alone, (m,): class codes, or values."""
+    if schema.task is Task.REGRESSION:
+        return Reply(("predict",), (answer.reshape(-1),))
+    labels = np.array([str(label) for label in schema.classes], dtype=object)
+    if answer.ndim == 1 or answer.shape[1] == 1:
+        return Reply(("predict",), (labels[answer.reshape(-1).astype(np.int64)],))
+    decided = labels[decide(answer, schema, threshold)]
+    return Reply(tuple(labels), tuple(answer.T), answer, (("predict", decided),))
 
 
 class Proxy:

@@ -17,6 +17,7 @@ from holdfast.gateway.document import ChatSection, ReleaseSection, SystemSection
 from holdfast.gateway.generation import Kept
 from holdfast.gateway.lanes import Lanes
 from holdfast.gateway.premises import Shared
+from holdfast.gateway.scoring import Scoring
 from holdfast.gateway.serving import Serving
 from holdfast.gateway.upstream import Origin, Upstream
 from holdfast.guards.armed import arm, everything_in_shadow
@@ -84,15 +85,26 @@ def _policy(section: SystemSection, folder: Path) -> Policy:
 async def _backend(section: ReleaseSection, folder: Path, reference: Reference, kept: Kept) -> Backend:
     made_of = f"{section.model_dump_json()} {canonical.digest(reference)}"
     if section.upstream:
-
-        async def connect() -> Proxy:
-            return Proxy(Upstream(Origin(section.upstream.rstrip("/").removesuffix("/infer"))), reference.schema)
-
-        return await kept.get(made_of, Proxy, connect)
+        return await _proxy(section, reference, kept, made_of)
     location = str(folder / (section.model or ""))
-    spec = TargetSpec(section.format or infer_format(location), location, allow=tuple(section.allow))
+    form = section.format or infer_format(location)
+    spec = TargetSpec(form, location, allow=tuple(section.allow), threshold=section.threshold)
 
     async def start() -> Worker:
         return await asyncio.to_thread(Worker, lambda: open_target(spec, reference.schema), reference.schema)
 
     return await kept.get(made_of, Worker, start)
+
+
+async def _proxy(section: ReleaseSection, reference: Reference, kept: Kept, made_of: str) -> Backend:
+    url = section.upstream.rstrip("/")
+
+    async def connect() -> Proxy:
+        return Proxy(Upstream(Origin(url.removesuffix("/infer"))), reference.schema)
+
+    async def connect_to_mlflow() -> Scoring:
+        return Scoring(Upstream(Origin(url.removesuffix("/invocations"))), reference.schema)
+
+    if section.format == "mlflow":
+        return await kept.get(made_of, Scoring, connect_to_mlflow)
+    return await kept.get(made_of, Proxy, connect)

@@ -45,18 +45,25 @@ class PlaneSection(Section):
 
 
 class ReleaseSection(Section):
-    """One release and what answers for it: a model file here, in an isolated worker, or a server."""
+    """One release and what answers for it: a model file here, in an isolated worker, or an `upstream` server, which
+    speaks the Open Inference Protocol, or MLflow's where that is its `format`.
+
+    Of two classes a model here decides for the favourable one from `threshold` on, as in the release's manifest.
+    """
 
     release: str = Field(pattern=DIGEST)
     model: Path | None = None
     format: str = ""
     allow: list[str] = []
     upstream: str = ""
+    threshold: float = Field(default=0.5, ge=0, le=1)
 
     @model_validator(mode="after")
     def _one_of_both(self) -> ReleaseSection:
         if (self.model is None) == (not self.upstream):
             raise ValueError("a release needs `model` or `upstream`, and not both")
+        if self.upstream and self.format not in ("", "mlflow"):
+            raise ValueError("an upstream's `format` is mlflow, or left out for the Open Inference Protocol")
         return self
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from collections import OrderedDict
@@ -48,12 +49,12 @@ class Identities:
         self._verified: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
 
     def by_header(self, authorization: str, key: str = "") -> Credential:
-        """Whose key or token stands in ``Authorization: Bearer`` (or in `key`, a header of its own).
+        """Whose key or token stands in ``Authorization: Bearer``, or is the password of ``Basic`` (RFC 7617), or stands
+        in `key`, a header of its own.
 
         SignInFirst where there is none, and in the same words where it is unknown, expired or not signed.
         """
-        scheme, _, shown = authorization.partition(" ")
-        secret = key or (shown.strip() if scheme.lower() == "bearer" else "")
+        secret = key or _shown(authorization)
         if not secret:
             raise SignInFirst("gateway.nobody", "Nobody says who asks.", "Send `Authorization: Bearer KEY`.")
         if self._issuers and secret.count(".") == 2:
@@ -90,6 +91,18 @@ class Identities:
             return f"{issuer.name}|{claims['sub']}", float(claims["exp"])
         except (JoseError, KeyError, TypeError, ValueError) as error:
             raise _unknown() from error
+
+
+def _shown(authorization: str) -> str:
+    scheme, _, shown = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return shown.strip()
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        return base64.b64decode(shown.strip(), validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
 
 
 def _claimed(token: str) -> str:

@@ -42,18 +42,6 @@ def write_predictions(values: Sequence[Any]) -> bytes:
     return orjson.dumps({"predictions": [_finite(value) for value in values]})
 
 
-def read_predictions(body: bytes) -> list[Any]:
-    """The predictions in an upstream's answer; FixInput where it has none."""
-    try:
-        told = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise _wrong(f"it is not JSON: {error}") from error
-    found = told.get("predictions") if isinstance(told, dict) else told
-    if not isinstance(found, list):
-        raise _wrong("it has no list of predictions")
-    return found
-
-
 def _split(told: Any, _names: Sequence[str]) -> Columns:
     columns, data = (told.get("columns"), told.get("data")) if isinstance(told, dict) else (None, None)
     if not isinstance(columns, list) or not isinstance(data, list):

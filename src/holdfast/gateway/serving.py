@@ -23,6 +23,7 @@ from holdfast.gateway.follow import Follower
 from holdfast.gateway.lanes import Lanes
 from holdfast.gateway.observe.observer import Observer
 from holdfast.gateway.observe.passed import rows_passed
+from holdfast.gateway.scoring import Scoring
 from holdfast.gateway.upstream import Upstream
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class Serving:
 
     def upstreams(self) -> Iterator[Upstream]:
         """The servers that are asked."""
-        return (backend.upstream for backend in self._backends.values() if isinstance(backend, Proxy))
+        return (backend.upstream for backend in self._backends.values() if isinstance(backend, Proxy | Scoring))
 
     async def decide(self, asked: Asked, put: Put) -> Outcome:
         """Serve one request, logged durably before this returns or raises.

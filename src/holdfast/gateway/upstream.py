@@ -56,12 +56,12 @@ def _parts(url: str) -> SplitResult:
     hint = "Write it as https://host:port/path."
     try:
         parts = urlsplit(url)
-        is_one = parts.port != 0 and bool(parts.netloc.encode("idna"))
+        is_one = parts.port != 0 and all(32 < byte < 127 for byte in parts.netloc.encode("idna"))
     except ValueError as error:  # a port or a host that cannot be
         raise FixInput("upstream.url", "An upstream's address cannot be read.", hint) from error
     if parts.username is not None or parts.password is not None:
         raise FixInput("upstream.secret", "An upstream's address carries a secret.", "Name a header for it.")
-    is_web = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.netloc.isprintable()
+    is_web = parts.scheme in ("http", "https") and bool(parts.hostname)
     if not is_one or not is_web or parts.query or parts.fragment:
         raise FixInput("upstream.url", f"{url!r:.200} is no upstream.", hint)
     return parts

@@ -24,11 +24,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from holdfast import canonical
 from holdfast.domain.errors import FixInput
 from holdfast.domain.guard import Action, Stage
 from holdfast.domain.reference import Reference
@@ -46,6 +48,11 @@ class Ground:
         self.reference = reference
         self.bins = Bins(reference.levels)
         self.oddity = OddityScore(reference.oddity, reference.levels)
+
+    @cached_property
+    def digest(self) -> str:
+        """The digest of the reference."""
+        return canonical.digest(self.reference)
 
 
 class Rows:

@@ -7,12 +7,14 @@ missing value and a name that was not given at all are one thing: no value.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 from holdfast import canonical
 from holdfast.domain.decision import Decision, Ended, Field, Label, Lane
@@ -29,6 +31,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _FREE = re.compile(r"(?:input|output)_((?:[^:]|::)*)(?::(?:int|bool|text))?", re.DOTALL)
 _OUTCOME = re.compile(r"outcome(?::(?:int|bool|text))?")
+_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,8 @@ DECISIONS = Form(
         micros=Type.INT,
         trace=Type.TEXT,
         follows=Type.TEXT,
+        policy=Type.TEXT,
+        reference=Type.TEXT,
     ),
     ("input_", "output_"),
 )
@@ -87,7 +92,16 @@ LABELS = Form(
     ),
     ("outcome",),
 )
+ADDED = frozenset({"policy", "reference"})
+"""Columns of text that decisions got later. Segments from before lack them, and keep the layout that they have."""
+
 FORMS = {form.folder: form for form in (DECISIONS, LABELS)}
+
+
+def folder_of(form: Form, system: str = "", day: str = "") -> str:
+    """Below which folder the segments of a form, a system and a day lie, in the way of Hive partitions."""
+    parts = [form.folder] + ([f"system={_name(system)}"] if system else []) + ([f"day={day}"] if day else [])
+    return "/".join(parts)
 
 
 def row_of(decision: Decision) -> Row:
@@ -110,6 +124,8 @@ def row_of(decision: Decision) -> Row:
         "micros": decision.micros,
         "trace": decision.trace,
         "follows": decision.follows,
+        "policy": decision.policy,
+        "reference": decision.reference,
     }
     row.update(_named("input_", decision.inputs))
     row.update(_named("output_", decision.outputs))
@@ -119,7 +135,10 @@ def row_of(decision: Decision) -> Row:
 def decision_of(row: Mapping[str, Scalar | None]) -> Decision:
     """The decision in a row; FixInput where the row holds none."""
     try:
-        fixed: dict[str, Any] = {column.name: row[column.name] for column in DECISIONS.fixed}
+        fixed: dict[str, Any] = {
+            column.name: row[column.name] if column.name not in ADDED else row.get(column.name) or ""
+            for column in DECISIONS.fixed
+        }
         fixed |= {
             "at": text_of(fixed.pop("decided_at")),
             "lane": Lane(fixed["lane"]),
@@ -165,6 +184,14 @@ def micros_of(at: str) -> int:
 def text_of(micros: int) -> str:
     """The RFC 3339 time, in UTC with microseconds."""
     return (_EPOCH + micros * _MICROSECOND).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _name(system: str) -> str:
+    """A system's name as a folder: escaped as Hive does; one that is too long is cut and told apart by its digest."""
+    name = quote(system, safe=" -_.,()+@&;!~$")
+    if len(name) > _LONGEST_NAME:
+        name = f"{name[: _LONGEST_NAME - 20]}-{hashlib.sha256(system.encode()).hexdigest()[:16]}"
+    return name
 
 
 def _named(prefix: str, fields: Iterable[Field]) -> Iterable[tuple[str, Scalar | None]]:

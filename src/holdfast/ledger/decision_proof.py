@@ -96,7 +96,7 @@ class Proved:
 
 def is_row_proof(data: bytes) -> bool:
     """Whether a file is such a proof."""
-    return f'"format": "{FORMAT}"'.encode() in data[:200]
+    return f'"{FORMAT}"'.encode() in data[:200]
 
 
 def verify_decision(data: bytes, key: Key, *, origin: str | None = None) -> Proved:
@@ -114,6 +114,30 @@ def verify_decision(data: bytes, key: Key, *, origin: str | None = None) -> Prov
     index, checkpoint = verify_proof(proof.proof.encode(), proof.entry.encode(), key, origin=origin)
     row = dict(zip((column.name for column in proof.columns), proof.values, strict=True))
     return Proved(_record(proof.segment, row), proof.segment, index, checkpoint)
+
+
+def describe_proof(data: bytes, key: Key) -> dict[str, Any]:
+    """What the proof in a file shows, in words; Tampered where it does not verify."""
+    proved, proof = verify_decision(data, key), RowProof.decode(data)
+    record, act = proved.record, act_in(proof.entry.encode())
+    return {
+        "proof of": f"decision {record.id}" if isinstance(record, Decision) else f"label of decision {record.decision}",
+        "system": record.system,
+        **(_decided(record) if isinstance(record, Decision) else {"outcome": record.outcome, "said by": record.source}),
+        "stands in": f"row {proof.row + 1} of {proof.segment.rows} in {proof.segment.place}",
+        "registered": f"{act.at} by {act.actor}" if act else "as it is",
+        "ledger": f"entry {proved.index} of {proved.checkpoint.size} in {proved.checkpoint.origin}",
+    }
+
+
+def _decided(decision: Decision) -> dict[str, Any]:
+    return {
+        "made": decision.at,
+        "ended": decision.ended.value,
+        "release": decision.release,
+        "environment": decision.environment,
+        "personal fields": "sealed" if decision.sealed else "none",
+    }
 
 
 def registers(entry: bytes, segment: Segment) -> bool:

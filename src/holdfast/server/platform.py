@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from holdfast.domain.classification import Questionnaire
+from holdfast.domain.errors import Unavailable
 from holdfast.domain.measure import Measure
 from holdfast.flows.clear import Clearances
 from holdfast.flows.courier import Courier
 from holdfast.flows.desk import Desk
+from holdfast.flows.explain_decision import Archive, Keys
+from holdfast.flows.label_decisions import LabelLog
 from holdfast.flows.lapsed import Lapses
 from holdfast.flows.sequence import Sequencer
 from holdfast.ports import Accounts, Answers
@@ -17,11 +20,20 @@ from holdfast.server.oidc import Provider
 
 
 @dataclass(frozen=True)
+class DecisionRoom:
+    """Where decisions are read and labels are kept; `keys` open what is personal."""
+
+    archive: Archive
+    log: LabelLog
+    keys: Keys
+
+
+@dataclass(frozen=True)
 class Platform:
     """One running control plane. `url` is where people reach it, without a slash at the end; `provider` is who vouches
     for them, where an organisation has one. Systems are classified by `questionnaires`, by their regime; `courier`
     tells webhooks, `answers` keeps what forms were answered; None where nobody does. `measures` are those that the
-    probes declare, by id.
+    probes declare, by id. Decisions are read in its `room`.
     """
 
     desk: Desk
@@ -35,6 +47,14 @@ class Platform:
     answers: Answers | None = None
     clearances: Clearances = field(default_factory=Clearances)
     lapses: Lapses = field(default_factory=Lapses)
+    room: DecisionRoom | None = None
+
+    @property
+    def decisions(self) -> DecisionRoom:
+        """Where decisions are read; Unavailable where nobody said."""
+        if self.room is None:
+            raise Unavailable("decisions.room", "This control plane reads no decisions.", "Start it with a --home.")
+        return self.room
 
     @property
     def is_encrypted(self) -> bool:

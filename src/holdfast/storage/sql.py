@@ -228,12 +228,17 @@ class SqlStore:
         items = tuple(Entry(_act_of(row), row["ledger_index"]) for row in rows[:limit])
         return Trail(items, str(rows[limit - 1]["seq"]) if len(rows) > limit else "")
 
-    def recent(self, *, system: str = "", about: Collection[str] = (), limit: int = 50) -> tuple[ActRow, ...]:
-        """The latest acts, the newest first: all, or those on records of a system or about certain digests."""
+    def recent(
+        self, *, system: str = "", about: Collection[str] = (), but: Collection[str] = (), limit: int = 50
+    ) -> tuple[ActRow, ...]:
+        """The latest acts, the newest first: all, or those on records of a system or about certain digests; none on
+        records of the kinds `but`.
+        """
         query = select(acts).order_by(acts.c.seq.desc()).limit(limit)
+        query = query.where(acts.c.kind.not_in(but)) if but else query
         with self.begin() as connection:
             if system or about:
-                seqs = connection.execute(together.latest_seqs(system, about, limit)).scalars().all()
+                seqs = connection.execute(together.latest_seqs(system, about, but, limit)).scalars().all()
                 query = query.where(acts.c.seq.in_(seqs))
             rows = connection.execute(query).mappings()
             return tuple(ActRow(_act_of(row), row["body"], row["ledger_index"]) for row in rows)

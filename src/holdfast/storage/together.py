@@ -68,11 +68,12 @@ def newest_of_each(kind: str, state: str, systems: Collection[str] | None) -> Se
     return query.where(records.c.state == state) if state else query
 
 
-def latest_seqs(system: str, about: Collection[str], limit: int) -> Select[Any]:
+def latest_seqs(system: str, about: Collection[str], but: Collection[str], limit: int) -> Select[Any]:
     """The numbers of the latest acts on records of a system or about certain things: from indexes alone."""
     facets = [records.c.system == system] if system else []
     facets += [records.c.about.in_(about)] if about else []
-    places = union(*(select(records.c.kind, records.c.key).where(records.c.kind.in_(KINDS), one) for one in facets))
+    kinds = [kind for kind in KINDS if kind not in but]
+    places = union(*(select(records.c.kind, records.c.key).where(records.c.kind.in_(kinds), one) for one in facets))
     found = places.subquery()
     on = and_(acts.c.kind == found.c.kind, acts.c.key == found.c.key)
     return select(acts.c.seq).join(found, on).order_by(acts.c.seq.desc()).limit(limit)

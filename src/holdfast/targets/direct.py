@@ -32,7 +32,7 @@ class DirectTarget:
     ) -> None:
         self._answer = answer
         self._schema = schema
-        self._threshold = threshold
+        self.threshold = threshold
         self._gives_scores = gives_scores or schema.task is Task.REGRESSION
         self._queries = 0
 
@@ -58,7 +58,7 @@ class DirectTarget:
             return answer.reshape(-1)
         if not self._gives_scores:
             return answer.reshape(-1).astype(np.int64)
-        return decide(answer, self._schema, self._threshold)
+        return decide(answer, self._schema, self.threshold)
 
     def scores(self, rows: Matrix) -> Matrix:
         """Class probabilities (n, classes); regression values (n, 1)."""

@@ -11,11 +11,12 @@ from typer.testing import CliRunner
 from holdfast import wiring
 from holdfast.cli.main import app
 from holdfast.ledger.decision_proof import verify_decision
+from holdfast.ledger.verify import main as alone
 
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
-    for name in ("HOLDFAST_HOME", "HOLDFAST_SEGMENTS", "HOLDFAST_MASTER_KEY"):
+    for name in ("HOLDFAST_HOME", "HOLDFAST_SEGMENTS", "HOLDFAST_MASTER_KEY", "HOLDFAST_URL"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path / "home"
 
@@ -23,7 +24,7 @@ def home(tmp_path, monkeypatch):
 @pytest.fixture
 def made(home):
     """Two decisions about Ada and one about nobody, sealed and registered."""
-    with wiring.open_archive(home) as archive, wiring.open_decision_log(archive, "g1") as log:
+    with wiring.open_archive(home) as archive, wiring.open_decision_log(archive, archive.registrar, "g1") as log:
         who = archive.subjects.pseudonym("ada")
         written = [
             archive.subjects.seal(decision(1, subject=who), {"age"}),
@@ -47,7 +48,21 @@ def test_a_decision_is_shown_and_proved(home, made, tmp_path):
     code, said = run("decision", "prove", made[0].id, "--home", home, "--out", out, "--json")
     assert (code, json.loads(said)["row"]) == (0, 0)
     with wiring.open_archive(home) as archive:
-        assert verify_decision(out.read_bytes(), archive.ledger.key).record.id == made[0].id
+        key = archive.ledger.key
+    assert verify_decision(out.read_bytes(), key).record.id == made[0].id
+    code, said = run("verify", out, "--key", key.vkey, "--json")
+    assert (code, json.loads(said)["proof of"]) == (0, f"decision {made[0].id}")
+    whole = out.read_bytes()
+    for cut in (whole[: len(whole) // 2], whole[:30], b""):
+        out.write_bytes(cut)
+        assert run("verify", out, "--key", key.vkey)[0] in (1, 2)
+        assert alone([str(out), "--key", key.vkey]) == 2
+    out.write_bytes(whole)
+    assert alone([str(out), "--key", key.vkey]) == 0
+    out.write_bytes(whole.replace(b"production", b"test"))
+    code, said = run("verify", out, "--key", key.vkey)
+    assert (code, "does not lead to the root" in said) == (1, True)
+    assert run("verify", out)[0] == 2, "a proof names no key"
     assert run("decision", "show", "7", "--home", home)[0] == 2
 
 

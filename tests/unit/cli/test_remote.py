@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from tests.unit.flows.journey import SYSTEM, answered_by_all, asked, filed, registered
 from tests.unit.server.conftest import server  # noqa: F401
+from tests.unit.server.deciding import decided
 from tests.unit.serving import secret_of, serving
 from typer.testing import CliRunner
 
@@ -16,6 +17,7 @@ from holdfast.cli.main import app
 from holdfast.domain.system import System
 from holdfast.flows.register import register_system
 from holdfast.flows.seal import seal_run
+from holdfast.flows.sequence import sequence
 from holdfast.ledger.note import Key
 from holdfast.testing.runs import sample_run
 
@@ -206,3 +208,41 @@ def test_a_program_is_let_in_and_shut_out(terminal):
     assert terminal.type("owner", *words, "--route", "fly")[0] == 2
     assert terminal.type("owner", "credential", "revoke", made["credential"]["key"])[0] == 0
     assert "There is none." in terminal.run("viewer", "credential", "list").stdout
+
+
+def test_decisions_are_labelled_held_and_let_go(terminal, tmp_path):
+    house = terminal.server
+    registered(house.office)
+    made = decided(house.folder, house.office, 2)
+    sequence(house.office.desk.store, house.office.desk.ledger)
+    table = tmp_path / "labels.csv"
+    table.write_text(f"decision,outcome,observed_at\n{made[0].id},1,2026-12-01T00:00:00Z\n{made[1].id},,\n")
+    about = ("--system", SYSTEM.name, "--source", "collections")
+    for _ in range(2):
+        assert terminal.type("owner", "decision", "label", str(table), *about) == (0, {"taken": 1})
+    assert terminal.type("owner", "decision", "label", made[0].id, "0", *about)[0] == 0
+    found = json.loads(terminal.run("auditor", "decision", "show", made[0].id).stdout)
+    assert [label["outcome"] for label in found["labels"]] == [1, 0]
+
+    place = ("--segments", str(house.folder / "decisions/segments"))
+    assert terminal.type("legal", "decision", "retention", SYSTEM.name, "--days", "100")[0] == 2
+    assert terminal.type("legal", "decision", "retention", SYSTEM.name, "--days", "184")[0] == 0
+    assert terminal.type("owner", "decision", "retain", *place)[1]["removed"] == []
+    house.office.clock.pass_days(300)
+    hold = terminal.type("legal", "decision", "hold", SYSTEM.name, "--because", "case 7")[1]["key"]
+    assert len(terminal.type("owner", "decision", "retain", "--remove", *place)[1]["held"]) == 1
+    assert "case 7" in terminal.run("viewer", "decision", "holds").stdout
+    assert terminal.type("legal", "decision", "lift", hold, "--reason", "closed")[0] == 0
+    (file,) = (house.folder / "decisions/segments").rglob("decisions/**/*.parquet")
+    copy = file.read_bytes()
+    assert "would go" in terminal.run("owner", "decision", "retain", *place).stdout
+    assert file.exists()
+    code, told = terminal.type("owner", "decision", "retain", "--remove", *place)
+    assert (code, len(told["removed"]), file.exists()) == (0, 1, False)
+    file.write_bytes(copy)  # as a crash between the ledger and the file leaves it
+    hold = terminal.type("legal", "decision", "hold", SYSTEM.name, "--because", "case 8")[1]["key"]
+    assert len(terminal.type("owner", "decision", "retain", "--remove", *place)[1]["held"]) == 1
+    assert file.exists(), "a hold that came late keeps what is left"
+    assert terminal.type("legal", "decision", "lift", hold, "--reason", "closed")[0] == 0
+    told = terminal.type("owner", "decision", "retain", "--remove", *place)[1]
+    assert (len(told["left_over"]), told["removed"], file.exists()) == (1, [], False)

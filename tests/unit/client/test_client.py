@@ -26,6 +26,7 @@ READERS = {
     "verify_ledger": "viewer",
     "read_rows": "auditor",
     "show_clearance": "owner",
+    **dict.fromkeys(("list_decisions", "show_decision", "show_decision_proof"), "auditor"),
 }
 
 

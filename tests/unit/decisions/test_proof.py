@@ -16,6 +16,7 @@ from tests.unit.decisions.making import SIGNER, decision, ledger, segment_log
 
 from holdfast import canonical
 from holdfast.decisions.columns import tabulate
+from holdfast.decisions.payload import encode
 from holdfast.decisions.prove import prove
 from holdfast.decisions.read import Reader
 from holdfast.decisions.registrar import LedgerRegistrar
@@ -25,8 +26,9 @@ from holdfast.decisions.stage import stage
 from holdfast.decisions.verify import records_in, verify_segments
 from holdfast.domain.act import Act, Verb
 from holdfast.domain.errors import Absent, FixInput, Tampered
+from holdfast.domain.ids import day_of
 from holdfast.domain.retention import Hold, Removal, Retention
-from holdfast.ledger.decided import DECISIONS, row_of
+from holdfast.ledger.decided import ADDED, DECISIONS, row_of
 from holdfast.ledger.decision_proof import RowProof, is_row_proof, verify_decision
 from holdfast.ledger.note import Key
 from holdfast.ledger.verify import main
@@ -264,3 +266,32 @@ def test_six_months_are_the_least_unless_a_law_says_otherwise(filled):
     (folder / "segments" / segments[0].place).unlink()
     with pytest.raises(Tampered, match="before"):
         checked(folder)
+
+
+def test_segments_from_before_policies_were_noted_verify_and_read_beside_later_ones(tmp_path):
+    """As an earlier version wrote them: without the columns that decisions got since."""
+    before = replace(DECISIONS, fixed=tuple(column for column in DECISIONS.fixed if column.name not in ADDED))
+    old, new = decision(1), decision(2, policy="sha256:" + "b" * 64, reference="sha256:" + "c" * 64)
+    row = {name: value for name, value in row_of(old).items() if name not in ADDED}
+    with segment_log(tmp_path) as log:
+        told = {"system": "credit", "day": day_of(old.id), "gateway": "g1", "name": "old"}
+        log._sealer.add([stage(tabulate(before, [row]), before, **told)])
+        log.append([new])
+        log.seal()
+    assert checked(tmp_path).rows == 2
+    reader = Reader(tmp_path / "log", FolderSegments(tmp_path / "segments"))
+    assert (reader.find(old.id), reader.find(new.id)) == (old, new)
+    assert verify_decision(proof_of(tmp_path, old.id), KEY).record == old
+    assert verify_decision(proof_of(tmp_path, new.id), KEY).record == new
+    policies = [value for batch in reader.batches(columns=["policy"]) for value in batch.column("policy").to_pylist()]
+    assert sorted(policies, key=str) == [None, new.policy]
+
+
+def test_a_journal_from_before_is_sealed_by_this_version(tmp_path):
+    old = decision(1)
+    row = {name: value for name, value in row_of(old).items() if name not in ADDED}
+    with segment_log(tmp_path) as log:
+        log._committer.submit([encode(DECISIONS, row)])
+        assert Reader(tmp_path / "log", FolderSegments(tmp_path / "segments")).find(old.id) == old
+        log.seal()
+    assert verify_decision(proof_of(tmp_path, old.id), KEY).record == old

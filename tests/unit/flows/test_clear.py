@@ -11,7 +11,6 @@ from tests.unit.flows.journey import SYSTEM, answered_by_all, asked, filed, regi
 from holdfast.domain.approval import Approval, Discipline
 from holdfast.domain.clearance import Clearance
 from holdfast.domain.credential import Credential, Route, Way
-from holdfast.domain.decision import Segment
 from holdfast.domain.errors import Conflict, FixInput, Forbidden
 from holdfast.domain.verdict import parse_time
 from holdfast.flows import breakers, credentials
@@ -19,7 +18,6 @@ from holdfast.flows.approve import answer_waiver, ask_waiver, revoke
 from holdfast.flows.clear import Clearances, clearance
 from holdfast.flows.deploy import deploy
 from holdfast.flows.gate import admit
-from holdfast.flows.register_segments import register_segment
 from holdfast.ledger.envelope import open_sealed, seal
 
 
@@ -173,15 +171,6 @@ def test_a_name_lets_one_in_at_a_time(cleared):
         credentials.grant(office.desk, office.caller("owner"), replace(one, id="d"))
     credentials.revoke(office.desk, office.caller("owner"), kept.key)
     assert credentials.grant(office.desk, office.caller("owner"), replace(one, id="d")).key == "d"
-
-
-def test_a_file_of_decisions_is_registered_once(cleared):
-    office, _, _ = cleared
-    segment = Segment(SYSTEM.name, "2026-11-24", "g", "p", 1, "0" * 64, "sha256:1", "sha256:2", "a", "b")
-    kept = register_segment(office.desk, office.caller("owner"), segment)
-    assert register_segment(office.desk, office.caller("owner"), segment) == kept
-    with pytest.raises(Conflict):
-        register_segment(office.desk, office.caller("owner"), replace(segment, rows=2))
 
 
 @pytest.mark.parametrize("who", ["viewer", "auditor", "admin", "risk"])

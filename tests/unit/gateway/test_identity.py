@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -49,13 +50,27 @@ def signed(key=SIGNER, algorithm="ES256", **claims):
     return jwt.encode({"alg": algorithm, "kid": "1"}, {k: v for k, v in about.items() if v is not None}, key)
 
 
-def test_a_key_in_either_header(identities):
+def test_a_key_in_either_header_or_as_a_password(identities):
     assert identities.by_header("Bearer s3cret") == KEY
     assert identities.by_header("bearer  s3cret ") == KEY
     assert identities.by_header("", "s3cret") == KEY
+    assert identities.by_header("Basic " + base64.b64encode(b"anybody:s3cret").decode()) == KEY
 
 
-@pytest.mark.parametrize("shown", ["", "Bearer", "Bearer ", "Basic s3cret", "s3cret", "Bearer S3CRET", "Bearer a.b.c"])
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Basic s3cret",
+        "Basic czNjcmV0",
+        "Basic /v8=",
+        "s3cret",
+        "Bearer S3CRET",
+        "Bearer a.b.c",
+    ],
+)
 def test_what_is_no_key(identities, shown):
     with pytest.raises(SignInFirst):
         identities.by_header(shown)

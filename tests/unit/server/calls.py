@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from tests.unit.flows.journey import SYSTEM, answered_by_all, asked, filed, registered
+from tests.unit.server.deciding import decided
 from tests.unit.server.test_datasets import ADMISSION
 
 from holdfast import canonical
@@ -31,16 +32,22 @@ from holdfast.flows.people import issue_token
 from holdfast.flows.propose import propose
 from holdfast.flows.register_data import register_dataset, register_prompt
 from holdfast.flows.register_segments import register_segment
+from holdfast.flows.retention import place_hold, set_retention
 from holdfast.flows.sequence import sequence
 from holdfast.flows.steps import file_step
 from holdfast.flows.webhooks import subscribe
+from holdfast.ledger.decided import DECISIONS, folder_of
 from holdfast.ledger.envelope import keyid, seal
 from holdfast.server.app import create_app
 from holdfast.testing.pipelines import sample_provenance
 
 SEGMENT = Segment(
-    SYSTEM.name, "2026-11-24", "g1", "system=loans/day=2026-11-24/g1-0.parquet", 3, "0" * 64, "sha256:" + "1" * 64,
-    "sha256:" + "3" * 64, "2026-11-24T09:00:00Z", "2026-11-24T09:01:00Z",
+    SYSTEM.name, "2026-11-24", "g1", f"{folder_of(DECISIONS, SYSTEM.name, '2026-11-24')}/g1-0.parquet", 3, "0" * 64,
+    "sha256:" + "1" * 64, "sha256:" + "3" * 64, "2026-11-24T09:00:00.000000Z", "2026-11-24T09:01:00.000000Z",
+)  # fmt: skip
+OLD = replace(
+    SEGMENT, day="2025-01-01", place=SEGMENT.place.replace("2026-11-24", "2025-01-01"), file="sha256:" + "4" * 64,
+    first="2025-01-01T09:00:00.000000Z", last="2025-01-01T09:01:00.000000Z",
 )  # fmt: skip
 ADMITTED = {"name": "applicants", "version": "1"}
 PROMPT = {"name": "greeting", "version": "1"}
@@ -107,13 +114,19 @@ def world(server) -> dict[str, Call]:
     stopped = trip(desk, caller("owner"), SYSTEM.name, release=digest, reason="odd answers").key
     reach: dict[str, Any] = {"systems": (SYSTEM.name,), "routes": (Route.PREDICT,), "until": until}
     credential = issue_key(desk, caller("owner"), "batch", **reach)[0].key
-    register_segment(desk, caller("developer"), SEGMENT)
+    for segment in (SEGMENT, OLD):
+        register_segment(desk, caller("developer"), segment)
+    id = decided(server.folder, office)[0].id
+    set_retention(desk, caller("legal"), SYSTEM.name, 200)
+    hold = place_hold(desk, caller("legal"), SYSTEM.name, because="case 7", first="2026-01-01").key
     webhook = subscribe(desk, caller("admin"), "audit", "https://audit.example/").key
     sequence(desk.store, desk.ledger)
     envelope, sealer = office.sealed(office.evidence("pass", salt="other"))
     ends = timestamp(until)
     plain = canonical.plain
     named, key = {"name": SYSTEM.name}, {"key": request}
+    named_system = {"system": SYSTEM.name}
+    outcome = {**named_system, "decision": id, "outcome": True, "observed_at": ends, "source": "collections"}
     regime = {**named, "regime": "regime"}
     materials = plain(office.evidence().materials)
     return {
@@ -209,6 +222,19 @@ def world(server) -> dict[str, Call]:
         "list_segments": Call({}),
         "register_segment": Call({}, {"segment": plain(replace(SEGMENT, file="sha256:" + "2" * 64))}),
         "show_segment": Call({"file": SEGMENT.file}),
+        "list_decisions": Call({}, query={**named_system, "day": desk.at[:10]}),
+        "show_decision": Call({"id": id}),
+        "show_decision_proof": Call({"id": id}),
+        "read_personal": Call({"id": id}, {"reason": "a complaint"}),
+        "label_decisions": Call({}, {"labels": [outcome]}),
+        "list_retention": Call({}),
+        "set_retention": Call(named_system, {"days": 365}),
+        "list_due": Call(named_system, query={"limit": 10}),
+        "remove_segment": Call({"file": OLD.file}),
+        "list_removals": Call({}),
+        "list_holds": Call({}, query={"state": "placed"}),
+        "place_hold": Call({}, {**named_system, "because": "case 8", "first": "2026-01-01"}),
+        "lift_hold": Call({"key": hold}, {"reason": "closed"}),
         "list_sealers": Call({}),
         "trust_sealer": Call({}, {"name": "CI 2", "key": "ab" * 32}),
         "revoke_sealer": Call({"id": keyid(bytes.fromhex(sealer))}),

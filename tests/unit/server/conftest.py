@@ -20,6 +20,7 @@ from holdfast.storage.answers import SqlAnswers
 from holdfast.storage.places import SqlPlaces
 from holdfast.testing.desk import PEOPLE
 from holdfast.testing.desk import office as open_office
+from holdfast.wiring import open_decision_room
 
 PASSWORD = "correct horse battery"
 
@@ -27,8 +28,8 @@ PASSWORD = "correct horse battery"
 class Server:
     """Clients of one control plane: `browser(who)` is signed in, `program(who)` holds a token for all that they may."""
 
-    def __init__(self, office, platform):
-        self.office, self.platform = office, platform
+    def __init__(self, office, platform, folder=None):
+        self.office, self.platform, self.folder = office, platform, folder
         self.app = create_app(platform)
 
     def stranger(self) -> TestClient:
@@ -62,7 +63,7 @@ def form_token(page: str) -> str:
 
 @pytest.fixture
 def server(tmp_path, governed):
-    with open_office(tmp_path, governed) as office:
+    with open_office(tmp_path, governed) as office, open_decision_room(tmp_path, office.desk) as room:
         office.founded()
         desk = office.desk
         accounts, sequencer = SqlAccounts(desk.store, b"secret"), Sequencer(desk.store, desk.ledger)
@@ -77,7 +78,9 @@ def server(tmp_path, governed):
                 questionnaires={REGIME.regime: REGIME},
                 courier=courier,
                 answers=SqlAnswers(desk.store),
+                room=room,
             ),
+            tmp_path,
         )
 
 

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import pytest
 from tests.unit.flows.journey import SYSTEM, answered_by_all, asked, filed, registered
+from tests.unit.server.deciding import decided
 
 from holdfast.domain.access import GRANTS, Permission
 from holdfast.domain.appetite import Appetite
@@ -31,6 +32,9 @@ PAGES = {
     f"/systems/{NAME}": Permission.READ,
     f"/systems/{NAME}/change": Permission.MANAGE_SYSTEMS,
     f"/systems/{NAME}/classification": Permission.READ,
+    f"/systems/{NAME}/decisions": Permission.READ,
+    "/decisions/{decision}": Permission.READ_DECISIONS,
+    "/decisions/{decision}/proof": Permission.READ_DECISIONS,
     "/releases/{release}": Permission.READ,
     "/requests": Permission.READ,
     "/requests?as=csv": Permission.READ,
@@ -76,8 +80,10 @@ def lived_in(server):
     write_comment(desk, office.caller("owner"), f"system {SYSTEM.name}", "<script>alert(1)</script>")
     appetite = desk.store.get(Appetite, APPETITE).record
     proposed = propose(desk, office.caller("owner"), Appetite("Looser", "9", "Board", appetite.limits[:2]), reason="x")
+    decision = decided(server.folder, office, release=good)[0]
     sequence(desk.store, desk.ledger)
     keys = {
+        "decision": decision.id,
         "release": good,
         "request": passing.request.key,
         "breach": breach.request.key,

@@ -52,6 +52,11 @@ PHRASES: dict[Verb, str] = {
     Verb.ISSUE_CREDENTIAL: "issued the credential",
     Verb.REVOKE_CREDENTIAL: "revoked the credential",
     Verb.REGISTER_SEGMENT: "registered decisions of",
+    Verb.REMOVE_SEGMENT: "removed at the end of their time decisions of",
+    Verb.SET_RETENTION: "set how long to keep decisions of",
+    Verb.PLACE_HOLD: "placed a legal hold on decisions of",
+    Verb.LIFT_HOLD: "lifted a legal hold on decisions of",
+    Verb.READ_PERSONAL: "read personal fields of decision",
     Verb.TRUST_SEALER: "trusted the sealer",
     Verb.REVOKE_SEALER: "stopped trusting the sealer",
 }
@@ -68,6 +73,9 @@ _DATA: dict[str, Callable[[dict[str, Any]], str]] = {
     "output": lambda body: f"that made {body['path']}",
     "source": lambda body: str(body["source"]["name"]),
 }
+BY_THEMSELVES = ("segment",)
+"""Kinds of record that gateways make many of, which would leave no room in a history for what people did."""
+
 _BOUND = {"approval", "waiver"}
 """Kinds of record that are bound to digests, that of a request or of a waiver first."""
 
@@ -126,6 +134,8 @@ def _what(act: Act, body: dict[str, object]) -> str:
         return f"{body['system']}, release {words.short(str(body['release']))}"
     if act.kind in _DATA:
         return _DATA[act.kind](body)
+    if act.kind == "reading":
+        return str(body["decision"])
     found = next((str(body[name]) for name in _NAMED_BY if body.get(name)), act.key)
     return "IT" if found == "it" else found
 
@@ -136,6 +146,10 @@ def _link(act: Act, body: dict[str, object]) -> str:
         return f"/systems/{quote(str(body.get('system') or act.key), safe='')}"
     if act.kind in ("release", "evidence", "verdict"):
         return f"/releases/{body.get('release') or act.key}"
+    if act.kind in ("segment", "retention", "hold", "removal"):
+        return f"/systems/{quote(str(body.get('system') or act.key), safe='')}/decisions"
+    if act.kind == "reading":
+        return f"/decisions/{body['decision']}"
     pages = {
         "request": f"/requests/{act.key}",
         "appetite": "/appetite",

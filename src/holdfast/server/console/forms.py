@@ -29,6 +29,8 @@ FIELDS = {
     "sealer.key": "key",
     "ledger.key": "key",
     "request.empty": "reason",
+    "retention.short": "days",
+    "hold.days": "first",
 }
 """The field at which an error stands; one that is not listed, or has no field on the page, stands above the form."""
 

@@ -18,7 +18,7 @@ from holdfast.domain.release import Release
 from holdfast.domain.system import System
 from holdfast.flows.desk import APPETITE, COMMITTEE, Desk
 from holdfast.flows.inbox import ageing, breached, count_breached, enactable, waiting
-from holdfast.server.console.acts import tell
+from holdfast.server.console.acts import BY_THEMSELVES, tell
 from holdfast.server.console.margins import tightest
 from holdfast.server.console.pages import Visitor
 
@@ -64,7 +64,7 @@ def home(visit: Visitor) -> Response:
         lapses=len(lapses),
         ageing=stale[:MOST],
         stale=len(stale),
-        acts=tell(desk.store, desk.store.recent(limit=12)),
+        acts=tell(desk.store, desk.store.recent(but=BY_THEMSELVES, limit=12)),
         systems=desk.store.count(System),
         versions={digest: kept.record.version for digest, kept in releases.items()},
     )

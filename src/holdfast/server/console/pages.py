@@ -49,7 +49,7 @@ class Room:
 
 ROOMS = (
     Room("Home", "/"),
-    Room("Systems", "/systems", "Know", ("/releases", "/new-system")),
+    Room("Systems", "/systems", "Know", ("/releases", "/new-system", "/decisions")),
     Room("Data", "/data", "Know"),
     Room("Requests", "/requests", "Hold"),
     Room("Appetite", "/appetite", "Hold"),
@@ -75,7 +75,7 @@ def environment() -> Environment:
         "ago": words.ago,
         "spelled": words.spelled,
     }
-    made.filters |= {"discipline": discipline, "can": can}
+    made.filters |= {"discipline": discipline, "can": can, "ended": words.ended, "guard_said": words.guard_said}
     made.globals |= {"rooms": ROOMS, "once": lambda: secrets.token_urlsafe(24)}
     return made
 
@@ -101,6 +101,12 @@ CAN: dict[str, str] = {
     Permission.RESET_BREAKER: "let a stopped system go on",
     Permission.ISSUE_CREDENTIALS: "issue credentials for gateways",
     Permission.RUN_GATEWAY: "run a gateway",
+    Permission.READ_DECISIONS: "see decisions",
+    Permission.READ_PERSONAL: "read personal fields of decisions, each time on record",
+    Permission.LABEL_DECISIONS: "say what decisions turned out to be",
+    Permission.SET_RETENTION: "set how long decisions are kept",
+    Permission.MANAGE_HOLDS: "place and lift legal holds",
+    Permission.REMOVE_SEGMENTS: "remove decisions at the end of their time",
     Permission.EXPORT_LEDGER: "copy all acts and records, to verify them elsewhere",
 }
 

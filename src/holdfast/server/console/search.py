@@ -1,4 +1,4 @@
-"""Search: systems by name, releases by version or digest, evidence by digest."""
+"""Search: systems by name, releases by version or digest, evidence by digest, decisions by id."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
+from holdfast.domain.access import Permission
 from holdfast.domain.kinds import Filed
 from holdfast.domain.release import Release
 from holdfast.domain.system import System
 from holdfast.flows.desk import Desk
-from holdfast.server.console.pages import Visitor
+from holdfast.server.console.pages import Visitor, go
 
 router = APIRouter()
 MOST = 20
+_DECISION = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{4,64})")
 
 
@@ -23,6 +25,8 @@ _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{4,64})")
 def search(visit: Visitor, q: Annotated[str, Query(max_length=200)] = "") -> Response:
     """What goes by that name or begins with that digest."""
     text = q.strip()
+    if visit.may(Permission.READ_DECISIONS) and _DECISION.fullmatch(text):
+        return go(f"/decisions/{text}")
     store = visit.desk.store
     return visit.page(
         "search.html",

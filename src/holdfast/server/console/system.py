@@ -24,7 +24,8 @@ from holdfast.flows.inbox import look_all
 from holdfast.flows.register import classifications, file_evidence
 from holdfast.ledger.note import Key
 from holdfast.server.console import shown
-from holdfast.server.console.acts import tell
+from holdfast.server.console.acts import BY_THEMSELVES, tell
+from holdfast.server.console.decisions import days_of
 from holdfast.server.console.forms import Form, Sent
 from holdfast.server.console.pages import Visit, Visitor, go
 from holdfast.server.console.systems import path_of
@@ -65,8 +66,9 @@ def show(visit: Visit, name: str, form: Form, status: int = 200) -> Response:
         trends=shown.trends(desk, kept.record, latest.run) if latest else (),
         deployments=store.list(Deployment, system=name, limit=RECENT).items,
         versions={one.key: one.record.version for one in releases.items},
+        decided=days_of(desk, name)[:5],
         comments=store.list(Comment, about=f"system {name}", limit=RECENT).items,
-        acts=tell(store, store.recent(system=name, about=_abouts(name, requests), limit=12)),
+        acts=tell(store, store.recent(system=name, about=_abouts(name, requests), but=BY_THEMSELVES, limit=12)),
     )
 
 
