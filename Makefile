@@ -35,6 +35,11 @@ $(UV):
 	$(UV) venv --quiet .tools/mlflow --python $(PYTHON)
 	$(UV) pip install --quiet --python .tools/mlflow/bin/python "mlflow>=3.5,<4"
 
+# LiteLLM, for `python -m bench.gateway`; 600 MB and hundreds of pins, so it has an environment of its own.
+.tools/litellm/bin/litellm: | $(UV)
+	$(UV) venv --quiet .tools/litellm --python $(PYTHON)
+	$(UV) pip install --quiet --python .tools/litellm/bin/python "litellm[proxy]>=1.100,<2"
+
 # An S3 server for the tests of segments in a bucket; apart, because botocore wants an older dateutil.
 .tools/moto/bin/moto_server: | $(UV)
 	$(UV) venv --quiet .tools/moto --python $(PYTHON)

@@ -27,3 +27,12 @@ class Server(uvicorn.Server):
 
     def _stop(self) -> None:
         self.should_exit = True
+
+
+class Beside(uvicorn.Server):
+    """A second server in the same process: signals are the first one's, and it ends with the task that runs it."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Called by uvicorn."""
+        yield

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from holdfast.flows.check import House
     from holdfast.flows.desk import Desk
     from holdfast.flows.export import Premises
-    from holdfast.gateway.build import Premises as GatewayPremises
     from holdfast.gateway.document import GatewayDocument
     from holdfast.gateway.held import HeldFolder
+    from holdfast.gateway.premises import Premises as GatewayPremises
     from holdfast.ledger.export import Exported
     from holdfast.ledger.log import Log
     from holdfast.manifest import Manifest
@@ -267,7 +267,7 @@ def open_gateway_premises(document: GatewayDocument, folder: Path, home: Path, t
 
     from holdfast.client import Client
     from holdfast.client.registrar import PlaneRegistrar
-    from holdfast.gateway.build import Premises as GatewayPremises
+    from holdfast.gateway.premises import Premises as GatewayPremises
 
     within, http = document.log.within, httpx.Client(timeout=PLANE_SECONDS)
     with (
@@ -369,12 +369,11 @@ class KeysIn:
 
     def open(self, decision: Decision) -> Decision:
         """The decision with its sealed fields in place; Absent where no key is kept here, or it was destroyed."""
+        if not (read_settings().master_key or (self.home / "master.key").exists()):
+            hint = "Put it back, or set HOLDFAST_MASTER_KEY."
+            raise Absent("personal.keys", "The master key of this control plane is gone.", hint)
         with open_subjects(self.home) as subjects:
-            try:
-                return subjects.open(decision)
-            except Absent as error:
-                what = "No key to this is kept here: its subject was erased, or the gateway keeps the keys elsewhere."
-                raise Absent("personal.keys", what, "Ask there: `holdfast subject export`.") from error
+            return subjects.open(decision)
 
 
 def name_of_process(kind: str) -> str:

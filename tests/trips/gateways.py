@@ -18,26 +18,32 @@ import sys
 import threading
 import time
 from collections import Counter
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.unit.decisions.making import SIGNER
 
 from holdfast import canonical
 from holdfast.datasets.encode import decode
+from holdfast.decisions.prove import prove
+from holdfast.decisions.registrar import LedgerRegistrar
 from holdfast.decisions.verify import records_in, verify_segments
+from holdfast.domain.act import Kept
 from holdfast.domain.clearance import Clearance, Cleared
 from holdfast.domain.credential import Budget, Credential, Route, Way
+from holdfast.domain.decision import Segment
 from holdfast.guards.learn import learn_reference
 from holdfast.ledger.decision_proof import verify_decision
 from holdfast.ledger.envelope import seal
+from holdfast.ledger.log import Log
 from holdfast.ledger.note import Key
 from holdfast.ledger.verify import verify_log
 from holdfast.testing.tables import credit_rows, credit_schema
-from holdfast.wiring import ORIGIN, open_archive, open_key
+from holdfast.wiring import decision_files
 
 ROOT = Path(__file__).parents[2]
 FAR = "2099-01-01T00:00:00Z"
@@ -122,7 +128,23 @@ class Plane(Serves):
         cleared = tuple(Cleared(one, RELEASE, "1", "", "r-1", "2026-01-01T00:00:00Z", FAR) for one in systems)
         self.clearance = Clearance("production", tuple(sorted(systems)), "", cleared)
         self.asked = 0
+        self.folder = TemporaryDirectory()
         self.publish(credentials=credentials or (key_for(SECRET, *systems),))
+
+    @contextmanager
+    def ledger(self):
+        """The ledger in which segments are registered; it outlives the server."""
+        with Log(Path(self.folder.name), SIGNER, publish_every=0.01) as log:
+            yield log
+
+    def __enter__(self):
+        self._stack = ExitStack()
+        self._registrar = LedgerRegistrar(self._stack.enter_context(self.ledger()))
+        return super().__enter__()
+
+    def __exit__(self, *_):
+        super().__exit__()
+        self._stack.close()
 
     def publish(self, **changes) -> None:
         at = f"2026-11-28T10:00:00.{time.monotonic_ns():018}Z"
@@ -135,6 +157,15 @@ class Plane(Serves):
             send(handler, 304, b"", etag=tag)
         else:
             send(handler, 200, seal(self.clearance, SIGNER), etag=tag)
+
+    def posted(self, handler, body: bytes) -> None:
+        if handler.path != "/api/v1/segments":
+            send(handler, 404, b"{}")
+            return
+        segment = canonical.rebuild(Segment, json.loads(body)["segment"])
+        self._registrar.register(segment)
+        kept = Kept(segment.file, segment, 1, "a-1", "gateway", segment.last)
+        send(handler, 201, json.dumps(canonical.plain(kept)).encode(), **{"content-type": "application/json"})
 
 
 class Model(Serves):
@@ -319,24 +350,21 @@ class Clients:
 
 def logged(home: Path) -> Counter:
     """How often each decision stands in the log of a gateway that ended."""
-    with open_archive(home) as archive:
-        batches = archive.reader.batches(columns=["id"])
-        return Counter(id for batch in batches for id in batch.column("id").to_pylist())
+    batches = decision_files(home).reader.batches(columns=["id"])
+    return Counter(id for batch in batches for id in batch.column("id").to_pylist())
 
 
-def prove_all(home: Path, promised: list[str], proofs: list[str]) -> Counter:
+def prove_all(plane: Plane, home: Path, promised: list[str], proofs: list[str]) -> Counter:
     """Each promised decision is in a sealed segment once, all segments and the ledger verify, and so do some proofs."""
-    from holdfast.decisions.prove import prove
-
-    found = logged(home)
+    found, files = logged(home), decision_files(home)
     assert set(found.values()) <= {1}
     assert set(promised) <= set(found)
-    key = Key(ORIGIN, open_key(home)[0].public_bytes())
-    with open_archive(home) as archive:
-        segments, removals = records_in(archive.ledger.read(0, archive.ledger.head()[0]))
-        verified = verify_segments(archive.segments, segments, removals)
+    key = Key(SIGNER.name, SIGNER.public_bytes())
+    with plane.ledger() as ledger:
+        segments, removals = records_in(ledger.read(0, ledger.head()[0]))
+        verified = verify_segments(files.segments, segments, removals)
         assert (verified.rows, verified.pending) == (sum(found.values()), ())
-        texts = [prove(id, archive.reader, archive.registrar).encode() for id in proofs]
+        texts = [prove(id, files.reader, LedgerRegistrar(ledger)).encode() for id in proofs]
     assert [verify_decision(text, key).record.id for text in texts] == proofs
-    verify_log(home / "ledger", key)
+    verify_log(Path(plane.folder.name), key)
     return found

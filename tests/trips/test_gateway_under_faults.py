@@ -278,7 +278,7 @@ def test_a_full_disk_stops_answers_not_revocations_and_loses_nothing(small_disk)
                 time.sleep(0.3)
             assert set(after.statuses) == {200}
             assert gateway.stop() == 0
-        prove_all(gateway.home, before.ids + after.ids, [before.ids[0], after.ids[-1]])
+        prove_all(plane, gateway.home, before.ids + after.ids, [before.ids[0], after.ids[-1]])
 
 
 def fill(path) -> None:

@@ -96,6 +96,6 @@ def test_no_decision_that_a_client_heard_of_is_lost_with_the_whole_gateway(tmp_p
         with started(gateway):
             assert gateway.infer("loans")[0] == 200
         assert gateway.process.returncode == 0
-    found = prove_all(gateway.home, promised, rng.sample(promised, min(PROOFS, len(promised))))
+    found = prove_all(plane, gateway.home, promised, rng.sample(promised, min(PROOFS, len(promised))))
     assert len(found) > len(promised)
     assert "Traceback" not in gateway.errors.read_text()

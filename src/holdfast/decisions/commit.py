@@ -58,6 +58,11 @@ class Committer:
         self._thread = threading.Thread(target=self._run, name="decisions-commit", daemon=True)
         self._thread.start()
 
+    @property
+    def waiting_bytes(self) -> int:
+        """How much was handed in and is not committed yet."""
+        return self._bytes
+
     def submit(self, payloads: Sequence[bytes]) -> None:
         """Hand in payloads; they are durable when this returns, unless a bound is set."""
         call = _Call(payloads)

@@ -77,6 +77,11 @@ class SegmentLog:
         """What keeps decisions from being sealed or delivered now; None where nothing does."""
         return self._keeper.trouble
 
+    @property
+    def waiting_bytes(self) -> int:
+        """How much was handed in and is not durable yet."""
+        return self._committer.waiting_bytes
+
     def append(self, decisions: Sequence[Decision]) -> None:
         """Durable when it returns (or within the bound), all or none.
 

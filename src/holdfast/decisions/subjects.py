@@ -101,6 +101,9 @@ class Subjects:
         if not decision.sealed:
             return decision
         cipher = self._cipher(decision.subject)
+        if cipher is None and not self._was_erased(decision.subject):
+            hint = "Ask where the gateway keeps them: `holdfast subject export`."
+            raise Absent("personal.keys", "The key of this subject is not kept here.", hint)
         if cipher is None:
             raise Absent("subject.erased", "The key of this subject was destroyed.", "The fields cannot be read again.")
         try:

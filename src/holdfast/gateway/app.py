@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from time import perf_counter
 from typing import Any
 from urllib.parse import unquote
 
@@ -36,15 +37,18 @@ from holdfast.gateway.door import (
     trace_of,
 )
 from holdfast.gateway.identity import Identities
+from holdfast.gateway.observe.observer import PRINCIPAL, SYSTEM, Observer
+from holdfast.gateway.observe.tracing import TRACEPARENT
 from holdfast.gateway.openinference import InferRequest
 from holdfast.gateway.reviews import Reviews, decision_in
+from holdfast.gateway.routes import Handler, Routes
 from holdfast.gateway.serving import Outcome, Serving
-from holdfast.gateway.talk import Handler, Talk
+from holdfast.gateway.talk import Talk
 from holdfast.version import __version__
 
 MOST_BODY_BYTES = 32 * 1024 * 1024
 MOST_OTHER_COLUMNS = 1_000
-PASSED_ON = (b"content-type", b"accept", b"traceparent", b"tracestate")
+PASSED_ON = (b"content-type", b"accept", TRACEPARENT, b"tracestate")
 
 Headers = Mapping[bytes, bytes]
 Pseudonym = Callable[[str], str]
@@ -75,35 +79,46 @@ class Reached:
 
 
 class Gateway:
-    """Routes, by path. `identities` and `meters` change as the clearance does; see `rebuild`."""
+    """Routes, by path: those of what it serves now, see `serve`. Who may ask changes with `rebuild`."""
 
     def __init__(
         self,
-        reached: Mapping[str, Reached],
-        chats: Mapping[str, Conversing],
         reviews: Reviews,
         *,
         identities: Callable[[], Identities],
         meter: Callable[[Credential], Meter],
         pseudonym: Pseudonym,
+        observer: Observer | None = None,
     ) -> None:
-        self._reached = dict(reached)
+        self._observer = observer or Observer()
         self._make_identities, self._meter, self._reviews = identities, meter, reviews
         self._identities = identities()
         self._meters: dict[Credential, Meter] = {}
         self._room = Room()
         self._ready: Callable[[], bool] = lambda: True
-        self._routes: dict[tuple[str, str], Handler] = {
+        self._pseudonym = pseudonym
+        self._routes = Routes()
+        self.serve({}, {})
+
+    def serve(self, reached: Mapping[str, Reached], chats: Mapping[str, Conversing]) -> Routes:
+        """Serve these systems, and no others, from the next request on; the routes of those before."""
+        before, self._routes = self._routes, Routes()
+        self._reached = dict(reached)
+        self._routes |= {
             ("GET", "/health/live"): self._live,
             ("GET", "/health/ready"): self._is_ready,
             ("GET", "/v2/health/live"): self._live,
             ("GET", "/v2/health/ready"): self._is_ready,
             ("GET", "/ping"): self._live,
             ("GET", "/v2"): self._about,
-            **(Talk(chats, self._asking, self._metered, pseudonym).routes() if chats else {}),
+            **self._talk(chats),
         }
         for name in self._reached:
             self._add(name)
+        return before
+
+    def _talk(self, chats: Mapping[str, Conversing]) -> dict[tuple[str, str], Handler]:
+        return Talk(chats, self._asking, self._metered, self._pseudonym, self._observer).routes() if chats else {}
 
     def rebuild(self) -> None:
         """Take in who may ask now; budgets of those who stay go on."""
@@ -138,31 +153,35 @@ class Gateway:
         """One request. What its body takes is counted until the answer is told, since a stream keeps it that long."""
         if scope["type"] != "http":
             return
-        async with self._room.taken(receive) as counted:
-            sent = await self._sent(scope, counted)
-            with suppress(OSError, HoldfastError):  # a stream whose end cannot be logged is cut off
-                if isinstance(sent, Streamed):
-                    await send_stream(receive, send, sent)
-                else:
-                    await send_reply(send, sent)
-
-    async def _sent(self, scope: Scope, receive: Receive) -> Reply | Streamed:
+        started, status = perf_counter(), 500
         try:
-            route = self._routes.get((scope["method"], unquote(scope["path"])))
+            with self._routes as routes:
+                async with self._room.taken(receive) as counted:
+                    sent = await self._answered(routes, scope, counted)
+                    status = sent.status if isinstance(sent, Reply) else 200
+                    await _tell(counted, send, sent)
+        finally:
+            self._observer.replied(status, started)
+
+    async def _answered(self, routes: Routes, scope: Scope, receive: Receive) -> Reply | Streamed:
+        try:
+            route = routes.get((scope["method"], unquote(scope["path"])))
             if decision_in(scope["method"], scope["path"]):
-                route = self._tell
+                route = self._outcome
             if route is None:
                 raise Absent("gateway.path", "There is nothing at this address.", "See /v2/models/NAME/infer.")
             return await route(scope, receive)
         except HoldfastError as error:
+            self._observer.refused(error, scope)
             return problem(error)
 
-    async def _tell(self, scope: Scope, _receive: Receive) -> Reply:
+    async def _outcome(self, scope: Scope, _receive: Receive) -> Reply:
         decision = decision_in(scope["method"], scope["path"])
         return await self._reviews.tell(decision, self._asking(scope))
 
     def _let_in(self, reached: Reached, scope: Scope) -> Credential:
         """Who asks, if they may ask this system for predictions."""
+        scope.setdefault("state", {})[SYSTEM] = reached.serving.system
         credential = self._asking(scope)
         if not credential.may_ask(reached.serving.system, Route.PREDICT):
             raise Forbidden("gateway.scope", "This credential does not reach this system.", "Ask its owner for one.")
@@ -171,11 +190,13 @@ class Gateway:
     def _asking(self, scope: Scope) -> Credential:
         """Who asks: by certificate, or by a key where any of the protocols has it."""
         headers: Headers = dict(scope["headers"])
-        names = scope.get("state", {}).get(CERTIFICATE, ())
+        state = scope.setdefault("state", {})
+        names = state.get(CERTIFICATE, ())
         credential = self._identities.by_certificate(names) if names else None
         if credential is None:
             key = (headers.get(b"x-api-key") or headers.get(b"api-key", b"")).decode("latin-1")
             credential = self._identities.by_header(headers.get(b"authorization", b"").decode("latin-1"), key)
+        state[PRINCIPAL] = credential.id
         return credential
 
     async def _infer(self, reached: Reached, scope: Scope, receive: Receive) -> Reply:
@@ -230,6 +251,14 @@ class Gateway:
         return Reply(
             200, orjson.dumps({"name": "holdfast", "version": __version__, "extensions": ["binary_tensor_data"]})
         )
+
+
+async def _tell(receive: Receive, send: Send, sent: Reply | Streamed) -> None:
+    with suppress(OSError, HoldfastError):  # a stream whose end cannot be logged is cut off
+        if isinstance(sent, Streamed):
+            await send_stream(receive, send, sent)
+        else:
+            await send_reply(send, sent)
 
 
 def _read(reader: Reader, columns: Mapping[str, Sequence[Any]]) -> Reading:

@@ -115,13 +115,13 @@ class Proxy:
     """A server that speaks the Open Inference Protocol v2; what it answers is handed on byte by byte."""
 
     def __init__(self, upstream: Upstream, schema: Schema) -> None:
-        self._upstream = upstream
+        self.upstream = upstream
         self._schema = schema
 
     async def answer(self, rows: Matrix, put: Put) -> Answered:
         """As `Backend` says."""
         sent = put if put.body else _written(rows, self._schema, put)
-        answer = await self._upstream.ask(b"POST", b"/infer", sent.headers, sent.body)
+        answer = await self.upstream.ask(b"POST", b"/infer", sent.headers, sent.body)
         body = await answer.body(MOST_ANSWER_BYTES)
         if answer.status != 200:
             raise ModelFailed("upstream.status", f"The upstream answered {answer.status}.", "Look at the upstream.")
@@ -134,7 +134,7 @@ class Proxy:
 
     async def close(self) -> None:
         """Let the connections go."""
-        self._upstream.close()
+        self.upstream.close()
 
 
 def _written(rows: Matrix, schema: Schema, put: Put) -> Put:

@@ -7,9 +7,10 @@ before the last one does.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from time import perf_counter
 
 import orjson
 
@@ -28,8 +29,11 @@ from holdfast.gateway.door import EVENTS, JSON, Reply, Streamed
 from holdfast.gateway.follow import Follower
 from holdfast.gateway.hosts import Host, Hosted
 from holdfast.gateway.lanes import Lanes
+from holdfast.gateway.observe.observer import Observer
+from holdfast.gateway.observe.passed import Generated, turn_passed
 from holdfast.gateway.relay import Relay, without_odds
 from holdfast.gateway.sse import Event
+from holdfast.gateway.upstream import Upstream
 from holdfast.guards.armed_text import enforced, redactions
 from holdfast.guards.passages import Passage, redact
 
@@ -75,33 +79,43 @@ class Conversing:
         *,
         follower: Follower,
         log: SegmentLog,
+        observer: Observer | None = None,
     ) -> None:
         self.name = name
-        self.system = next(iter(chats.values())).system
-        self._chats, self._hosts, self._lanes = dict(chats), dict(hosts), lanes
+        chat = next(iter(chats.values()))
+        self.system, self.policy = chat.system, chat.policy
+        self.lanes = lanes
+        self._chats, self._hosts = dict(chats), dict(hosts)
         self._follower, self._log = follower, log
+        self._observer = observer or Observer()
         self._shadows: set[asyncio.Task[None]] = set()
 
     async def answer(self, turn: Turn, spent: Spent) -> Reply | Streamed:
         """Serve one turn. Forbidden where the release may not run, Blocked where a guard kept it back, ModelFailed and
         Unavailable where nobody answered; each names its decision.
         """
-        release, lane = self._lanes.chosen()
-        one = _One(self._chat(release), self._hosts[release], self._log, replace(turn, lane=lane))
+        release, lane = self.lanes.chosen()
+        one = self._one(release, replace(turn, lane=lane))
         try:
             reply = await one.answer()
         except BaseException:
             spent(one.usage, one.cost)
             raise
-        for shadow in self._lanes.listening(release):
+        for shadow in self.lanes.listening(release):
             self._listen(shadow, one)
         if isinstance(reply, Streamed):
             return replace(reply, parts=_paid(reply.parts, lambda: spent(one.usage, one.cost)))
         spent(one.usage, one.cost)
         return reply
 
-    def _chat(self, release: str) -> Chat:
-        return replace(self._chats[release], admissions=self._follower.clearance, snapshot=self._follower.digest)
+    def upstreams(self) -> Iterator[Upstream]:
+        """The servers that are asked."""
+        return (host.upstream for host in self._hosts.values())
+
+    def _one(self, release: str, turn: Turn) -> _One:
+        follower = self._follower
+        chat = replace(self._chats[release], admissions=follower.clearance, snapshot=follower.digest)
+        return _One(chat, self._hosts[release], self._log, turn, self._observer)
 
     def _listen(self, release: str, live: _One) -> None:
         """Let another release answer too, for comparison; nobody waits for it and nobody hears it.
@@ -110,7 +124,7 @@ class Conversing:
         """
         body = orjson.loads(live.sent) | {"stream": False}
         turn = replace(live.turn, body=body, lane=Lane.SHADOW, follows=live.decision)
-        one = _One(self._chat(release), self._hosts[release], self._log, turn)
+        one = self._one(release, turn)
 
         async def listen() -> None:
             with suppress(HoldfastError):
@@ -123,22 +137,22 @@ class Conversing:
         task.add_done_callback(self._shadows.discard)
 
     async def close(self) -> None:
-        """Wait for shadows, then let the hosts go."""
+        """Wait for shadows. The hosts are whoever's who opened them."""
         if self._shadows:
             await asyncio.wait(self._shadows, timeout=10)
-        for host in self._hosts.values():
-            await host.close()
 
 
 class _One:
     """One turn on its way. `decision` is the id of its first decision, `usage` what it used so far."""
 
-    def __init__(self, chat: Chat, host: Host, log: SegmentLog, turn: Turn) -> None:
-        self.turn = turn
+    def __init__(self, chat: Chat, host: Host, log: SegmentLog, turn: Turn, observer: Observer) -> None:
+        self._trip = observer.begin(turn.headers)
+        self.turn = replace(turn, trace=self._trip.trace)
         self.sent = orjson.dumps(turn.body)
         self.decision = ""
         self.usage = Usage()
-        self._chat, self._host, self._log = chat, host, log
+        self._chat, self._host, self._log, self._observer = chat, host, log, observer
+        self._heard: Heard | None = None
 
     @property
     def cost(self) -> int:
@@ -149,13 +163,15 @@ class _One:
         """As `Conversing.answer` says."""
         slots = await beside(len(self.sent), lambda: self.turn.dialect.asked(self.turn.body))
         said = self._said(slots)
-        heard = await beside(_length(slots), lambda: hear(self._chat, said), BESIDE)
+        self._heard = heard = await beside(_length(slots), lambda: hear(self._chat, said), BESIDE)
+        self._trip.guarded = perf_counter()
         if not heard.is_let_on:
             return await self._kept_back(said, heard, Told(Ended.BLOCKED))
         for place, slot in enumerate(slots):
             slot.put(redact(slot.text, redactions(heard.remarks, place)))
         try:
-            hosted = await self._host.ask(self.turn.dialect, self.turn.body, self.turn.headers)
+            headers = self._trip.passed_on(self.turn.headers)
+            hosted = await self._host.ask(self.turn.dialect, self.turn.body, headers)
             if hosted.status != 200:
                 return await self._refused(said, heard, hosted)
             if hosted.is_stream and self._may_stream:
@@ -163,6 +179,7 @@ class _One:
             return await self._whole(said, heard, await hosted.whole())
         except HoldfastError as error:
             if not self.decision:
+                self._trip.answered = perf_counter()
                 await self._write(said, heard, Told(Ended.FAILED, reasons=(MODEL_FAILED,)))
             if isinstance(error, Unavailable | ModelFailed):
                 kind = Unavailable if isinstance(error, Unavailable) else ModelFailed
@@ -193,10 +210,31 @@ class _One:
         return Said(passages, facts, turn.principal, turn.subject, turn.trace, turn.lane, turn.follows)
 
     async def _write(self, said: Said, heard: Heard, told: Told) -> Decision:
+        trip = self._trip
+        trip.judged = perf_counter()
         decision = decision_of(self._chat, said, heard, told)
         await self._log.append_async([decision])
+        trip.logged = perf_counter()
         self.decision = self.decision or decision.id
+        if told.ended is not Ended.OPENED:
+            self._tell(said, told)
         return decision
+
+    def _tell(self, said: Said, told: Told) -> None:
+        """Whoever watches hears of the turn, once it is over."""
+        dialect, host = self.turn.dialect, self._host
+        finish = str(dict(told.facts).get("finish") or "")
+        generated = Generated(dialect.route, host.provider, host.model, host.where, self.usage, finish)
+        about = turn_passed(
+            self._chat,
+            said,
+            told.ended,
+            remarks=(*(self._heard.remarks if self._heard else ()), *told.remarks),
+            reasons=(*(self._heard.reasons if self._heard else ()), *told.reasons),
+            decision=self.decision,
+            generated=generated if self._trip.answered else None,
+        )
+        self._observer.passed(self._trip, about)
 
     async def _kept_back(self, said: Said, heard: Heard, told: Told) -> Reply | Streamed:
         """Guards keep the turn from the model, or its answer from the caller."""
@@ -221,6 +259,7 @@ class _One:
     async def _refused(self, said: Said, heard: Heard, hosted: Hosted) -> Reply:
         """The upstream would not: where the request is wrong the caller hears why, as the upstream said it."""
         body = await hosted.body()
+        self._trip.answered = perf_counter()
         await self._write(said, heard, Told(Ended.FAILED, reasons=(MODEL_FAILED, f"upstream-{hosted.status}")))
         if hosted.status in PASSED_BACK:
             return Reply(hosted.status, body, (*JSON, self._named))
@@ -231,6 +270,7 @@ class _One:
         raise ModelFailed("upstream.status", f"The model's host answered {hosted.status}.", self._which)
 
     async def _whole(self, said: Said, heard: Heard, answer: Json) -> Reply | Streamed:
+        self._trip.answered = perf_counter()
         dialect, guards = self.turn.dialect, self._chat.after
         if guards:
             without_odds(answer)
@@ -284,6 +324,7 @@ class _One:
 
     async def _close(self, said: Said, rest: tuple[Said, Heard], relay: Relay, reason: str) -> None:
         """Log how a stream ended."""
+        self._trip.answered = perf_counter()
         passages = await beside(relay.size, lambda: relay.passages)
         self.usage = relay.stream.usage or _estimated(said.passages, passages)
         told = Told(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
 
 from holdfast.documents import Section, read_document
+from holdfast.domain.errors import FixInput
 from holdfast.gateway.budgets import Cut
 from holdfast.gateway.hosts import Provider
+from holdfast.gateway.sections import IssuerSection, ObserveSection
 
 DIGEST = r"^sha256:[0-9a-f]{64}$"
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -125,14 +128,6 @@ class BudgetsSection(Section):
     when_cut_off: Cut = Cut.REFUSE
 
 
-class IssuerSection(Section):
-    """Whose signed tokens count: its name (`iss`), for whom they are meant (`aud`), and a file with its JWK set."""
-
-    name: str = Field(min_length=1)
-    audience: str = Field(min_length=1)
-    keys: Path
-
-
 class LogSection(Section):
     """The decision log: durable before each answer, or within so many seconds after it."""
 
@@ -147,9 +142,10 @@ class GatewayDocument(Section):
     gateway: str = Field(default="gateway", pattern=NAME)
     listen: ListenSection = ListenSection()
     control_plane: PlaneSection
-    issuers: list[IssuerSection] = []
     budgets: BudgetsSection = BudgetsSection()
     log: LogSection = LogSection()
+    issuers: list[IssuerSection] = []
+    observe: ObserveSection = ObserveSection()
     systems: list[SystemSection] = []
     chats: list[ChatSection] = []
 
@@ -166,3 +162,10 @@ class GatewayDocument(Section):
 def read_gateway(path: Path) -> GatewayDocument:
     """The document at `path`; its own paths are relative to its folder."""
     return read_document(path, GatewayDocument)
+
+
+def named(document: GatewayDocument, gateway: str) -> GatewayDocument:
+    """The same for a gateway of this name; FixInput where it is none."""
+    if not re.match(NAME, gateway):
+        raise FixInput("gateway.name", f"{gateway!r:.80} is no name.", "Take letters, digits, dots and dashes.")
+    return document.model_copy(update={"gateway": gateway})

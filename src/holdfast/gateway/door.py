@@ -17,6 +17,7 @@ import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from holdfast.domain.errors import Blocked, FixInput, HoldfastError, SignInFirst, TooMany, Unavailable
+from holdfast.gateway.observe.tracing import TRACEPARENT, parent_of
 from holdfast.problems import MEDIA_TYPE, document, status_of
 
 Scope = MutableMapping[str, Any]
@@ -298,8 +299,8 @@ async def _gone(receive: Receive) -> None:
 
 def trace_of(headers: Mapping[bytes, bytes]) -> str:
     """The W3C trace id of a request; empty without one."""
-    parts = headers.get(b"traceparent", b"").split(b"-")
-    return parts[1].decode("latin-1")[:32] if len(parts) == 4 else ""
+    parent = parent_of(headers.get(TRACEPARENT, b""))
+    return parent.trace if parent else ""
 
 
 def problem(error: HoldfastError) -> Reply:

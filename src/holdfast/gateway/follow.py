@@ -49,14 +49,23 @@ class Follower:
         self._clearance = Clearance(environment, self._systems, "", ())
         self._digest, self._tag = "", ""
         self._heard = datetime.min.replace(tzinfo=clock().tzinfo)
+        self._turn = asyncio.Lock()
         self._read_kept()
 
     @property
     def clearance(self) -> Clearance:
         """What is cleared now; nothing where the control plane has been silent for too long."""
-        if self._clock() - self._heard > self._stale_after:
-            return replace(self._clearance, cleared=())
-        return self._clearance
+        return replace(self._clearance, cleared=()) if self.is_stale else self._clearance
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the control plane has been silent for so long that nothing may run any more."""
+        return self._clock() - self._heard > self._stale_after
+
+    @property
+    def age(self) -> float:
+        """Seconds since the control plane was heard; many where it never was."""
+        return (self._clock() - self._heard).total_seconds()
 
     @property
     def digest(self) -> str:
@@ -72,13 +81,23 @@ class Follower:
     async def refresh(self) -> None:
         """Ask once; `trouble` says what went wrong, None where nothing did."""
         try:
-            await self._ask()
+            async with self._turn:
+                await self._ask()
             self.trouble = None
         except HoldfastError as error:
             self.trouble = error
         except OSError as error:  # what was heard counts, though a restart would not know of it
             what = f"The clearance cannot be kept in {self._kept}: {error.strerror}."
             self.trouble = Unavailable("clearance.disk", what, "Make room or mend the disk.")
+
+    async def ask_for(self, systems: tuple[str, ...]) -> None:
+        """Follow these systems from now on; what is cleared for others goes with the next answer."""
+        async with self._turn:
+            wanted = tuple(sorted(set(systems)))
+            if wanted == self._systems:
+                return
+            self._systems, self._tag = wanted, ""
+        await self.refresh()
 
     async def _ask(self) -> None:
         query = urlencode([("environment", self._environment), *(("system", name) for name in self._systems)])

@@ -91,7 +91,7 @@ class Hosted:
 
 
 class Host:
-    """A model at an upstream, under the name `model` there. `key` is the upstream's secret, empty where it has none."""
+    """A `model` at an `upstream`, by its name there. `key` is the upstream's secret, empty where it has none."""
 
     def __init__(
         self,
@@ -104,34 +104,40 @@ class Host:
         api_version: str = "",
     ) -> None:
         self.price = price or Price()
-        self._upstream, self._provider, self._model, self._key = upstream, provider, model, key
+        self.upstream, self.provider, self.model = upstream, provider, model
+        self._key = key
         self._query = f"?api-version={api_version}".encode() if api_version else b""
+
+    @property
+    def where(self) -> tuple[str, int]:
+        """The name or address of its machine, and the port."""
+        return self.upstream.origin.host, self.upstream.origin.port
 
     async def ask(self, dialect: Dialect, body: Json, headers: Headers) -> Hosted:
         """Put the request to the model; FixInput where it does not speak the dialect, Unavailable without an answer."""
-        asked = {**body, "model": self._model}
-        is_foreign = isinstance(dialect, Messages) is not (self._provider is Provider.ANTHROPIC)
-        translation = by_messages(dialect, asked) if is_foreign and self._provider is Provider.ANTHROPIC else None
+        asked = {**body, "model": self.model}
+        is_foreign = isinstance(dialect, Messages) is not (self.provider is Provider.ANTHROPIC)
+        translation = by_messages(dialect, asked) if is_foreign and self.provider is Provider.ANTHROPIC else None
         if is_foreign and translation is None:
-            hint = "Ask it in chat completions." if self._provider is Provider.ANTHROPIC else "Ask it as OpenAI's API."
+            hint = "Ask it in chat completions." if self.provider is Provider.ANTHROPIC else "Ask it as OpenAI's API."
             raise FixInput("chat.dialect", f"This model does not speak {dialect.name}.", hint)
         if translation is None and asked.get("stream") is True and isinstance(dialect, Completions):
             options = asked.get("stream_options")
             asked["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
         path, put = (Messages.path, translation.asked) if translation else (dialect.path, asked)
         sent = [*headers, *self._own_headers(headers), (b"content-type", b"application/json")]
-        answer = await self._upstream.ask(b"POST", path + self._query, sent, orjson.dumps(put))
+        answer = await self.upstream.ask(b"POST", path + self._query, sent, orjson.dumps(put))
         return Hosted(answer, translation)
 
     def _own_headers(self, headers: Headers) -> Headers:
         key = self._key.encode()
-        if self._provider is Provider.ANTHROPIC:
+        if self.provider is Provider.ANTHROPIC:
             version = () if any(name == b"anthropic-version" for name, _ in headers) else (VERSION.encode(),)
             return [*([(b"x-api-key", key)] if key else []), *((b"anthropic-version", one) for one in version)]
         if not key:
             return []
-        return [(b"api-key", key)] if self._provider is Provider.AZURE else [(b"authorization", b"Bearer " + key)]
+        return [(b"api-key", key)] if self.provider is Provider.AZURE else [(b"authorization", b"Bearer " + key)]
 
     async def close(self) -> None:
         """Let the connections go."""
-        self._upstream.close()
+        self.upstream.close()

@@ -9,14 +9,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from typing import Any
 
 from joserfc import jws, jwt
-from joserfc.errors import JoseError
+from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 
 from holdfast.domain.credential import Credential, Way
-from holdfast.domain.errors import FixInput, SignInFirst
+from holdfast.domain.errors import SignInFirst
 from holdfast.domain.verdict import parse_time
 
 ALGORITHMS = ["RS256", "ES256", "EdDSA", "PS256"]
@@ -26,20 +26,15 @@ REMEMBERED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """Whoever signs tokens that count here: its name, for whom the tokens must be meant, and its keys."""
+    """Whoever signs tokens that count here: its name, for whom the tokens must be meant, and its keys.
+
+    `miss` is called when a token names a key that is not among them.
+    """
 
     name: str
     audience: str
     keys: KeySet
-
-
-def read_issuer(name: str, audience: str, path: Path) -> Issuer:
-    """An issuer whose public keys are in a file, as a JWK set; FixInput where they are not."""
-    try:
-        return Issuer(name, audience, KeySet.import_key_set(json.loads(path.read_bytes())))
-    except (JoseError, KeyError, OSError, TypeError, ValueError) as error:
-        what = f"The keys of {name!r:.80} cannot be read: {error}."
-        raise FixInput("gateway.issuer", what, "`keys` names a file with a JWK set of public keys.") from error
+    miss: Callable[[], None] = lambda: None
 
 
 class Identities:
@@ -91,7 +86,7 @@ class Identities:
     def _verify(self, token: str, now: float) -> tuple[str, float]:
         try:
             issuer = self._issuers[_claimed(token)]
-            claims = jwt.decode(token, issuer.keys, algorithms=ALGORITHMS).claims
+            claims = _verified(token, issuer)
             _require(claims, issuer, now)
             return f"{issuer.name}|{claims['sub']}", float(claims["exp"])
         except (JoseError, KeyError, TypeError, ValueError) as error:
@@ -113,6 +108,14 @@ def _shown(authorization: str) -> str:
 def _claimed(token: str) -> str:
     """Who says that they signed it: only that chooses the keys, and what follows proves it."""
     return str(json.loads(jws.extract_compact(token.encode()).payload)["iss"])
+
+
+def _verified(token: str, issuer: Issuer) -> dict[str, Any]:
+    try:
+        return jwt.decode(token, issuer.keys, algorithms=ALGORITHMS).claims
+    except InvalidKeyIdError:
+        issuer.miss()
+        raise
 
 
 def _require(claims: Mapping[str, object], issuer: Issuer, now: float) -> None:

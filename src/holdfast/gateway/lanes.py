@@ -34,13 +34,17 @@ class Lanes:
 
         Where none may, the one that would decide: its exchange is refused and logged.
         """
-        cleared = [one.release for one in self._follower.clearance.of(self._system, self._clock())]
+        cleared = self.cleared()
         canary, share = self._canary
-        if canary in cleared and canary in self._releases and self._rng.random() < share:
+        if canary in cleared and self._rng.random() < share:
             return canary, Lane.CANARY
-        live = [release for release in cleared if release in self._releases]
-        live = [release for release in live if release not in (canary, *self._shadow)]
+        live = [release for release in cleared if release not in (canary, *self._shadow)]
         return (live or self._releases)[0], Lane.LIVE
+
+    def cleared(self) -> list[str]:
+        """The releases that are served here and may run now, the first first."""
+        cleared = self._follower.clearance.of(self._system, self._clock())
+        return [one.release for one in cleared if one.release in self._releases]
 
     def listening(self, chosen: str) -> tuple[str, ...]:
         """The releases that are asked too, for comparison, while another one decides."""

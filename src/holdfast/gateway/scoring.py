@@ -28,7 +28,7 @@ class Scoring:
     """
 
     def __init__(self, upstream: Upstream, schema: Schema) -> None:
-        self._upstream, self._schema = upstream, schema
+        self.upstream, self._schema = upstream, schema
         self._protocol = MLflow(TargetSpec("mlflow", upstream.origin.url))
 
     async def answer(self, rows: Matrix, put: Put) -> Answered:
@@ -38,7 +38,7 @@ class Scoring:
             (b"content-type", b"application/json"),
             *(pair for pair in put.headers if pair[0] != b"content-type"),
         ]
-        answer = await self._upstream.ask(b"POST", b"/invocations", headers, body)
+        answer = await self.upstream.ask(b"POST", b"/invocations", headers, body)
         told = await answer.body(MOST_ANSWER_BYTES)
         if answer.status != 200:
             raise ModelFailed("upstream.status", f"The upstream answered {answer.status}.", "Look at the upstream.")
@@ -46,7 +46,7 @@ class Scoring:
 
     async def close(self) -> None:
         """Let the connections go."""
-        self._upstream.close()
+        self.upstream.close()
 
     def _written(self, rows: Matrix) -> bytes:
         return orjson.dumps(self._protocol.request(Batch(rows, self._schema)))

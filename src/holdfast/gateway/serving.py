@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,15 +14,20 @@ from holdfast.decisions.log import SegmentLog
 from holdfast.domain.decision import Decision, Ended, Lane
 from holdfast.domain.errors import Blocked, Forbidden, HoldfastError, ModelFailed, Unavailable
 from holdfast.domain.guard import Action, Mode
+from holdfast.domain.policy import Policy
 from holdfast.domain.schema import Scalar
 from holdfast.flows.exchange import ENDS, Asked, Judged, Post, Reply, Served
 from holdfast.flows.hold import held
 from holdfast.flows.serve import before, is_kept_from, settle, to_answer, to_ask
-from holdfast.gateway.backends import Answered, Backend, Put
+from holdfast.gateway.backends import Answered, Backend, Proxy, Put
 from holdfast.gateway.follow import Follower
 from holdfast.gateway.held import HeldFolder
 from holdfast.gateway.lanes import Lanes
+from holdfast.gateway.observe.observer import Observer
+from holdfast.gateway.observe.passed import rows_passed
 from holdfast.gateway.reviews import path_of
+from holdfast.gateway.scoring import Scoring
+from holdfast.gateway.upstream import Upstream
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -87,10 +93,13 @@ class Serving:
         follower: Follower,
         log: SegmentLog,
         held: HeldFolder,
+        observer: Observer | None = None,
     ) -> None:
         self.name = name
-        self._posts, self._backends, self._lanes = dict(posts), dict(backends), lanes
+        self.lanes = lanes
+        self._posts, self._backends = dict(posts), dict(backends)
         self._follower, self._log, self._held = follower, log, held
+        self._observer = observer or Observer()
         self._shadows: set[asyncio.Task[_Ended]] = set()
         self.post = next(iter(posts.values()))
 
@@ -99,21 +108,33 @@ class Serving:
         """The system's name in the inventory."""
         return self.post.system
 
+    @property
+    def policy(self) -> Policy:
+        """How it is guarded."""
+        return self.post.policy
+
+    def upstreams(self) -> Iterator[Upstream]:
+        """The servers that are asked."""
+        return (backend.upstream for backend in self._backends.values() if isinstance(backend, Proxy | Scoring))
+
     async def decide(self, asked: Asked, put: Put) -> Outcome:
         """Serve one request, logged durably before this returns or raises.
 
         Forbidden where the release may not run, Blocked where a guard kept a row back, ModelFailed and Unavailable
         where nobody answered; each names decisions.
         """
-        release, lane = self._lanes.chosen()
+        release, lane = self.lanes.chosen()
         asked = replace(asked, lane=lane)
         ended = await self._exchange(release, asked, put)
-        for shadow in self._lanes.listening(release):
+        for shadow in self.lanes.listening(release):
             self._listen(shadow, replace(asked, lane=Lane.SHADOW, follows="".join(ended.ids[:1])), put)
         return _outcome(self._posts[release], ended)
 
     async def _exchange(self, release: str, asked: Asked, put: Put) -> _Ended:
         """Guards, model, guards, log. Many rows are judged and logged beside the loop, which others wait for."""
+        trip = self._observer.begin(put.headers)
+        if trip.trace != asked.trace:
+            asked = replace(asked, trace=trip.trace)
         is_one = len(asked) == 1
         pending = Pending()
         post = replace(
@@ -125,22 +146,30 @@ class Serving:
         judged = before(post, asked) if is_one else await asyncio.to_thread(before, post, asked)
         if not is_one:
             judged = _whole(post, judged)
+        trip.guarded = perf_counter()
         answered, failure = None, None
         if to_ask(post.policy, judged) is None:
             try:
-                answered = await self._backends[release].answer(asked.reading.X, put)
+                sent = replace(put, headers=trip.passed_on(put.headers)) if trip.span else put
+                answered = await self._backends[release].answer(asked.reading.X, sent)
             except HoldfastError as error:
                 failure = error
+            trip.answered = perf_counter()
         reply = answered.reply if answered else None
         if is_one:
             served = _settled(post, asked, judged, reply, failure)
+            trip.judged = perf_counter()
             await self._log.append_async(pending.decisions)
             ids = tuple(decision.id for decision in pending.decisions)
         else:
+            trip.judged = perf_counter()
             served = await asyncio.to_thread(_settled, post, asked, judged, reply, failure)
             ids = tuple(served.ids) if served else ()
         if served is not None and (served.ended == ENDS.index(Ended.REVIEW)).any():
             await asyncio.to_thread(self._keep, post, asked, served)
+        trip.logged = perf_counter()
+        told = served.judged if served else judged
+        self._observer.passed(trip, rows_passed(post, asked, told, served, ids))
         return _Ended(judged, ids, served, answered, failure)
 
     def _keep(self, post: Post, asked: Asked, served: Served) -> None:
@@ -167,11 +196,9 @@ class Serving:
             raise error
 
     async def close(self) -> None:
-        """Wait for shadows, then let the backends go."""
+        """Wait for shadows. The backends are whoever's who opened them."""
         if self._shadows:
             await asyncio.wait(self._shadows, timeout=10)
-        for backend in self._backends.values():
-            await backend.close()
 
 
 def _settled(

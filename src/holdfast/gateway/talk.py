@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 
 import orjson
 
@@ -18,6 +18,8 @@ from holdfast.gateway.dialects.embeddings import Embeddings
 from holdfast.gateway.dialects.messages import Messages
 from holdfast.gateway.dialects.responses import Responses
 from holdfast.gateway.door import JSON, TOO_LONG, Receive, Reply, Scope, Streamed, read_body, trace_of
+from holdfast.gateway.observe.observer import SYSTEM, Observer
+from holdfast.gateway.routes import Handler
 from holdfast.problems import status_of
 
 MOST_BODY_BYTES = 32 * 1024 * 1024
@@ -25,12 +27,10 @@ PASSED_ON = (b"anthropic-version", b"anthropic-beta", b"traceparent", b"tracesta
 FILTERED = "content_filter"
 """The code by which clients know that a guard kept an exchange back, as they know it from Azure."""
 
-Handler = Callable[[Scope, Receive], Awaitable[Reply | Streamed]]
-
 
 class Talk:
     """`chats` by the name under which clients ask for them as a model. `let_in` says who asks, `meter` what they use,
-    `pseudonym` how a person is named.
+    `pseudonym` how a person is named; `observer` hears of what is refused.
     """
 
     def __init__(
@@ -39,9 +39,11 @@ class Talk:
         let_in: Callable[[Scope], Credential],
         meter: Callable[[Credential], Meter],
         pseudonym: Callable[[str], str],
+        observer: Observer,
     ) -> None:
         self._chats = dict(chats)
         self._let_in, self._meter, self._pseudonym = let_in, meter, pseudonym
+        self._observer = observer
 
     def routes(self) -> dict[tuple[str, str], Handler]:
         """By method and path: OpenAI's, Anthropic's, and Azure's for each model."""
@@ -64,6 +66,7 @@ class Talk:
             try:
                 return await self._answer(dialect, name, scope, receive)
             except HoldfastError as error:
+                self._observer.refused(error, scope)
                 return failed(dialect, error)
 
         return answer
@@ -76,6 +79,7 @@ class Talk:
         chat = self._chats.get(asked)
         if chat is None:
             raise Absent("gateway.model", f"There is no model {asked!r:.80} here.", "See GET /v1/models.")
+        scope["state"][SYSTEM] = chat.system
         if not credential.may_ask(chat.system, dialect.route):
             raise Forbidden("gateway.scope", "This credential does not reach this model.", "Ask its owner for one.")
         body["model"] = asked
@@ -107,6 +111,7 @@ class Talk:
         try:
             credential = self._let_in(scope)
         except HoldfastError as error:
+            self._observer.refused(error, scope)
             return failed(Completions(), error)
         names = sorted(name for name, chat in self._chats.items() if chat.system in credential.systems)
         models = [{"id": name, "object": "model", "created": 0, "owned_by": "holdfast"} for name in names]

@@ -16,6 +16,11 @@ HOP_BY_HOP = frozenset(
 )
 """Headers that speak of one connection alone (RFC 9110 section 7.6.1), and are never passed on."""
 
+RETRY_SHARE = 0.1
+RETRY_BURST = 10.0
+"""Connections may be tried again for this share of the exchanges, and for so many at a moment: where everything fails,
+trying again must not double the load."""
+
 _NOT_PASSED_ON = HOP_BY_HOP | {b"host", b"content-length", b"expect"}
 
 
@@ -63,7 +68,10 @@ def _parts(url: str) -> SplitResult:
 
 
 class Upstream:
-    """Asks one origin. Failures in a row open a circuit: then Unavailable at once, until a rest is over."""
+    """Asks one origin. Failures in a row open a circuit: then Unavailable at once, until a rest is over.
+
+    `under_way` and `waiting` count exchanges of now, `failures` and `retries` all that there were.
+    """
 
     def __init__(self, origin: Origin, patience: Patience | None = None) -> None:
         self.origin = origin
@@ -71,7 +79,8 @@ class Upstream:
         self._loop = asyncio.get_running_loop()
         self._free: list[Connection] = []
         self._turns = asyncio.Semaphore(self.patience.at_once)
-        self._waiting = 0
+        self.under_way = self.waiting = self.failures = self.retries = 0
+        self._may_retry = RETRY_BURST
         self._failed = 0
         self._rests_until = 0.0
 
@@ -84,16 +93,19 @@ class Upstream:
         """The answer, once its headers are there; its body is still to be read.
 
         Unavailable where the upstream rests or too many wait for it; Broken where it does not answer in time, or not in
-        HTTP. A request goes out twice only where a connection from earlier turns out to be closed before anything came.
+        HTTP. A request goes out twice only where a connection from earlier turns out to be closed before anything came;
+        a connection that cannot be made is tried once more, within a budget.
         """
         if self.is_resting:
             raise Unavailable("upstream.resting", f"{self.origin.host} failed too often.", "Try again in a moment.")
         request = self._written(method, path, headers, body)
         await self._turn()
+        self.under_way += 1
+        self._may_retry = min(RETRY_BURST, self._may_retry + RETRY_SHARE)
         try:
             answer = await self._asked(request)
         except BaseException as error:
-            self._turns.release()
+            self._release()
             if isinstance(error, Broken):
                 self._note_failure()
             raise
@@ -114,13 +126,13 @@ class Upstream:
         return b"".join(lines)
 
     async def _turn(self) -> None:
-        if self._turns.locked() and self._waiting >= self.patience.waiting:
+        if self._turns.locked() and self.waiting >= self.patience.waiting:
             raise Unavailable("upstream.busy", f"Too many wait for {self.origin.host}.", "Try again in a moment.")
-        self._waiting += 1
+        self.waiting += 1
         try:
             await self._turns.acquire()
         finally:
-            self._waiting -= 1
+            self.waiting -= 1
 
     async def _asked(self, request: bytes) -> Answer:
         old = self._taken()
@@ -130,7 +142,7 @@ class Upstream:
             except Broken as error:
                 if not error.is_untouched:
                     raise
-        return await (await self._opened()).ask(request)
+        return await (await self._opened_at_last()).ask(request)
 
     def _taken(self) -> Connection | None:
         """The connection that was used last, so that those which are not needed fall idle and are closed."""
@@ -139,6 +151,17 @@ class Upstream:
             if connection.is_free:
                 return connection
         return None
+
+    async def _opened_at_last(self) -> Connection:
+        """A new connection; where it cannot be made, a second try, as long as not too many need one."""
+        try:
+            return await self._opened()
+        except Broken:
+            if self._may_retry < 1:
+                raise
+            self._may_retry -= 1
+            self.retries += 1
+        return await self._opened()
 
     async def _opened(self) -> Connection:
         origin, wait = self.origin, self.patience.connect
@@ -157,14 +180,16 @@ class Upstream:
             raise Broken(f"{origin.host}:{origin.port} cannot be reached: {why}.") from error
         return connection
 
-    def _connection(self) -> Connection:
-        return Connection(self.patience.answer)
+    def _release(self) -> None:
+        self.under_way -= 1
+        self._turns.release()
 
     def _ended(self, connection: Connection) -> None:
-        self._turns.release()
+        self._release()
         if connection.is_free:
             self._free.append(connection)
 
     def _note_failure(self) -> None:
         self._failed += 1
+        self.failures += 1
         self._rests_until = self._loop.time() + self.patience.rest

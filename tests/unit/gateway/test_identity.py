@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -13,9 +12,9 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 
 from holdfast.domain.credential import Credential, Route, Way
-from holdfast.domain.errors import FixInput, SignInFirst
+from holdfast.domain.errors import SignInFirst
 from holdfast.domain.verdict import timestamp
-from holdfast.gateway.identity import Identities, Issuer, read_issuer
+from holdfast.gateway.identity import Identities, Issuer
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 KEY = Credential(
@@ -131,17 +130,3 @@ def test_what_a_credential_reaches():
     assert KEY.may_ask("Loans", Route.PREDICT)
     assert not KEY.may_ask("Loans", Route.CHAT)
     assert not KEY.may_ask("Pricing", Route.PREDICT)
-
-
-def test_the_keys_of_an_issuer_are_read_or_what_is_wrong_with_them_is_named(tmp_path, clock):
-    path = tmp_path / "keys.json"
-    path.write_text(json.dumps(KeySet([SIGNER]).as_dict(private=False)))
-    read = Identities([SIGNED], clock, [read_issuer(ISSUER.name, ISSUER.audience, path)])
-    assert read.by_header(f"Bearer {signed()}") == SIGNED
-    half = {"kty": "EC", "crv": "P-256", "x": "a", "y": "b"}
-    for keys in (None, "", "{", [], {}, {"keys": []}, {"keys": [1]}, {"keys": [{"kty": "EC"}]}, {"keys": [half]}):
-        path.write_text(json.dumps(keys) if not isinstance(keys, str) else keys)
-        with pytest.raises(FixInput, match="cannot be read"):
-            read_issuer("i", "a", path)
-    with pytest.raises(FixInput, match="cannot be read"):
-        read_issuer("i", "a", tmp_path / "nowhere")

@@ -21,8 +21,9 @@ from tests.trips.gateways import SECRET, TOKEN, Gateway, Model, Plane, key_for, 
 from holdfast.domain.errors import ModelFailed
 from holdfast.gateway import backends
 from holdfast.gateway.backends import Put, Worker
-from holdfast.gateway.build import running
 from holdfast.gateway.document import read_gateway
+from holdfast.gateway.observe.observer import Observer
+from holdfast.gateway.site import running
 from holdfast.targets.isolated import open_target
 from holdfast.targets.spec import TargetSpec
 from holdfast.testing.tables import credit_rows, credit_schema
@@ -39,8 +40,8 @@ async def opened(folder, plane, model, clock=lambda: datetime.now(UTC)):
     document = read_gateway(gateway.folder / "gateway.yaml")
     with open_gateway_premises(document, gateway.folder, gateway.home, TOKEN) as premises:
         async with AsyncExitStack() as stack:
-            app = await stack.enter_async_context(running(document, replace(premises, clock=clock)))
-            transport = httpx.ASGITransport(app, raise_app_exceptions=True)
+            site = await stack.enter_async_context(running(document, replace(premises, clock=clock), Observer()))
+            transport = httpx.ASGITransport(site.gateway, raise_app_exceptions=True)
             headers = {"authorization": f"Bearer {SECRET}"}
             yield await stack.enter_async_context(
                 httpx.AsyncClient(transport=transport, base_url="http://g", headers=headers)
@@ -78,7 +79,7 @@ async def test_a_clock_that_jumps_gives_no_budget_twice_and_leaves_the_log_whole
             now[0] -= timedelta(days=400)
             assert await spend() == [200] * 4 + [429] * 2
     assert ids == sorted(ids)
-    prove_all(tmp_path / "home", ids, ids[::5])
+    prove_all(plane, tmp_path / "home", ids, ids[::5])
 
 
 async def test_a_slow_disk_slows_answers_down_and_nothing_else(tmp_path, monkeypatch):

@@ -206,3 +206,34 @@ def test_what_is_no_upstream(url):
     with pytest.raises(FixInput) as error:
         Origin(url)
     assert "secret@" not in str(error.value) or "user" not in str(error.value)
+
+
+async def test_a_connection_is_tried_again_once_and_not_for_everybody(monkeypatch):
+    async with serving() as (_, upstream):
+        real, fails = upstream._loop.create_connection, [True]
+
+        async def flaky(*words, **more):
+            if fails and fails.pop():
+                raise OSError("reset")
+            return await real(*words, **more)
+
+        monkeypatch.setattr(upstream, "_loop", Loop(upstream._loop, flaky))
+        answer = await upstream.ask(b"GET", b"/", [], b"")
+        assert await answer.body(10) == b"hi"
+        assert (upstream.retries, upstream.failures, upstream.under_way) == (1, 0, 0)
+    nobody = Upstream(Origin("http://127.0.0.1:9"), Patience(connect=0.5, failures=1_000))
+    for _ in range(40):
+        with pytest.raises(Broken):
+            await nobody.ask(b"GET", b"/", [], b"")
+    assert nobody.failures == 40
+    assert nobody.retries <= 10 + 40 * 0.1 + 1
+
+
+class Loop:
+    """A loop whose connections are made by something else."""
+
+    def __init__(self, loop, create_connection):
+        self._loop, self.create_connection = loop, create_connection
+
+    def __getattr__(self, name):
+        return getattr(self._loop, name)
