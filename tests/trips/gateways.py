@@ -348,9 +348,9 @@ class Clients:
             time.sleep(0.02)
 
 
-def logged(home: Path) -> Counter:
+def logged(home: Path, segments: str = "") -> Counter:
     """How often each decision stands in the log of a gateway that ended."""
-    batches = decision_files(home).reader.batches(columns=["id"])
+    batches = decision_files(home, segments).reader.batches(columns=["id"])
     return Counter(id for batch in batches for id in batch.column("id").to_pylist())
 
 

@@ -174,7 +174,7 @@ def test_budgets_hold_and_each_log_is_kept_while_connections_are_cut(server, val
         for cable in cables:
             cable.close()
     for one in houses:
-        found = logged(one.folder / "home")
+        found = logged(one.folder / "home", str(one.folder / "decisions/segments"))
         assert set(kept[one.folder.name]) <= set(found)
         assert set(found.values()) == {1}
         others = {id for name, ids in kept.items() if name != one.folder.name for id in ids}

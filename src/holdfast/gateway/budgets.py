@@ -164,7 +164,9 @@ class _Amount:
             if short <= 0:
                 return
             try:
-                self._left += await self._purse.lease(f"{self._day}:{self._name}", max(short, self._lease), self._limit)
+                wanted = max(short, self._lease)
+                granted = await self._purse.lease(f"{self._day}:{self._name}", wanted, self._limit)
+                self._left += granted  # apart from the await: others use what is left meanwhile
             except Unavailable:
                 if self._cut is Cut.ALLOW:
                     self._left += short

@@ -12,7 +12,7 @@ from holdfast.gateway.build_systems import make_serving
 from holdfast.gateway.document import GatewayDocument
 from holdfast.gateway.follow import Follower
 from holdfast.gateway.generation import Generation, Kept, Open, in_force
-from holdfast.gateway.held import HeldFolder
+from holdfast.gateway.held import PLACE, HeldFolder
 from holdfast.gateway.premises import Premises, Shared
 from holdfast.gateway.reviews import Reviews
 from holdfast.gateway.upstream import Origin, Patience, Upstream
@@ -48,10 +48,10 @@ def make_follower(document: GatewayDocument, premises: Premises) -> Follower:
     )
 
 
-def make_reviews(document: GatewayDocument, premises: Premises, held: HeldFolder) -> Reviews:
+def make_reviews(document: GatewayDocument, premises: Premises) -> Reviews:
     """Files what waits for people, once it is told to."""
     plane = Upstream(Origin(document.control_plane.url), Patience(answer=10.0, failures=1_000_000))
-    return Reviews(held, plane, premises.token, premises.vault.open)
+    return Reviews(HeldFolder(premises.home / PLACE), plane, premises.token, premises.vault.open)
 
 
 def systems_of(document: GatewayDocument) -> tuple[str, ...]:

@@ -15,12 +15,12 @@ from holdfast.gateway.build import make_follower, make_generation, make_purse, m
 from holdfast.gateway.document import GatewayDocument
 from holdfast.gateway.follow import Follower
 from holdfast.gateway.generation import Generation
-from holdfast.gateway.held import PLACE, HeldFolder
 from holdfast.gateway.identity import Identities
 from holdfast.gateway.issuers import IssuerKeys
 from holdfast.gateway.observe.observer import Observer
 from holdfast.gateway.observe.standing import Standing, watch
 from holdfast.gateway.premises import Premises, Shared
+from holdfast.gateway.reviews import Reviews
 from holdfast.gateway.routes import Routes
 from holdfast.ledger.files import make_folder
 
@@ -33,12 +33,13 @@ async def running(document: GatewayDocument, premises: Premises, observer: Obser
     async with AsyncExitStack() as stack:
         follower = make_follower(document, premises)
         await follower.refresh()
-        site = Site(document, premises, observer, follower, await make_purse(document, premises, stack))
+        purse, reviews = await make_purse(document, premises, stack), make_reviews(document, premises)
+        site = Site(document, premises, observer, follower=follower, purse=purse, reviews=reviews)
         stack.push_async_callback(site.close)
         await site.take(document)
         standing = Standing(follower, premises.log, lambda: site.generation, lambda: site.issuers)
         observer.figures.standing.append(standing.families)
-        for chore in (follower.follow(), site.reviews.follow(), watch(standing, observer)):
+        for chore in (follower.follow(), reviews.follow(), watch(standing, observer)):
             site.attend(chore)
         yield site
 
@@ -47,14 +48,19 @@ class Site:
     """Holds one generation of systems at a time. `gateway` is the application that serves them."""
 
     def __init__(
-        self, document: GatewayDocument, premises: Premises, observer: Observer, follower: Follower, purse: Purse
+        self,
+        document: GatewayDocument,
+        premises: Premises,
+        observer: Observer,
+        *,
+        follower: Follower,
+        purse: Purse,
+        reviews: Reviews,
     ) -> None:
         self.generation = Generation()
         self.issuers: list[IssuerKeys] = []
         self._premises, self._observer = premises, observer
-        held = HeldFolder(premises.home / PLACE)
-        self._shared = Shared(document.environment, premises, follower, held, observer)
-        self.reviews = make_reviews(document, premises, held)
+        self._shared = Shared(document.environment, premises, follower, reviews.folder, observer)
         self._follower, self._purse = follower, purse
         self._cut = document.budgets.when_cut_off
         self._following: dict[str, asyncio.Task[Any]] = {}
@@ -62,7 +68,7 @@ class Site:
         self._retiring: dict[asyncio.Task[Any], Generation] = {}
         pseudonym = premises.vault.pseudonym
         self.gateway = Gateway(
-            self.reviews, identities=self._identities, meter=self._meter, pseudonym=pseudonym, observer=observer
+            reviews, identities=self._identities, meter=self._meter, pseudonym=pseudonym, observer=observer
         )
         self.gateway.ready_when(lambda: bool(follower.clearance.cleared))
         follower.changed = self.gateway.rebuild
