@@ -13,6 +13,7 @@ import typer
 from holdfast.cli.entrance import JSON_OPTION, Exit, command, print_json
 
 if TYPE_CHECKING:
+    from holdfast.httpd import Server
     from holdfast.server.platform import Platform
 
 HOME_OPTION = typer.Option(Path("~/.holdfast"), help="Where key, ledger and blobs lie; one for one database.")
@@ -24,14 +25,15 @@ def up(
     port: int = typer.Option(8710, min=1, max=65535, help="The port to listen on, on this machine alone."),
     home: Path = HOME_OPTION,
     demo: bool = typer.Option(False, "--demo", help="Fill an empty --home with made-up data and people first."),
+    gateway: Path | None = typer.Option(None, help="A gateway.yaml: run that gateway beside it, under HOLDFAST_TOKEN."),
     as_json: bool = JSON_OPTION,
 ) -> Exit:
-    """Start the whole platform in one process, with nothing to install, for this machine.
+    """Start the whole platform, with nothing to install, for this machine.
 
     Example: holdfast up --port 8710
     """
     place = _Place("127.0.0.1", port, f"http://127.0.0.1:{port}")
-    return _run(home.expanduser(), "", place, demo=demo, as_json=as_json)
+    return _run(home.expanduser(), "", place, demo=demo, gateway=gateway, as_json=as_json)
 
 
 @command
@@ -60,7 +62,7 @@ class _Place:
     url: str
 
 
-def _run(home: Path, database: str, place: _Place, *, demo: bool, as_json: bool) -> Exit:
+def _run(home: Path, database: str, place: _Place, *, demo: bool, as_json: bool, gateway: Path | None = None) -> Exit:
     from holdfast.domain.errors import Unavailable
 
     try:
@@ -79,8 +81,21 @@ def _run(home: Path, database: str, place: _Place, *, demo: bool, as_json: bool)
         link = found(platform.desk, platform.accounts)
         _announce(home, place.url, f"{place.url}/welcome/{link}" if link else "", password, as_json=as_json)
         config = uvicorn.Config(create_app(platform), log_level="warning", server_header=False)
-        Server(config).run(sockets=[door])
+        _serve(Server(config), door, gateway, home)
     return Exit.PASS
+
+
+def _serve(server: Server, door: socket.socket, gateway: Path | None, home: Path) -> None:
+    """Serve until told to stop; a gateway beside it finishes first, while it can still be answered."""
+    if gateway is None:
+        server.run(sockets=[door])
+        return
+    from holdfast.cli.beside import GatewayBeside
+
+    beside = GatewayBeside(gateway, home, server.end)
+    server.first = beside.stop
+    server.run(sockets=[door])
+    beside.require_fine()
 
 
 def _listening(place: _Place) -> socket.socket:
