@@ -80,9 +80,8 @@ def from_message(answered: Json, created: int) -> Json:
 class Translated:
     """Anthropic's stream of events as OpenAI's, event by event. `usage` is what was counted so far."""
 
-    def __init__(self, created: int, *, with_usage: bool = False) -> None:
+    def __init__(self, created: int) -> None:
         self.usage: Json = {}
-        self._with_usage = with_usage
         self._about: Json = {"id": "", "object": "chat.completion.chunk", "created": created, "model": ""}
         self._calls: dict[int, int] = {}
         self._finish = "stop"
@@ -128,8 +127,7 @@ class Translated:
 
     def _on_message_stop(self, _told: Json) -> Iterator[Event]:
         yield self._chunk({}, self._finish)
-        if self._with_usage:
-            yield Event("", orjson.dumps({**self._about, "choices": [], "usage": _usage(self.usage)}).decode())
+        yield Event("", orjson.dumps({**self._about, "choices": [], "usage": _usage(self.usage)}).decode())
         yield Event("", "[DONE]")
 
     def _on_error(self, told: Json) -> Iterator[Event]:

@@ -35,7 +35,7 @@ class ChatByMessages:
     def __init__(self, asked: Json) -> None:
         self.asked = to_messages(asked)
         self._created = int(time())
-        self._translated = Translated(self._created, with_usage=True)
+        self._translated = Translated(self._created)
 
     def whole(self, told: Json) -> Json:
         """As `Translation` says."""

@@ -119,7 +119,7 @@ STREAM = [
 
 
 def test_a_stream_becomes_chunks():
-    translated = Translated(1, with_usage=True)
+    translated = Translated(1)
     heard = [heard for one in STREAM for heard in translated.feed(one)]
     assert heard[-1].data == "[DONE]"
     chunks = [ChatCompletionChunk.model_validate_json(one.data) for one in heard[:-1]]

@@ -248,7 +248,7 @@ def test_an_answer_in_another_dialect_is_translated_or_broken(answered, blocks):
 @fuzz
 @given(st.lists(st.tuples(words, st.dictionaries(names, spoken, max_size=5) | values), max_size=6))
 def test_a_stream_in_another_dialect_is_translated_or_broken(told):
-    translated = Translated(1, with_usage=True)
+    translated = Translated(1)
     with suppress(Broken):
         for name, data in told:
             for event in translated.feed(Event(name, json.dumps(plain(data)))):
