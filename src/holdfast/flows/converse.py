@@ -14,7 +14,7 @@ from time import perf_counter
 
 from holdfast.domain.decision import Decision, Ended, Field, Lane
 from holdfast.domain.guard import Action
-from holdfast.flows.exchange import NOT_LET_IN, Station
+from holdfast.flows.exchange import Station, is_kept_from
 from holdfast.flows.serve_log import micros_since, policy_digest, stamp, without_personal
 from holdfast.guards.armed_text import ArmedText, Remark, enforced
 from holdfast.guards.passages import Passage
@@ -74,7 +74,7 @@ def hear(chat: Chat, said: Said) -> Heard:
     """What the guards before the model say. A release that is not let in is looked at by none."""
     now, started = chat.clock(), perf_counter()
     reasons = chat.reasons(now)
-    if NOT_LET_IN in reasons and chat.policy.unreleased is not Action.FLAG:
+    if is_kept_from(chat.policy, reasons):
         return Heard(now, started, Action.BLOCK, reasons=reasons)
     remarks = tuple(guard.read(said.passages) for guard in chat.before)
     return Heard(now, started, enforced(remarks), remarks, reasons)

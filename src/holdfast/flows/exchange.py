@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from holdfast.datasets.raw import Reader, Reading
 from holdfast.domain.decision import Ended, Lane
+from holdfast.domain.guard import Action
 from holdfast.domain.ids import Ids
 from holdfast.domain.policy import Policy
 from holdfast.flows.disclose import disclose
@@ -25,6 +26,8 @@ Places = NDArray[np.int64]
 NOT_LET_IN = "release-not-let-in"
 UNCHECKED = "release-unchecked"
 MODEL_FAILED = "model-failed"
+TOGETHER = "another-row-blocked"
+"""Why a row was not answered whose own verdicts are clean: a request is answered whole, or not at all."""
 
 ENDS = tuple(Ended)
 """What the codes in `Served.ended` mean."""
@@ -57,6 +60,11 @@ class Station:
         return () if self.admissions.admits(self.release, self.environment, now) else (NOT_LET_IN,)
 
 
+def is_kept_from(policy: Policy, reasons: Sequence[str]) -> bool:
+    """Whether nothing may be put to the model, because the release is not let in."""
+    return NOT_LET_IN in reasons and policy.unreleased is not Action.FLAG
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Post(Station):
     """A system that is asked with rows: how they are read, and its guards."""
@@ -72,6 +80,7 @@ class Asked:
     """What somebody asks: rows as they were read, the credential's id, and whom each row is about (pseudonyms).
 
     `fallback` says whether one value can stand for an answer: it cannot where scores by class were asked for.
+    `together` says that all rows are answered or none.
     """
 
     reading: Reading
@@ -81,6 +90,7 @@ class Asked:
     lane: Lane = Lane.LIVE
     follows: str = ""
     fallback: bool = True
+    together: bool = False
 
     def __len__(self) -> int:
         return len(self.reading.X)

@@ -17,7 +17,20 @@ from holdfast.domain.decision import Ended
 from holdfast.domain.errors import ModelFailed
 from holdfast.domain.guard import Action, Mode
 from holdfast.domain.policy import Policy, Review
-from holdfast.flows.exchange import ENDS, MODEL_FAILED, NOT_LET_IN, Asked, Judged, Matrix, Places, Post, Reply, Served
+from holdfast.flows.exchange import (
+    ENDS,
+    MODEL_FAILED,
+    NOT_LET_IN,
+    TOGETHER,
+    Asked,
+    Judged,
+    Matrix,
+    Places,
+    Post,
+    Reply,
+    Served,
+    is_kept_from,
+)
 from holdfast.flows.serve_log import record
 from holdfast.guards.armed import Armed, Opinion, joined
 from holdfast.guards.contract import Rows
@@ -56,24 +69,28 @@ def before(post: Post, asked: Asked) -> Judged:
     if NOT_LET_IN in reasons:
         acts[:] = _UNRELEASED.get(post.policy.unreleased, Action.BLOCK).rank
     judged = Judged(now, perf_counter(), acts, reasons=reasons)
-    return judged if acts.any() else _look(post, asked, judged, post.before)
+    return _whole(post, asked, judged if acts.any() else _look(post, asked, judged, post.before))
 
 
 def to_ask(policy: Policy, judged: Judged) -> Places | None:
     """The rows that the model is asked about; None for all."""
-    is_left_out = policy.review is Review.HOLD or is_kept_from(policy, judged)
+    is_left_out = policy.review is Review.HOLD or is_kept_from(policy, judged.reasons)
     return _up_to(Action.REDACT if is_left_out else Action.REVIEW, judged)
 
 
 def to_answer(policy: Policy, judged: Judged) -> Places | None:
     """The rows whose answers the caller may have; None for all."""
-    is_answered = policy.review is Review.ANSWER and not is_kept_from(policy, judged)
+    is_answered = policy.review is Review.ANSWER and not is_kept_from(policy, judged.reasons)
     return _up_to(Action.REVIEW if is_answered else Action.REDACT, judged)
 
 
-def is_kept_from(policy: Policy, judged: Judged) -> bool:
-    """Whether nothing may be put to the model, because the release is not let in."""
-    return NOT_LET_IN in judged.reasons and policy.unreleased is not Action.FLAG
+def _whole(post: Post, asked: Asked, judged: Judged) -> Judged:
+    """No row answered where one is not, if they go together. What is for a person still reaches them."""
+    if not asked.together or to_answer(post.policy, judged) is None:
+        return judged
+    acts = np.full_like(judged.acts, Action.BLOCK.rank)
+    acts[judged.acts == Action.REVIEW.rank] = Action.REVIEW.rank
+    return replace(judged, acts=acts, reasons=(*judged.reasons, TOGETHER))
 
 
 def _up_to(gravest: Action, judged: Judged) -> Places | None:
@@ -85,7 +102,7 @@ def settle(post: Post, asked: Asked, judged: Judged, reply: Reply | None, failur
     """After-guards, least information and the log. `reply` is to the rows of `to_ask`; None where none was asked."""
     asked_about, proposed = to_ask(post.policy, judged), reply
     if reply is not None and post.after:
-        judged = _look_after(post, asked, judged, asked_about, reply.outputs())
+        judged = _whole(post, asked, _look_after(post, asked, judged, asked_about, reply.outputs()))
     rows = to_answer(post.policy, judged)
     if reply is not None:
         reply = _narrowed(reply, asked_about, rows)

@@ -20,7 +20,7 @@ from holdfast.domain.decision import Decision, Ended, Field, Lane
 from holdfast.domain.errors import Blocked, FixInput, Forbidden, HoldfastError, ModelFailed, TooMany, Unavailable
 from holdfast.domain.guard import Action
 from holdfast.flows.converse import Chat, Heard, Said, Told, decision_of, hear, rest_of
-from holdfast.flows.exchange import MODEL_FAILED, NOT_LET_IN
+from holdfast.flows.exchange import MODEL_FAILED, is_kept_from
 from holdfast.flows.serve_log import FALLBACK
 from holdfast.gateway.beside import beside
 from holdfast.gateway.connection import Headers
@@ -238,14 +238,15 @@ class _One:
 
     async def _kept_back(self, said: Said, heard: Heard, told: Told) -> Reply | Streamed:
         """Guards keep the turn from the model, or its answer from the caller."""
-        can_stand_in = NOT_LET_IN not in heard.reasons and self.turn.dialect.route is Route.CHAT
+        is_kept = is_kept_from(self._chat.policy, heard.reasons)
+        can_stand_in = not is_kept and self.turn.dialect.route is Route.CHAT
         fallback = self._chat.policy.fallback if can_stand_in else None
         ended = Ended.BLOCKED if fallback is None else Ended.FALLBACK
         facts = ((FALLBACK, fallback),) if ended is Ended.FALLBACK else ()
         await self._write(said, heard, replace(told, ended=ended, facts=(*told.facts, *facts)))
         if ended is Ended.FALLBACK:
             return self._stand_in(str(fallback), heard)
-        if NOT_LET_IN in heard.reasons:
+        if is_kept:
             raise Forbidden("gateway.not-released", "No release of this system may decide here now.", self._which)
         raise Blocked("gateway.blocked", "A guard kept this from the model, or its answer from you.", self._which)
 

@@ -16,9 +16,9 @@ from holdfast.domain.errors import Blocked, Forbidden, HoldfastError, ModelFaile
 from holdfast.domain.guard import Action, Mode
 from holdfast.domain.policy import Policy
 from holdfast.domain.schema import Scalar
-from holdfast.flows.exchange import ENDS, Asked, Judged, Post, Reply, Served
+from holdfast.flows.exchange import ENDS, Asked, Judged, Post, Reply, Served, is_kept_from
 from holdfast.flows.hold import held
-from holdfast.flows.serve import before, is_kept_from, settle, to_answer, to_ask
+from holdfast.flows.serve import before, settle, to_ask
 from holdfast.gateway.backends import Answered, Backend, Proxy, Put
 from holdfast.gateway.follow import Follower
 from holdfast.gateway.held import HeldFolder
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MOST_SHADOWS = 64
-
-TOGETHER = "another-row-blocked"
-"""Why a row was not answered whose own verdicts are clean: a request is answered whole, or not at all."""
 
 
 @dataclass
@@ -136,6 +133,7 @@ class Serving:
         if trip.trace != asked.trace:
             asked = replace(asked, trace=trip.trace)
         is_one = len(asked) == 1
+        asked = replace(asked, together=not is_one)  # no client of these protocols has a way to read half an answer
         pending = Pending()
         post = replace(
             self._posts[release],
@@ -144,8 +142,6 @@ class Serving:
             snapshot=self._follower.digest,
         )
         judged = before(post, asked) if is_one else await asyncio.to_thread(before, post, asked)
-        if not is_one:
-            judged = _whole(post, judged)
         trip.guarded = perf_counter()
         answered, failure = None, None
         if to_ask(post.policy, judged) is None:
@@ -226,7 +222,7 @@ def _outcome(post: Post, ended: _Ended) -> Outcome:
         return Outcome(ids, served.reply, ended.answered if is_same else None, waiting=waiting)
     if ends == {Ended.FALLBACK} and len(ids) == 1:
         return Outcome(ids, None, None, post.policy.fallback)
-    if is_kept_from(post.policy, ended.judged) and not waiting:
+    if is_kept_from(post.policy, ended.judged.reasons) and not waiting:
         raise Forbidden("gateway.not-released", "No release of this system may decide here now.", which)
     if not waiting or _is_blocked(ended.judged):
         raise Blocked("gateway.blocked", "A guard kept this from the model.", which, decisions=ids)
@@ -238,14 +234,3 @@ def _is_blocked(judged: Judged) -> bool:
     """Whether a guard wants a row kept from the model, and not only looked at."""
     said = (opinion for opinion in judged.opinions if opinion.any and opinion.armed.mode is Mode.ENFORCE)
     return any(opinion.action is Action.BLOCK for opinion in said)
-
-
-def _whole(post: Post, judged: Judged) -> Judged:
-    """No row answered where one is not: a client of these protocols has no way to read half an answer. What is for a
-    person still reaches them.
-    """
-    if to_answer(post.policy, judged) is None:
-        return judged
-    acts = np.full_like(judged.acts, Action.BLOCK.rank)
-    acts[judged.acts == Action.REVIEW.rank] = Action.REVIEW.rank
-    return replace(judged, acts=acts, reasons=(*judged.reasons, TOGETHER))

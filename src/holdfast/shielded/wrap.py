@@ -16,8 +16,8 @@ from holdfast.domain.decision import Ended
 from holdfast.domain.errors import Blocked, Forbidden
 from holdfast.domain.policy import Policy
 from holdfast.domain.reference import Reference
-from holdfast.flows.exchange import ENDS, Asked, Post, Reply, Served
-from holdfast.flows.serve import is_kept_from, serve
+from holdfast.flows.exchange import ENDS, Asked, Post, Reply, Served, is_kept_from
+from holdfast.flows.serve import serve
 from holdfast.guards.armed import everything_in_shadow
 from holdfast.plugins import find_guards
 from holdfast.policy import read_policy
@@ -185,7 +185,7 @@ class Shield:
 
     def _to_caller(self, asked: Asked, served: Served, given: tuple[Answer, Places | None] | None) -> Any:
         post, n, policy = self.post(), len(asked), self.post().policy
-        if is_kept_from(policy, served.judged):
+        if is_kept_from(policy, served.judged.reasons):
             what = f"The release of {post.system} is not let into {post.environment} now."
             raise Forbidden("release.not-let-in", what, "Ask who lets releases in, or use one that is.")
         answers = None

@@ -13,7 +13,7 @@ from holdfast.domain.guard import Action, Mode, Stage
 from holdfast.domain.ids import Ids
 from holdfast.domain.policy import GuardTerms, Policy
 from holdfast.flows import serve as flow
-from holdfast.flows.exchange import ENDS, Asked, Post, Reply
+from holdfast.flows.exchange import ENDS, TOGETHER, Asked, Post, Reply
 from holdfast.flows.serve import before, serve, settle, to_ask
 from holdfast.guards.armed import arm
 from holdfast.guards.contract import Ground, Looked, Prepared, Reads, guard
@@ -97,6 +97,19 @@ def test_a_guard_after_the_model_stops_an_answer_that_was_given():
     said = {i: [(v["guard"], v["action"], v.get("score")) for v in logged[i]["verdicts"]] for i in (5, 7)}
     assert said[5] == [("table.range", "allow", None), (too_sure.id, "block", 1.0)]
     assert said[7][1][1:] == ("allow", None), "nothing was answered, so nothing was looked at"
+
+
+@pytest.mark.parametrize(("row", "column", "value"), [(5, 0, 390.0), (7, 3, 900.0)], ids=["after", "before"])
+def test_rows_that_go_together_are_answered_and_logged_as_one(row, column, value):
+    X = rows(9)
+    X[:, 0] = 100.0
+    X[row, column] = value
+    post = post_of(RANGE, SURE)
+    served = serve(post, asked(X, together=True), model(X))
+    assert served.reply is None
+    assert set(served.ended.tolist()) == {ENDS.index("blocked")}
+    assert {(entry["ended"], entry.get("output_yes")) for entry in post.log.rows()} == {("blocked", None)}
+    assert all(TOGETHER in entry["reasons"] for entry in post.log.rows())
 
 
 def test_one_row_stopped_after_the_model_is_logged_without_its_answer():
