@@ -49,11 +49,15 @@ def decision_in(method: str, path: str) -> str:
 
 
 class Reviews:
-    """Files what waits in a folder, in the background, and asks how reviews stand. `trouble` is what goes wrong."""
+    """Files what waits in a folder, in the background, and asks how reviews stand. `trouble` is what goes wrong,
+    `waiting` how many exchanges were in the folder when it was looked at last.
+    """
 
     def __init__(self, folder: HeldFolder, plane: Upstream, token: str, opened: Opened) -> None:
         self.folder = folder
         self.trouble: HoldfastError | None = None
+        self.waiting = 0
+        self._wrong: HoldfastError | None = None
         self._plane, self._opened = plane, opened
         self._headers = [(b"authorization", b"Bearer " + token.encode()), (b"content-type", b"application/json")]
         self._over: OrderedDict[str, HumanReview] = OrderedDict()
@@ -69,15 +73,19 @@ class Reviews:
 
     async def file_all(self) -> int:
         """File what waits, then whom to forget; how many files went."""
-        done, self.trouble = 0, None
+        done, self._wrong = 0, None
         try:
-            for path in await asyncio.to_thread(self.folder.exchanges):
+            found = await asyncio.to_thread(self.folder.exchanges)
+            self.waiting = len(found)
+            for path in found:
                 done += await self._file_or_leave(path)
+            self.waiting -= done
             for path in await asyncio.to_thread(self.folder.forgotten):
                 await self._forget(path)
                 done += 1
         except HoldfastError as error:
-            self.trouble = error
+            self._wrong = error
+        self.trouble = self._wrong
         return done
 
     async def _file_or_leave(self, path: Path) -> bool:
@@ -87,7 +95,7 @@ class Reviews:
             for held in exchange.held if exchange is not None else ():
                 await self._file(held)
         except (FixInput, Tampered) as error:
-            self.trouble = error
+            self._wrong = error
             return False
         await asyncio.to_thread(self.folder.remove, path)
         return exchange is not None

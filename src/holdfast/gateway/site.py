@@ -37,7 +37,7 @@ async def running(document: GatewayDocument, premises: Premises, observer: Obser
         site = Site(document, premises, observer, follower=follower, purse=purse, reviews=reviews)
         stack.push_async_callback(site.close)
         await site.take(document)
-        standing = Standing(follower, premises.log, lambda: site.generation, lambda: site.issuers)
+        standing = Standing(follower, premises.log, reviews, lambda: site.generation, lambda: site.issuers)
         observer.figures.standing.append(standing.families)
         for chore in (follower.follow(), reviews.follow(), watch(standing, observer)):
             site.attend(chore)

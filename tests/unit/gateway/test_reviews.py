@@ -103,7 +103,7 @@ async def test_one_that_is_refused_or_damaged_keeps_back_no_other_and_stays(way)
         reviews = way.to(url)
         assert await reviews.file_all() == 1
         assert isinstance(reviews.trouble, FixInput | Tampered)
-    assert way.left() == 3
+    assert (way.left(), reviews.waiting) == (3, 3)
     assert way.folder.find(unknown) is not None
     assert way.folder.find(fine) is None
 
@@ -115,7 +115,7 @@ async def test_without_a_control_plane_or_leave_nothing_is_lost(way):
         assert await reviews.file_all() == 0
         assert isinstance(reviews.trouble, Unavailable)
     reviews = way.to(url)
-    assert (await reviews.file_all(), way.left()) == (0, 1)
+    assert (await reviews.file_all(), way.left(), reviews.waiting) == (0, 1, 1)
     assert isinstance(reviews.trouble, Unavailable)
     second = way.folder.read(way.folder.exchanges()[0]).held[1]
     assert way.folder.find(second.decision.id) == second

@@ -14,6 +14,7 @@ from holdfast.gateway.generation import Generation
 from holdfast.gateway.issuers import IssuerKeys
 from holdfast.gateway.observe.figures import Family, Kind, Labels
 from holdfast.gateway.observe.observer import Observer
+from holdfast.gateway.reviews import Reviews
 from holdfast.gateway.upstream import Upstream
 
 EVERY = 1.0
@@ -46,6 +47,7 @@ class Standing:
 
     follower: Follower
     log: SegmentLog
+    reviews: Reviews
     generation: Callable[[], Generation]
     issuers: Callable[[], Iterable[IssuerKeys]]
 
@@ -56,6 +58,8 @@ class Standing:
         yield _gauge("holdfast_clearance_age_seconds", "Since the control plane was heard.", [({}, follower.age)])
         yield _gauge("holdfast_cleared_releases", "Releases that are cleared and served here.", cleared)
         yield _gauge("holdfast_log_waiting_bytes", "Decisions that wait for the disk.", [({}, self.log.waiting_bytes)])
+        unfiled = "Exchanges held for people that did not reach them yet."
+        yield _gauge("holdfast_reviews_unfiled", unfiled, [({}, float(self.reviews.waiting))])
         policies = [
             ({"system": one.system, "policy": one.name, "version": one.version, "digest": one.digest}, 1.0)
             for one in generation.policies
@@ -83,6 +87,8 @@ class Standing:
                 yield Trouble("upstream.resting", f"{labels['upstream']} failed too often.", labels["system"])
         if self.log.trouble is not None:
             yield Trouble(self.log.trouble.code, "Decisions are kept here and cannot be sealed or delivered.")
+        if self.reviews.trouble is not None:
+            yield Trouble(self.reviews.trouble.code, "What waits for people is kept here and does not reach them.")
         for keys in self.issuers():
             if keys.trouble is not None:
                 yield Trouble(keys.trouble.code, f"The keys of {keys.section.name} cannot be fetched.")
