@@ -14,11 +14,13 @@ from langchain_anthropic import ChatAnthropic
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from tests.trips.hosted import Hosting
 from tests.trips.test_gateway import House
+from tests.unit.flows.journey import SYSTEM
 from tests.unit.server.conftest import server  # noqa: F401
 from tests.unit.serving import serving
 
 from holdfast import canonical
 from holdfast.domain.credential import Route
+from holdfast.flows.breakers import trip
 from holdfast.policy import read_policy
 
 DOCUMENT = """\
@@ -39,6 +41,8 @@ chats:
         price: {{asked: 2, answered: 10}}
   - {{system: {system}, name: blocked, policy: blocking.yaml, releases: [
       {{release: "{release}", upstream: "{host}/v1", model: upstream-model}}]}}
+  - {{system: {system}, name: standing, policy: standing.yaml, releases: [
+      {{release: "{release}", upstream: "{host}/v1", model: upstream-model}}]}}
   - {{system: {system}, name: claude, policy: redacting.yaml, releases: [
       {{release: "{release}", upstream: "{host}", provider: anthropic, model: upstream-model, key_env: UPSTREAM_KEY}}]}}
   - {{system: {system}, name: azure, policy: redacting.yaml, releases: [
@@ -52,6 +56,7 @@ guards:
   text.phrases: {{mode: enforce, action: {action}, params: {{phrases: [blue heron]}}}}
 """
 KEY = "upstream-secret-7"
+INSTEAD = "Please ask a colleague."
 SAID = "The plan is called [withheld], and it flies."
 HELLO = [{"role": "user", "content": "What is the plan?"}]
 
@@ -64,6 +69,7 @@ class ChatHouse(House):
     def furnish(self):
         for name, action in (("redacting", "redact"), ("blocking", "block")):
             (self.folder / f"{name}.yaml").write_text(POLICY.format(action=action))
+        (self.folder / "standing.yaml").write_text(POLICY.format(action="block") + f"fallback: {INSTEAD}\n")
         (self.folder / "upstream.key").write_text(f"{KEY}\n")
 
     def issued(self, **budget):
@@ -136,7 +142,9 @@ def test_the_openai_client_in_all_its_forms(house, hosting):
         assert "".join(pieces) == stream.get_final_response().output_text == SAID
     vectors = client.embeddings.create(model="assistant", input=["a", "b"], encoding_format="float")
     assert [len(one.embedding) for one in vectors.data] == [2, 2]
-    assert {model.id for model in client.models.list()} == {"assistant", "blocked", "claude", "azure"}
+    assert {model.id for model in client.models.list()} == {
+        "assistant", "blocked", "standing", "claude", "azure",
+    }  # fmt: skip
 
     azure = client.chat.completions.create(model="azure", messages=HELLO)
     assert azure.choices[0].message.content == SAID
@@ -202,6 +210,28 @@ def test_errors_are_those_that_the_clients_know(house, hosting):
     hosting.refusal = 429, {}
     with pytest.raises(openai.RateLimitError):
         client.chat.completions.create(model="assistant", messages=HELLO)
+
+
+def refused(client, within):
+    """The refusal that a client hears once no release may decide."""
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline:
+        try:
+            client.chat.completions.create(model="assistant", messages=HELLO)
+        except openai.PermissionDeniedError as error:
+            return error
+    raise AssertionError("it was never refused")
+
+
+def test_what_stands_where_the_model_may_not_be_heard_or_asked(house):
+    client, asked = house.openai(), {"model": "standing", "messages": HELLO}
+    kept_back = client.chat.completions.create(**asked).choices[0]
+    assert (kept_back.message.content, kept_back.finish_reason) == (INSTEAD, "content_filter")
+    office = house.house.office
+    trip(office.desk, office.caller("owner"), SYSTEM.name, reason="odd answers")
+    assert refused(client, within=3.0).code == "gateway.not-released"
+    assert client.chat.completions.create(**asked).choices[0].message.content == INSTEAD
+    assert told(client.chat.completions.create(**asked, stream=True)) == INSTEAD
 
 
 def test_a_days_tokens_and_money_are_counted_streams_too(house):

@@ -238,15 +238,13 @@ class _One:
 
     async def _kept_back(self, said: Said, heard: Heard, told: Told) -> Reply | Streamed:
         """Guards keep the turn from the model, or its answer from the caller."""
-        is_kept = is_kept_from(self._chat.policy, heard.reasons)
-        can_stand_in = not is_kept and self.turn.dialect.route is Route.CHAT
-        fallback = self._chat.policy.fallback if can_stand_in else None
+        fallback = self._chat.policy.fallback if self.turn.dialect.route is Route.CHAT else None
         ended = Ended.BLOCKED if fallback is None else Ended.FALLBACK
         facts = ((FALLBACK, fallback),) if ended is Ended.FALLBACK else ()
         await self._write(said, heard, replace(told, ended=ended, facts=(*told.facts, *facts)))
         if ended is Ended.FALLBACK:
             return self._stand_in(str(fallback), heard)
-        if is_kept:
+        if is_kept_from(self._chat.policy, heard.reasons):
             raise Forbidden("gateway.not-released", "No release of this system may decide here now.", self._which)
         raise Blocked("gateway.blocked", "A guard kept this from the model, or its answer from you.", self._which)
 
