@@ -32,6 +32,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _FREE = re.compile(r"(?:input|output)_((?:[^:]|::)*)(?::(?:int|bool|text))?", re.DOTALL)
 _OUTCOME = re.compile(r"outcome(?::(?:int|bool|text))?")
 _LONGEST_NAME = 200
+_ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _VERDICT = tuple(field.name for field in fields(GuardVerdict))
 
 
@@ -217,6 +218,6 @@ def _said(verdict: GuardVerdict) -> dict[str, Any]:
 
 def _json(value: object) -> str:
     try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return _ENCODE(value)
     except (TypeError, ValueError) as error:
         raise FixInput("decision.verdicts", f"Verdicts and reasons have no JSON form: {error}.") from error
