@@ -78,11 +78,14 @@ class Committer:
     async def submit_async(self, payloads: Sequence[bytes]) -> None:
         """The same for a coroutine."""
         call = _Call(payloads)
-        if self._within is None:
-            call.future = asyncio.get_running_loop().create_future()
-        self._enqueue(call)
-        if call.future is not None:
-            await call.future
+        if self._within is not None:
+            self._enqueue(call)
+            return
+        loop = asyncio.get_running_loop()
+        call.future = loop.create_future()
+        self._enqueue(call, wake=False)
+        loop.call_soon(self._wake)  # by then others may have handed in, and go to the disk with it
+        await call.future
 
     def close(self) -> None:
         """Commit what waits, and end the thread. Unavailable where something that was taken could not be committed."""
@@ -95,7 +98,7 @@ class Committer:
         if self._calls:
             raise self._failure or Unavailable("decisions.disk", "Decisions were taken and are not on the disk.")
 
-    def _enqueue(self, call: _Call) -> None:
+    def _enqueue(self, call: _Call, *, wake: bool = True) -> None:
         with self._changed:
             if not self._is_open or os.getpid() != self._pid:
                 raise FixInput("decisions.closed", "The decision log is closed here.", "Open it, after any fork.")
@@ -109,6 +112,11 @@ class Committer:
                 )
             self._bytes += call.size
             self._calls.append(call)
+            if wake:
+                self._changed.notify()
+
+    def _wake(self) -> None:
+        with self._changed:
             self._changed.notify()
 
     def _run(self) -> None:

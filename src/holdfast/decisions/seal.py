@@ -16,12 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from holdfast.decisions.claim import FOREVER, Claim
-from holdfast.decisions.columns import tabulate
 from holdfast.decisions.payload import decode
 from holdfast.decisions.queue import Batch, Queue
 from holdfast.decisions.registrar import Registrar
 from holdfast.decisions.segments import Segments
-from holdfast.decisions.stage import MAX_ROWS, stage, write_staged
 from holdfast.decisions.wal import Payload, Wal
 from holdfast.domain.decision import Segment
 from holdfast.domain.errors import HoldfastError, Unavailable
@@ -51,6 +49,8 @@ class Sealer:
 
     def add(self, staged: list[tuple[Segment, bytes]]) -> None:
         """Make segments count that came past the journal; all or none."""
+        from holdfast.decisions.stage import write_staged
+
         with self._turn():
             self._recover()
             write_staged(self._staged, staged)
@@ -102,6 +102,9 @@ class Sealer:
         self._wal.close()
 
     def _seal(self, payloads: list[bytes], start: int, stop: int) -> int:
+        from holdfast.decisions.columns import tabulate
+        from holdfast.decisions.stage import stage, write_staged
+
         name = f"{self._wal.id}-{start:012}-{stop:012}"
         groups = _by_system_and_day(payloads)
         staged = [
@@ -150,6 +153,8 @@ class Sealer:
 
 def _portions(payloads: Iterable[Payload]) -> Iterator[tuple[int, list[bytes]]]:
     """Payloads in portions of a segment's size at most, each with the entry after its last."""
+    from holdfast.decisions.stage import MAX_ROWS
+
     portion: list[bytes] = []
     size = stop = 0
     for _, stop, payload in payloads:

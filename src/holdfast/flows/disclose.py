@@ -17,6 +17,8 @@ def disclose(scores: Matrix, terms: Disclosure) -> Matrix:
     left of the `top` classes is not scaled up again: that would give the others' sum away. A single column of chances
     is rounded to 0 and 1 where only the decision may be seen; a single column of values is what was asked for.
     """
+    if terms.digits is None and terms.top is None and not terms.decision_only:
+        return scores
     if scores.shape[1] < 2:
         is_chance = bool(np.all((scores >= 0) & (scores <= 1)))
         digits = 0 if terms.decision_only and is_chance else terms.digits

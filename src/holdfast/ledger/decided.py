@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -32,6 +32,8 @@ _MICROSECOND = timedelta(microseconds=1)
 _FREE = re.compile(r"(?:input|output)_((?:[^:]|::)*)(?::(?:int|bool|text))?", re.DOTALL)
 _OUTCOME = re.compile(r"outcome(?::(?:int|bool|text))?")
 _LONGEST_NAME = 200
+_ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_VERDICT = tuple(field.name for field in fields(GuardVerdict))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ def row_of(decision: Decision) -> Row:
         "principal": decision.principal,
         "subject": decision.subject,
         "reasons": _json(decision.reasons) if decision.reasons else "[]",
-        "verdicts": _json([asdict(verdict) for verdict in decision.verdicts]) if decision.verdicts else "[]",
+        "verdicts": _json([_said(verdict) for verdict in decision.verdicts]) if decision.verdicts else "[]",
         "sealed": decision.sealed,
         "snapshot": decision.snapshot,
         "micros": decision.micros,
@@ -209,8 +211,13 @@ def _fields(prefix: str, row: Mapping[str, Scalar | None]) -> tuple[Field, ...]:
     )
 
 
+def _said(verdict: GuardVerdict) -> dict[str, Any]:
+    """What `dataclasses.asdict` gives, which copies each value deeply first."""
+    return {name: getattr(verdict, name) for name in _VERDICT}
+
+
 def _json(value: object) -> str:
     try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return _ENCODE(value)
     except (TypeError, ValueError) as error:
         raise FixInput("decision.verdicts", f"Verdicts and reasons have no JSON form: {error}.") from error
