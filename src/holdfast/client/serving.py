@@ -9,6 +9,7 @@ from holdfast.client.transport import Transport
 from holdfast.client.transport import segment as quoted
 from holdfast.domain.act import Kept, Page
 from holdfast.domain.clearance import Breaker
+from holdfast.domain.comparison import Comparison
 from holdfast.domain.credential import UNLIMITED, Budget, Credential, Route, Way
 from holdfast.domain.decision import Label, Segment
 from holdfast.domain.retention import Hold, Removal, Retention
@@ -80,6 +81,10 @@ class Serving(Transport):
     def show_decision_proof(self, id: str) -> bytes:
         """The proof of one decision: a file that `holdfast verify` checks."""
         return self._raw(f"/decisions/{quoted(id)}/proof")
+
+    def compare_releases(self, system: str, day: str) -> Comparison:
+        """What each release decided of a system's cases on a UTC day (YYYY-MM-DD)."""
+        return self._get(Comparison, "/comparisons", system=system, day=day)
 
     def read_personal(self, id: str, *, reason: str) -> Opened:
         """The personal fields of a decision. That they were read is an act, with its reason."""

@@ -10,9 +10,11 @@ import heapq
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
@@ -20,12 +22,14 @@ import pyarrow.parquet as pq
 
 from holdfast import canonical
 from holdfast.decisions.columns import rows_in
+from holdfast.decisions.compare import compare, is_needed
 from holdfast.decisions.labels import history
 from holdfast.decisions.layout import ARROW
 from holdfast.decisions.prove import prove_row
 from holdfast.decisions.read import Reader
 from holdfast.decisions.registrar import Registrar
 from holdfast.decisions.segments import Segments, read_segment
+from holdfast.domain.comparison import Comparison
 from holdfast.domain.decision import Decision, Label, Segment
 from holdfast.domain.errors import Absent, HoldfastError, Tampered, Unavailable
 from holdfast.domain.ids import time_of
@@ -92,6 +96,31 @@ class Archive:
             else:
                 found = heapq.nlargest(limit, [*found, *rows], key=lambda one: one[:2])
         return [decision for _, _, decision in found], troubles
+
+    def compare(self, system: str, registered: Iterable[Segment], *, most: int) -> Comparison:
+        """The releases of a system beside each other in these segments: in the latest, until they have `most` rows."""
+        frames, troubles, left = list[pd.DataFrame](), list[HoldfastError](), most
+        latest = sorted(registered, key=lambda one: one.last, reverse=True)
+        for segment in latest:
+            if left <= 0:
+                break
+            try:
+                frames.append(self._columns(segment))
+                left -= segment.rows
+            except HoldfastError as error:
+                troubles.append(error)
+        rows = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+        is_whole = len(frames) + len(troubles) == len(latest)
+        trouble = " ".join(dict.fromkeys(map(str, troubles)))
+        return replace(compare(system, rows), is_whole=is_whole, trouble=trouble)
+
+    def _columns(self, segment: Segment) -> pd.DataFrame:
+        """What a comparison needs of a segment."""
+        with _reaching(segment.place):
+            fragment = self._fragment(segment)
+            names = [name for name in fragment.physical_schema.names if is_needed(name)]
+            rows: pd.DataFrame = fragment.to_table(columns=names).to_pandas()
+        return rows
 
     def labels(self, id: str, system: str) -> tuple[Label, ...]:
         """All that was said of the outcome of a decision, the first first."""

@@ -91,6 +91,11 @@ class Reader:
         dataset, wanted = self._asked(system, first, last, form)
         yield from dataset.to_batches(filter=wanted if where is None else wanted & where, columns=columns)
 
+    def table(self, is_wanted: Callable[[str], bool], *, system: str, first: str = "", last: str = "") -> pa.Table:
+        """The decisions of `batches` as one table of the wanted columns."""
+        dataset, wanted = self._asked(system, first, last, DECISIONS)
+        return dataset.to_table(filter=wanted, columns=[name for name in dataset.schema.names if is_wanted(name)])
+
     def relation(
         self, connection: Any, *, system: str = "", first: str = "", last: str = "", form: Form = DECISIONS
     ) -> Any:

@@ -12,6 +12,7 @@ from holdfast import canonical
 from holdfast.domain.access import Permission
 from holdfast.domain.act import Kept, Verb
 from holdfast.domain.approval import Approval
+from holdfast.domain.comparison import Comparison
 from holdfast.domain.decision import Decision, Field, Label, PersonalReading, Segment
 from holdfast.domain.errors import Absent, FixInput, HoldfastError
 from holdfast.domain.gate import Request
@@ -50,6 +51,9 @@ class Archive(Protocol):
     ) -> tuple[list[Decision], list[HoldfastError]]:
         """The latest decisions, and what cannot be read."""
 
+    def compare(self, system: str, registered: Iterable[Segment], *, most: int) -> Comparison:
+        """Releases beside each other in the latest of these segments; a HoldfastError where one cannot be read."""
+
     def labels(self, id: str, system: str) -> tuple[Label, ...]:
         """All that was said of an outcome, the first first."""
 
@@ -64,7 +68,7 @@ class Keys(Protocol):
 def explain_decision(desk: Desk, caller: Caller, archive: Archive, id: str) -> Explained:
     """A decision and what was in force when it was made; what the ledger knows of it, where it cannot be read."""
     require(caller, Permission.READ_DECISIONS)
-    registered = _registered(desk, day_of(id))
+    registered = registered_on(desk, day_of(id))
     try:
         decision, segment = archive.find(id, [kept.record for kept in registered])
     except HoldfastError as error:
@@ -96,7 +100,7 @@ def _labels(archive: Archive, decision: Decision) -> tuple[tuple[Label, ...], st
 def prove_decision(desk: Desk, caller: Caller, archive: Archive, id: str) -> RowProof:
     """The proof of a decision, for somebody who has the ledger's public key and nothing else."""
     require(caller, Permission.READ_DECISIONS)
-    return archive.prove(id, [kept.record for kept in _registered(desk, day_of(id))], DeskRegistrar(desk))
+    return archive.prove(id, [kept.record for kept in registered_on(desk, day_of(id))], DeskRegistrar(desk))
 
 
 def list_decisions(
@@ -105,7 +109,7 @@ def list_decisions(
     """The decisions of a system and UTC day, the latest first."""
     require(caller, Permission.READ_DECISIONS)
     desk.store.get(System, system)
-    registered = [kept.record for kept in _registered(desk, require_day(day), system)]
+    registered = [kept.record for kept in registered_on(desk, require_day(day), system)]
     found, troubles = archive.newest(registered, before=before, limit=limit)
     after = f"{found[-1].at}/{found[-1].id}" if len(found) == limit else ""
     return DecidedPage(tuple(map(_listed, found)), after, " ".join(dict.fromkeys(map(str, troubles))))
@@ -115,7 +119,7 @@ def read_personal(desk: Desk, caller: Caller, archive: Archive, keys: Keys, id: 
     """The personal fields of a decision; that they were read, by whom and why, is an act before they are shown."""
     require(caller, Permission.READ_PERSONAL)
     why = stated(reason, "reason")
-    decision, _ = archive.find(id, [kept.record for kept in _registered(desk, day_of(id))])
+    decision, _ = archive.find(id, [kept.record for kept in registered_on(desk, day_of(id))])
     if not decision.sealed:
         raise Absent("personal.none", "Nothing personal is sealed in this decision.", "There is nothing to open.")
     opened = keys.open(decision)
@@ -125,7 +129,7 @@ def read_personal(desk: Desk, caller: Caller, archive: Archive, keys: Keys, id: 
     return Opened(desk.keep(caller, Verb.READ_PERSONAL, random_id(), reading), fields)
 
 
-def _registered(desk: Desk, day: str, system: str = "") -> tuple[Kept[Segment], ...]:
+def registered_on(desk: Desk, day: str, system: str = "") -> tuple[Kept[Segment], ...]:
     """Segments of decisions of a day that were not removed, the latest first."""
     found = _ever_registered(desk, day, system)
     gone = desk.store.many(Removal, [kept.key for kept in found])

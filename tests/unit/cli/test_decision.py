@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from holdfast import wiring
 from holdfast.cli.main import app
+from holdfast.domain.decision import Lane
 from holdfast.ledger.decision_proof import verify_decision
 from holdfast.ledger.verify import main as alone
 
@@ -38,6 +39,20 @@ def made(home):
 def run(*words):
     done = CliRunner().invoke(app, [*map(str, words)])
     return done.exit_code, done.stdout
+
+
+def test_releases_are_compared(home, made):
+    with wiring.open_archive(home) as archive, wiring.open_decision_log(archive, archive.registrar, "g1") as log:
+        log.append([decision(3, lane=Lane.SHADOW, follows=made[2].id, release="sha256:" + "b" * 64)])
+    code, said = run("decision", "compare", "credit", "--day", made[0].at[:10], "--home", home)
+    live, shadow, *told = said.splitlines()
+    assert (code, live.split()[:2]) == (0, ["live", made[0].release[:19]])
+    assert shadow.split()[:2] == ["shadow", "sha256:" + "b" * 12]
+    assert "3 decisions: 3 answered" in live
+    assert told[0].strip().startswith("approved: the same in 100.0% (20.7% to 100.0%) of 1 cases")
+    code, said = run("decision", "compare", "credit", "--day", "2020-01-01", "--home", home, "--json")
+    assert (code, json.loads(said)["live"]) == (0, None)
+    assert run("decision", "compare", "credit", "--day", "soon", "--home", home)[0] == 2
 
 
 def test_a_decision_is_shown_and_proved(home, made, tmp_path):

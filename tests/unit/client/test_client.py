@@ -26,7 +26,7 @@ READERS = {
     "verify_ledger": "viewer",
     "read_rows": "auditor",
     "show_clearance": "owner",
-    **dict.fromkeys(("list_decisions", "show_decision", "show_decision_proof"), "auditor"),
+    **dict.fromkeys(("list_decisions", "compare_releases", "show_decision", "show_decision_proof"), "auditor"),
     "show_outcome": "owner",
     "show_content": "reviewer",
 }

@@ -226,6 +226,7 @@ def world(server) -> dict[str, Call]:
         "register_segment": Call({}, {"segment": plain(replace(SEGMENT, file="sha256:" + "2" * 64))}),
         "show_segment": Call({"file": SEGMENT.file}),
         "list_decisions": Call({}, query={**named_system, "day": desk.at[:10]}),
+        "compare_releases": Call({}, query={**named_system, "day": desk.at[:10]}),
         "show_decision": Call({"id": id}),
         "show_decision_proof": Call({"id": id}),
         "read_personal": Call({"id": id}, {"reason": "a complaint"}),

@@ -14,7 +14,7 @@ from tests.unit.server.deciding import WHO, decided
 from holdfast import wiring
 from holdfast.decisions.verify import records_among, verify_segments
 from holdfast.domain.act import Verb
-from holdfast.domain.decision import Ended, Segment
+from holdfast.domain.decision import Ended, Lane, Segment
 from holdfast.domain.errors import Conflict, Tampered
 from holdfast.domain.guard import Action, GuardVerdict, Mode
 from holdfast.domain.system import Owners
@@ -127,6 +127,20 @@ def test_one_bad_file_keeps_no_other_back_and_denies_nothing(house):
     file.write_bytes(whole)
     assert client.get(f"/api/v1/decisions/{one.id}").json()["trouble"] == ""
     assert client.get(f"/api/v1/decisions/{house.made[0].id[:-1]}0").status_code == 404
+
+
+def test_a_release_that_only_listens_stands_beside_the_live_one(house):
+    live, day = house.made[0], house.made[0].at[:10]
+    house.office.clock.pass_days(-1)
+    beside = {"release": "sha256:" + "c" * 64, "lane": Lane.SHADOW, "outputs": (("approved", False), ("score", 0.75))}
+    decided(house.folder, house.office, 1, follows=live.id, **beside)
+    house.office.clock.pass_days(1)
+    page = house.browser("auditor").get(PATH, params={"day": day}).text
+    assert "Shadow <code>cccccccccccc</code>" in page
+    assert "score: the same in 0.0 % of 1 cases that both heard" in page
+    told = house.program("auditor").get("/api/v1/comparisons", params={"system": SYSTEM.name, "day": day}).json()
+    assert (told["live"]["rows"], told["others"][0]["agreements"][1]["mean_gap"]) == (3, 0.25)
+    assert "Releases beside" not in house.browser("viewer").get(PATH, params={"day": day}).text
 
 
 def test_personal_fields_are_read_on_record_until_they_are_erased(house):

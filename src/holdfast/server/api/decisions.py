@@ -7,8 +7,10 @@ from typing import Annotated, Any
 from fastapi import Body, Path, Query, Response
 
 from holdfast.domain.access import Permission
+from holdfast.domain.comparison import Comparison
 from holdfast.domain.decision import Label
 from holdfast.domain.view import DecidedPage, Explained, Labelled, Opened
+from holdfast.flows import compare_releases as flow
 from holdfast.flows import explain_decision
 from holdfast.flows import label_decisions as labelling
 from holdfast.server.api.fields import OnlyReason
@@ -48,6 +50,17 @@ def show_decision_proof(platform: Here, caller: Asking, id: Id) -> Response:
     """The proof that it was logged, for whoever has the ledger's public key: `holdfast verify FILE` checks it."""
     proof = explain_decision.prove_decision(platform.desk, caller, platform.decisions.archive, id)
     return Response(proof.encode(), media_type="application/json")
+
+
+@router.get("/comparisons", **needs(Permission.READ_DECISIONS))
+def compare_releases(
+    platform: Here,
+    caller: Asking,
+    system: Annotated[str, Query(max_length=200, description="The system's name.")],
+    day: Annotated[str, Query(max_length=10, description="A UTC day, as 2026-11-28.")],
+) -> Comparison:
+    """What each release decided on a day: a shadow of the same cases as the live one, a canary of a share of them."""
+    return flow.compare_releases(platform.desk, caller, platform.decisions.archive, system, day)
 
 
 @router.post("/decisions/{id}/personal", status_code=201, **needs(Permission.READ_PERSONAL))

@@ -13,6 +13,7 @@ from holdfast.domain.errors import HoldfastError
 from holdfast.domain.retention import Hold, Retention
 from holdfast.domain.system import System
 from holdfast.domain.view import DecidedPage, Explained, Opened
+from holdfast.flows.compare_releases import compare_releases
 from holdfast.flows.desk import Desk
 from holdfast.flows.explain_decision import explain_decision, list_decisions, prove_decision, read_personal
 from holdfast.flows.retention import lift_hold, place_hold, set_retention
@@ -79,10 +80,11 @@ def _listed(visit: Visit, name: str, form: Form, day: str = "", after: str = "",
     desk = visit.desk
     kept, days = desk.store.get(System, name), days_of(desk, name)
     chosen = day or (days[0][0] if days else desk.at[:10])
-    page = DecidedPage(())
+    page, beside = DecidedPage(()), None
     if visit.may(Permission.READ_DECISIONS):
         archive = visit.platform.decisions.archive
         page = list_decisions(desk, visit.caller, archive, name, chosen, before=after)
+        beside = compare_releases(desk, visit.caller, archive, name, chosen)
     return visit.page(
         "decisions.html",
         status=status,
@@ -91,6 +93,7 @@ def _listed(visit: Visit, name: str, form: Form, day: str = "", after: str = "",
         days=days,
         day=chosen,
         found=page,
+        beside=beside,
         retention=desk.store.find(Retention, name),
         holds=desk.store.list(Hold, system=name, limit=RECENT).items,
     )
