@@ -73,6 +73,7 @@ def test_ctrl_c_leaves_a_run_that_goes_on(project):
     process = subprocess.Popen(
         project.command(*words), cwd=project.folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         env={**os.environ, "HOLDFAST_WORKERS": "1"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - in the background it is ignored
     )  # fmt: skip
     for line in process.stderr:
         if ": done" in line:

@@ -258,8 +258,10 @@ def test_a_full_disk_stops_answers_not_revocations_and_loses_nothing(small_disk)
                 while not before.statuses[503] and time.monotonic() < deadline:
                     time.sleep(0.05)
             assert before.statuses[503]
-            status, code = told(gateway.infer("loans"))
-            assert (status, code) == (503, "decisions.disk")
+            deadline = time.monotonic() + 10  # one row may still fit where those of several requests did not
+            while (answer := gateway.infer("loans"))[0] == 200 and time.monotonic() < deadline:
+                before.ids.append(answer[1]["holdfast-decision"])
+            assert told(answer) == (503, "decisions.disk")
             assert gateway.infer("loans", 5)[0] == 503
             assert gateway.ask("GET", "/health/live")[0] == 200
 
