@@ -26,8 +26,9 @@ class GatewayBeside:
 
     def __init__(self, document: Path, home: Path, ended: Callable[[], None]) -> None:
         words = ["gateway", str(document), "--home", str(home)]
+        # -P: nothing is imported from the folder in which somebody happens to start it
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, no shell
-            [sys.executable, "-c", _BOOT, *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+            [sys.executable, "-P", "-c", _BOOT, *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
         )
         self._ended = ended
         self._is_told = False

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from holdfast import canonical
 from holdfast.decisions.columns import rows_in
-from holdfast.decisions.compare import compare, is_needed
+from holdfast.decisions.compare import NEEDED, compare, is_needed
 from holdfast.decisions.labels import history
 from holdfast.decisions.layout import ARROW
 from holdfast.decisions.prove import prove_row
@@ -119,6 +119,8 @@ class Archive:
         with _reaching(segment.place):
             fragment = self._fragment(segment)
             names = [name for name in fragment.physical_schema.names if is_needed(name)]
+            if missing := NEEDED - set(names):
+                raise ValueError(f"it has no column {min(missing)}")
             rows: pd.DataFrame = fragment.to_table(columns=names).to_pandas()
         return rows
 

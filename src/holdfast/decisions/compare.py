@@ -82,7 +82,7 @@ def _output(column: str, live: pd.Series, other: pd.Series) -> Iterator[OutputBe
 
 def _pairs(live: pd.DataFrame, shadow: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The cases that both heard. The rows of a shadow follow the first row of the request that it heard, in order."""
-    live = live.sort_values(["gateway", "id"], ignore_index=True)
+    live = live.drop_duplicates("id").sort_values(["gateway", "id"], ignore_index=True)
     shadow = shadow.sort_values(["follows", "id"])
     place = pd.Series(live.index, index=live["id"])
     shadow = shadow[shadow["follows"].isin(place.index)]

@@ -48,6 +48,14 @@ def test_a_shadow_is_held_against_the_same_cases_row_by_row(tmp_path):
     assert approved.share.low < 0.75 < approved.share.high
 
 
+def test_a_decision_that_stands_twice_is_compared_once():
+    row = {"gateway": "g1", "ended": "answered", "micros": 5, "output_score": 0.5}
+    live = {**row, "id": "1", "release": LIVE, "lane": "live", "follows": ""}
+    shadow = {**row, "id": "2", "release": OTHER, "lane": "shadow", "follows": "1"}
+    (score,) = compare("credit", pd.DataFrame([live, live, shadow])).others[0].agreements
+    assert (score.pairs, score.same) == (1, 1)
+
+
 def test_a_canary_is_held_against_what_the_live_one_decided_of_others(tmp_path):
     rng = np.random.default_rng(0)
     live = [answer(LIVE, Lane.LIVE, yes, float(yes)) for yes in (rng.random(400) < 0.5).tolist()]
