@@ -7,7 +7,6 @@ the digest that the ledger has of them.
 from __future__ import annotations
 
 import heapq
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,7 +17,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
-import pyarrow.parquet as pq
 
 from holdfast import canonical
 from holdfast.decisions.columns import rows_in
@@ -28,7 +26,7 @@ from holdfast.decisions.layout import ARROW
 from holdfast.decisions.prove import prove_row
 from holdfast.decisions.read import Reader
 from holdfast.decisions.registrar import Registrar
-from holdfast.decisions.segments import Segments, read_segment
+from holdfast.decisions.segments import Segments, read_segment, rows_of
 from holdfast.domain.comparison import Comparison
 from holdfast.domain.decision import Decision, Label, Segment
 from holdfast.domain.errors import Absent, HoldfastError, Tampered, Unavailable
@@ -65,7 +63,7 @@ class Archive:
         """
         row, segment, data = self._locate(id, registered)
         with _reaching(segment.place):
-            table = pq.read_table(io.BytesIO(data))
+            table = rows_of(data)
         return decision_of(next(rows_in(table.slice(row, 1)))), segment
 
     def prove(self, id: str, registered: Sequence[Segment], registrar: Registrar) -> RowProof:
@@ -136,7 +134,7 @@ class Archive:
             try:
                 if self._holds(segment, id):
                     data = self._read(segment)
-                    ids = pq.read_table(io.BytesIO(data), columns=["id"]).column("id")
+                    ids = rows_of(data, ["id"]).column("id")
                     return pc.index(ids, id).as_py(), segment, data
             except HoldfastError as error:
                 troubles.append(error)

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from holdfast import canonical
 from holdfast.decisions.layout import columns_of, leaves
+from holdfast.decisions.segments import rows_of
 from holdfast.domain.decision import Segment
 from holdfast.domain.errors import Tampered
 from holdfast.ledger.decided import Form, folder_of, text_of
@@ -44,7 +45,7 @@ def unfold(data: bytes, place: str) -> tuple[Segment, pa.Table, list[bytes]]:
     Nothing in it is trusted: hold the segment against the ledger.
     """
     try:
-        table = pq.read_table(io.BytesIO(data))
+        table = rows_of(data)
         told = json.loads(table.schema.metadata[_TOLD])
         hashes = leaves(table)
         return _segment(table, data, place, hashes, told), table, hashes

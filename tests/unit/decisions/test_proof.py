@@ -295,3 +295,18 @@ def test_a_journal_from_before_is_sealed_by_this_version(tmp_path):
         assert Reader(tmp_path / "log", FolderSegments(tmp_path / "segments")).find(old.id) == old
         log.seal()
     assert verify_decision(proof_of(tmp_path, old.id), KEY).record == old
+
+
+def test_a_segment_read_from_its_bytes_leaves_no_thread_to_abort_the_process_at_exit(filled):
+    """An Arrow thread that holds the bytes while Python ends is a `terminate` after all was said, and exit code -6."""
+    code = """
+import os, sys
+from holdfast.decisions.stage import unfold
+with open(sys.argv[1], "rb") as file:
+    data = file.read()
+before = len(os.listdir("/proc/self/task"))
+print(unfold(data, "here")[0].rows, len(os.listdir("/proc/self/task")) - before)
+"""
+    segment = next((filled[0] / "segments").rglob("*.parquet"))
+    said = subprocess.run([sys.executable, "-c", code, segment], check=True, capture_output=True, text=True).stdout
+    assert said == "40 0\n"
