@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from holdfast.flows.check import House
     from holdfast.flows.desk import Desk
     from holdfast.flows.export import Premises
-    from holdfast.gateway.document import GatewayDocument
-    from holdfast.gateway.held import HeldFolder
-    from holdfast.gateway.premises import Premises as GatewayPremises
+    from holdfast.gateway.review.held import HeldFolder
+    from holdfast.gateway.setup.document import GatewayDocument
+    from holdfast.gateway.setup.premises import Premises as GatewayPremises
     from holdfast.ledger.export import Exported
     from holdfast.ledger.log import Log
     from holdfast.manifest import Manifest
@@ -228,7 +228,7 @@ def open_subjects(home: Path) -> Iterator[Subjects]:
 def open_archive(home: Path, segments: str = "") -> Iterator[DecisionArchive]:
     """The decision log in `home`, registered in the ledger there; see `decision_files`."""
     from holdfast.decisions.registrar import LedgerRegistrar
-    from holdfast.gateway.held import PLACE, HeldFolder
+    from holdfast.gateway.review.held import PLACE, HeldFolder
     from holdfast.ledger.log import Log
 
     files = decision_files(home, segments)
@@ -267,7 +267,7 @@ def open_gateway_premises(document: GatewayDocument, folder: Path, home: Path, t
 
     from holdfast.client import Client
     from holdfast.client.registrar import PlaneRegistrar
-    from holdfast.gateway.premises import Premises as GatewayPremises
+    from holdfast.gateway.setup.premises import Premises as GatewayPremises
 
     within, http = document.log.within, httpx.Client(timeout=PLANE_SECONDS)
     with (

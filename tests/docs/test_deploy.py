@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from holdfast.documents import parse_document
-from holdfast.gateway.document import GatewayDocument
 from holdfast.gateway.run import DRAIN_SECONDS
+from holdfast.gateway.setup.document import GatewayDocument
 from holdfast.policy import parse_policy
 
 DEPLOY = Path(__file__).parents[2] / "deploy"

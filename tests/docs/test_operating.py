@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from holdfast.documents import parse_document
-from holdfast.gateway.document import GatewayDocument
+from holdfast.gateway.setup.document import GatewayDocument
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/how-to/operate-a-gateway.md").read_text()

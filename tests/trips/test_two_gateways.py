@@ -22,8 +22,8 @@ from tests.unit.flows.journey import SYSTEM
 from tests.unit.server.conftest import server  # noqa: F401
 from tests.unit.serving import serving
 
-from holdfast.gateway.budgets import PARTS
-from holdfast.gateway.valkey import REST, SECONDS
+from holdfast.gateway.access.budgets import PARTS
+from holdfast.gateway.access.valkey import REST, SECONDS
 
 VALKEY = shutil.which("valkey-server") or shutil.which("redis-server")
 AMOUNT = 1_000

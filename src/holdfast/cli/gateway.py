@@ -25,8 +25,8 @@ def gateway(
     from holdfast.domain.errors import FixInput, Unavailable
 
     try:
-        from holdfast.gateway.document import named, read_gateway
         from holdfast.gateway.run import run
+        from holdfast.gateway.setup.document import named, read_gateway
     except ModuleNotFoundError as error:
         what = f"The package {error.name} is not installed."
         raise Unavailable("gateway.extra", what, "pip install 'holdfast[gateway]'") from error

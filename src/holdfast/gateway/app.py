@@ -16,13 +16,12 @@ from holdfast.datasets.raw import Reader, Reading
 from holdfast.domain.credential import Credential, Route
 from holdfast.domain.errors import Absent, FixInput, Forbidden, HoldfastError, Unavailable
 from holdfast.flows.exchange import Asked
-from holdfast.gateway import invocations, openinference
-from holdfast.gateway.answers import inferred, metadata, predicted
-from holdfast.gateway.backends import JSON_LENGTH, Put, json_length
-from holdfast.gateway.beside import beside
-from holdfast.gateway.budgets import Meter
-from holdfast.gateway.conversing import Conversing
-from holdfast.gateway.door import (
+from holdfast.gateway.access.budgets import Meter
+from holdfast.gateway.access.identity import Identities
+from holdfast.gateway.chat.conversing import Conversing
+from holdfast.gateway.chat.talk import Talk
+from holdfast.gateway.http.beside import beside
+from holdfast.gateway.http.server import (
     CERTIFICATE,
     Receive,
     Reply,
@@ -36,14 +35,15 @@ from holdfast.gateway.door import (
     send_stream,
     trace_of,
 )
-from holdfast.gateway.identity import Identities
 from holdfast.gateway.observe.observer import PRINCIPAL, SYSTEM, Observer
 from holdfast.gateway.observe.tracing import TRACEPARENT
-from holdfast.gateway.openinference import InferRequest
-from holdfast.gateway.reviews import Reviews, decision_in
+from holdfast.gateway.review.reviews import Reviews, decision_in
 from holdfast.gateway.routes import Handler, Routes
-from holdfast.gateway.serving import Outcome, Serving
-from holdfast.gateway.talk import Talk
+from holdfast.gateway.rows import invocations, openinference
+from holdfast.gateway.rows.answers import inferred, metadata, predicted
+from holdfast.gateway.rows.backends import JSON_LENGTH, Put, json_length
+from holdfast.gateway.rows.openinference import InferRequest
+from holdfast.gateway.rows.serving import Outcome, Serving
 from holdfast.version import __version__
 
 MOST_BODY_BYTES = 32 * 1024 * 1024

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Self
 
-from holdfast.gateway.door import Receive, Reply, Scope, Streamed
+from holdfast.gateway.http.server import Receive, Reply, Scope, Streamed
 
 Handler = Callable[[Scope, Receive], Awaitable[Reply | Streamed]]
 

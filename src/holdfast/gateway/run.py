@@ -13,13 +13,13 @@ from typing import Any
 import uvicorn
 
 from holdfast.domain.errors import FixInput, Unavailable
-from holdfast.gateway.document import GatewayDocument, ListenSection
-from holdfast.gateway.door import Door
+from holdfast.gateway.http.server import ServerConnection
 from holdfast.gateway.observe.exposition import Exposition
 from holdfast.gateway.observe.observer import Observer
 from holdfast.gateway.observe.observing import observing, read_secret
-from holdfast.gateway.premises import Premises
-from holdfast.gateway.reload import Reloader
+from holdfast.gateway.setup.document import GatewayDocument, ListenSection
+from holdfast.gateway.setup.premises import Premises
+from holdfast.gateway.setup.reload import Reloader
 from holdfast.gateway.site import running
 from holdfast.httpd import Beside, Server
 
@@ -103,7 +103,7 @@ def _config(listen: ListenSection, app: Any, folder: Path) -> uvicorn.Config:
         app,
         host=listen.host,
         port=listen.port,
-        http=Door,
+        http=ServerConnection,
         ws="none",
         lifespan="off",
         log_level="warning",

@@ -9,19 +9,19 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from holdfast.domain.credential import Credential
+from holdfast.gateway.access.budgets import Meter, Purse
+from holdfast.gateway.access.follow import Follower
+from holdfast.gateway.access.identity import Identities
+from holdfast.gateway.access.issuers import IssuerKeys
 from holdfast.gateway.app import Gateway, Reached
-from holdfast.gateway.budgets import Meter, Purse
-from holdfast.gateway.build import make_follower, make_generation, make_purse, make_reviews, systems_of
-from holdfast.gateway.document import GatewayDocument
-from holdfast.gateway.follow import Follower
-from holdfast.gateway.generation import Generation
-from holdfast.gateway.identity import Identities
-from holdfast.gateway.issuers import IssuerKeys
 from holdfast.gateway.observe.observer import Observer
 from holdfast.gateway.observe.standing import Standing, watch
-from holdfast.gateway.premises import Premises, Shared
-from holdfast.gateway.reviews import Reviews
+from holdfast.gateway.review.reviews import Reviews
 from holdfast.gateway.routes import Routes
+from holdfast.gateway.setup.build import make_follower, make_generation, make_purse, make_reviews, systems_of
+from holdfast.gateway.setup.document import GatewayDocument
+from holdfast.gateway.setup.generation import Generation
+from holdfast.gateway.setup.premises import Premises, Shared
 from holdfast.ledger.files import make_folder
 
 LOG = logging.getLogger("holdfast.gateway")

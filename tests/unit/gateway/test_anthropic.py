@@ -14,9 +14,9 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from pydantic import TypeAdapter
 
 from holdfast.domain.errors import FixInput
-from holdfast.gateway.anthropic import Translated, from_message, to_messages
-from holdfast.gateway.connection import Broken
-from holdfast.gateway.sse import MOST_EVENT_BYTES, Event, Reader
+from holdfast.gateway.chat.anthropic import Translated, from_message, to_messages
+from holdfast.gateway.http.connection import Broken
+from holdfast.gateway.http.sse import MOST_EVENT_BYTES, Event, Reader
 
 CALL = {"id": "t1", "type": "function", "function": {"name": "price", "arguments": '{"sku": 7}'}}
 ASKED = {

@@ -8,12 +8,12 @@ from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from holdfast.domain.errors import FixInput
-from holdfast.gateway.connection import Broken
-from holdfast.gateway.dialects.completions import Completions
-from holdfast.gateway.dialects.embeddings import Embeddings
-from holdfast.gateway.dialects.responses import Responses
-from holdfast.gateway.sse import Event
-from holdfast.gateway.translation import ChatByMessages, ResponseByMessages, by_messages
+from holdfast.gateway.chat.dialects.completions import Completions
+from holdfast.gateway.chat.dialects.embeddings import Embeddings
+from holdfast.gateway.chat.dialects.responses import Responses
+from holdfast.gateway.chat.translation import ChatByMessages, ResponseByMessages, by_messages
+from holdfast.gateway.http.connection import Broken
+from holdfast.gateway.http.sse import Event
 
 WEATHER = {
     "type": "function",

@@ -13,8 +13,8 @@ import pytest
 
 from holdfast.domain.credential import Budget, Credential, Route, Way
 from holdfast.domain.errors import FixInput, TooMany, Unavailable
-from holdfast.gateway.budgets import Cut, Meter, OwnPurse
-from holdfast.gateway.valkey import SECONDS, SharedPurse
+from holdfast.gateway.access.budgets import Cut, Meter, OwnPurse
+from holdfast.gateway.access.valkey import SECONDS, SharedPurse
 
 pytestmark = pytest.mark.anyio
 REDIS = shutil.which("valkey-server") or shutil.which("redis-server")

@@ -16,9 +16,9 @@ from tests.unit.gateway.test_fuzz import fuzz
 from holdfast.domain.clearance import Clearance, Cleared
 from holdfast.domain.credential import Budget, Credential, Route, Way
 from holdfast.domain.errors import Tampered
-from holdfast.gateway import follow as room
-from holdfast.gateway.follow import Follower
-from holdfast.gateway.upstream import Origin, Upstream
+from holdfast.gateway.access import follow as room
+from holdfast.gateway.access.follow import Follower
+from holdfast.gateway.http.upstream import Origin, Upstream
 from holdfast.ledger.envelope import open_sealed, seal
 from holdfast.ledger.note import Key
 

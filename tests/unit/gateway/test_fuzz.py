@@ -28,14 +28,14 @@ from holdfast.documents import parse_document
 from holdfast.domain.errors import FixInput, HoldfastError, ModelFailed, SignInFirst
 from holdfast.domain.ids import Ids
 from holdfast.flows.serve import before, settle
-from holdfast.gateway.answers import inferred, predicted
+from holdfast.gateway.access.identity import Identities, Issuer
 from holdfast.gateway.app import Reached, _read
-from holdfast.gateway.backends import JSON_LENGTH, Put, _written, json_length, reply_of
-from holdfast.gateway.document import GatewayDocument
-from holdfast.gateway.identity import Identities, Issuer
-from holdfast.gateway.invocations import read_invocations
-from holdfast.gateway.openinference import DTYPES, columns, read_answer, read_request
-from holdfast.gateway.serving import Outcome
+from holdfast.gateway.rows.answers import inferred, predicted
+from holdfast.gateway.rows.backends import JSON_LENGTH, Put, _written, json_length, reply_of
+from holdfast.gateway.rows.invocations import read_invocations
+from holdfast.gateway.rows.openinference import DTYPES, columns, read_answer, read_request
+from holdfast.gateway.rows.serving import Outcome
+from holdfast.gateway.setup.document import GatewayDocument
 from holdfast.ledger.decided import micros_of
 from holdfast.testing.tables import credit_rows, credit_schema
 

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from tests.unit.gateway.test_fuzz import cells, fuzz, plain, values
 
 from holdfast.domain.errors import FixInput
-from holdfast.gateway.anthropic import Translated, from_message, to_messages
-from holdfast.gateway.connection import Answer, Broken, Connection
-from holdfast.gateway.sse import Event
-from holdfast.gateway.sse import Reader as Events
-from holdfast.gateway.upstream import Origin
+from holdfast.gateway.chat.anthropic import Translated, from_message, to_messages
+from holdfast.gateway.http.connection import Answer, Broken, Connection
+from holdfast.gateway.http.sse import Event
+from holdfast.gateway.http.sse import Reader as Events
+from holdfast.gateway.http.upstream import Origin
 
 
 def reference_events(raw: bytes) -> list[Event]:

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from holdfast.gateway.budgets import Cut, OwnPurse
-from holdfast.gateway.generation import Generation, Kept
+from holdfast.gateway.access.budgets import Cut, OwnPurse
 from holdfast.gateway.observe.observer import Observer
 from holdfast.gateway.routes import Routes
+from holdfast.gateway.setup.generation import Generation, Kept
 from holdfast.gateway.site import Site
 
 pytestmark = pytest.mark.anyio

@@ -14,7 +14,7 @@ from joserfc.jwk import ECKey, KeySet
 from holdfast.domain.credential import Credential, Route, Way
 from holdfast.domain.errors import SignInFirst
 from holdfast.domain.verdict import timestamp
-from holdfast.gateway.identity import Identities, Issuer
+from holdfast.gateway.access.identity import Identities, Issuer
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 KEY = Credential(

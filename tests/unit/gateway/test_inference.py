@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from tritonclient import http
 
 from holdfast.domain.errors import FixInput
-from holdfast.gateway.invocations import read_invocations, write_predictions
-from holdfast.gateway.openinference import (
+from holdfast.gateway.rows.invocations import read_invocations, write_predictions
+from holdfast.gateway.rows.openinference import (
     DTYPES,
     Tensor,
     columns,

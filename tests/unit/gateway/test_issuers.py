@@ -18,10 +18,10 @@ from holdfast.documents import parse_document
 from holdfast.domain.credential import Credential, Route, Way
 from holdfast.domain.errors import FixInput, SignInFirst, Unavailable
 from holdfast.domain.verdict import timestamp
-from holdfast.gateway import issuers
-from holdfast.gateway.identity import Identities
-from holdfast.gateway.issuers import IssuerKeys, read_keys
-from holdfast.gateway.sections import IssuerSection
+from holdfast.gateway.access import issuers
+from holdfast.gateway.access.identity import Identities
+from holdfast.gateway.access.issuers import IssuerKeys, read_keys
+from holdfast.gateway.setup.sections import IssuerSection
 
 pytestmark = pytest.mark.anyio
 FIRST, SECOND = (ECKey.generate_key("P-256", {"kid": kid}) for kid in ("1", "2"))

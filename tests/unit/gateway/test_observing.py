@@ -16,14 +16,14 @@ from holdfast.domain.decision import Ended
 from holdfast.domain.errors import FixInput, SignInFirst
 from holdfast.flows.exchange import Reply
 from holdfast.flows.serve import before, settle
+from holdfast.gateway.access.identity import Identities
 from holdfast.gateway.app import Gateway
-from holdfast.gateway.identity import Identities
 from holdfast.gateway.observe.exposition import Exposition
 from holdfast.gateway.observe.figures import Figures
 from holdfast.gateway.observe.observer import Observer
 from holdfast.gateway.observe.passed import rows_passed
 from holdfast.gateway.observe.tracing import Sampler, Trip, parent_of
-from holdfast.gateway.sections import ObserveSection
+from holdfast.gateway.setup.sections import ObserveSection
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 

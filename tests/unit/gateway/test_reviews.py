@@ -16,9 +16,9 @@ from holdfast.domain.errors import FixInput, Tampered, Unavailable
 from holdfast.domain.review import HumanReview
 from holdfast.flows.review import read_content
 from holdfast.flows.subjects import erase_subject
-from holdfast.gateway.held import HeldFolder
-from holdfast.gateway.reviews import Reviews
-from holdfast.gateway.upstream import Origin, Patience, Upstream
+from holdfast.gateway.http.upstream import Origin, Patience, Upstream
+from holdfast.gateway.review.held import HeldFolder
+from holdfast.gateway.review.reviews import Reviews
 from holdfast.testing.desk import START
 
 pytestmark = pytest.mark.anyio

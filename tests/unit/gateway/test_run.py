@@ -12,8 +12,8 @@ import pytest
 import uvicorn
 
 from holdfast.domain.errors import FixInput
-from holdfast.gateway.document import ListenSection
 from holdfast.gateway.run import _config, _take_certificate
+from holdfast.gateway.setup.document import ListenSection
 
 
 def issue(folder):

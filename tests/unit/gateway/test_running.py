@@ -19,10 +19,10 @@ from sklearn.linear_model import LogisticRegression
 from tests.trips.gateways import SECRET, TOKEN, Gateway, Model, Plane, key_for, logged, prove_all, question
 
 from holdfast.domain.errors import ModelFailed
-from holdfast.gateway import backends
-from holdfast.gateway.backends import Put, Worker
-from holdfast.gateway.document import read_gateway
 from holdfast.gateway.observe.observer import Observer
+from holdfast.gateway.rows import backends
+from holdfast.gateway.rows.backends import Put, Worker
+from holdfast.gateway.setup.document import read_gateway
 from holdfast.gateway.site import running
 from holdfast.targets.isolated import open_target
 from holdfast.targets.spec import TargetSpec

@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from holdfast.domain.errors import FixInput, Unavailable
-from holdfast.gateway.connection import AHEAD, Broken
-from holdfast.gateway.upstream import Origin, Patience, Upstream
+from holdfast.gateway.http.connection import AHEAD, Broken
+from holdfast.gateway.http.upstream import Origin, Patience, Upstream
 
 pytestmark = pytest.mark.anyio
 QUICK = Patience(connect=0.5, answer=0.3, at_once=4, waiting=2, failures=3, rest=0.2)

@@ -17,7 +17,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 
 from holdfast.domain.errors import Absent, HoldfastError, SignInFirst
-from holdfast.gateway.door import Receive, Reply, Scope, Send, problem, send_reply
+from holdfast.gateway.http.server import Receive, Reply, Scope, Send, problem, send_reply
 from holdfast.gateway.observe.figures import Family, Figures, Kind, Spread
 
 _METRICS: dict[Kind, type[CounterMetricFamily | GaugeMetricFamily]] = {

@@ -9,7 +9,7 @@ from typing import Protocol
 from holdfast.domain.decision import Ended
 from holdfast.domain.errors import Blocked, Forbidden, HoldfastError, SignInFirst, TooMany
 from holdfast.flows.exchange import NOT_LET_IN
-from holdfast.gateway.door import Scope
+from holdfast.gateway.http.server import Scope
 from holdfast.gateway.observe.figures import Figures
 from holdfast.gateway.observe.passed import Generated, Passed
 from holdfast.gateway.observe.sighting import Sighting, Sort

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from holdfast.documents import read_text
 from holdfast.domain.errors import FixInput, Unavailable
-from holdfast.gateway.document import GatewayDocument
 from holdfast.gateway.observe.carriers import FileCarrier, HttpCarrier
 from holdfast.gateway.observe.figures import Figures
 from holdfast.gateway.observe.observer import Observer, Spans
 from holdfast.gateway.observe.ocsf import Ocsf, Place
 from holdfast.gateway.observe.outbox import MOST, Outbox
 from holdfast.gateway.observe.spool import Spool
-from holdfast.gateway.sections import EventsSection, OtlpSection
+from holdfast.gateway.setup.document import GatewayDocument
+from holdfast.gateway.setup.sections import EventsSection, OtlpSection
 
 
 @contextmanager

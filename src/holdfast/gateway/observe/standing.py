@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from holdfast.decisions.log import SegmentLog
-from holdfast.gateway.follow import Follower
-from holdfast.gateway.generation import Generation
-from holdfast.gateway.issuers import IssuerKeys
+from holdfast.gateway.access.follow import Follower
+from holdfast.gateway.access.issuers import IssuerKeys
+from holdfast.gateway.http.upstream import Upstream
 from holdfast.gateway.observe.figures import Family, Kind, Labels
 from holdfast.gateway.observe.observer import Observer
-from holdfast.gateway.reviews import Reviews
-from holdfast.gateway.upstream import Upstream
+from holdfast.gateway.review.reviews import Reviews
+from holdfast.gateway.setup.generation import Generation
 
 EVERY = 1.0
 SILENT = 10.0

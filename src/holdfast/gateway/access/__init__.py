@@ -1,0 +1,1 @@
+"""Who may ask what, how much of it, and which release may answer."""

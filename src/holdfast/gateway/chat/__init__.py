@@ -1,0 +1,1 @@
+"""Models of language: conversations in the dialects of clients and hosts."""

@@ -1,0 +1,1 @@
+"""Predictive models: the protocols of tables, and who serves them."""
