@@ -16,6 +16,8 @@ from holdfast.cli.remote import TOKEN_OPTION, connected
 if TYPE_CHECKING:
     from holdfast.domain.comparison import Agreement, Beside, Comparison, OutputBeside, Side
 
+UNSAID = "too few or too alike to say how far apart"
+
 
 @command
 def compare(
@@ -98,6 +100,7 @@ def _agreement(one: Agreement) -> str:
 def _output(one: OutputBeside) -> str:
     apart = one.difference
     if one.value:
-        span = f"{100 * apart.low:+.1f} to {100 * apart.high:+.1f} points"
+        span = f"{100 * apart.low:+.1f} to {100 * apart.high:+.1f} points" if apart else UNSAID
         return f"{one.name} is {one.value} in {one.other:.1%} instead of {one.live:.1%} ({span})"
-    return f"{one.name} is {one.other:.4g} instead of {one.live:.4g} on average ({apart.low:+.4g} to {apart.high:+.4g})"
+    span = f"{apart.low:+.4g} to {apart.high:+.4g}" if apart else UNSAID
+    return f"{one.name} is {one.other:.4g} instead of {one.live:.4g} on average ({span})"

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from holdfast.httpd import Server
     from holdfast.server.platform import Platform
 
-HOME_OPTION = typer.Option(Path("~/.holdfast"), help="Where key, ledger and blobs lie; one for one database.")
+HOME_OPTION = typer.Option(
+    Path("~/.holdfast"), envvar="HOLDFAST_HOME", help="Where key, ledger and blobs lie; one for one database."
+)
 DATABASE_OPTION = typer.Option("", envvar="HOLDFAST_DATABASE", help="postgresql://… (else SQLite in --home).")
 
 

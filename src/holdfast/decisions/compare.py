@@ -5,10 +5,10 @@ what each decided of its own.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import sqrt
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from holdfast.domain.comparison import Agreement, Beside, Comparison, OutputBeside, Side
 from holdfast.domain.decision import Ended, Lane
@@ -20,7 +20,9 @@ NEEDED = frozenset(["id", "release", "lane", "follows", "gateway", "ended", "mic
 MOST_VALUES = 8
 """Values of an output whose shares are told, the most frequent first."""
 
-_Z = 1.959963984540054
+FEWEST = 5
+"""Numbers on either side without which nothing is said of how far apart the means are."""
+
 _CLOSE = 1e-9
 
 
@@ -69,15 +71,23 @@ def _output(column: str, live: pd.Series, other: pd.Series) -> Iterator[OutputBe
     name = column.removeprefix(OUTPUT).replace("::", ":")
     if _is_number(live) and _is_number(other):
         one, two = live.to_numpy(float), other.to_numpy(float)
-        half = _Z * sqrt(one.var() / len(one) + two.var() / len(two))
-        gap = float(two.mean() - one.mean())
-        yield OutputBeside(name, "", float(one.mean()), float(two.mean()), Interval(gap - half, gap + half, 0.95))
+        yield OutputBeside(name, "", float(one.mean()), float(two.mean()), _apart(one, two))
         return
     said, heard = live.astype(str), other.astype(str)
     for value in pd.concat([said, heard]).value_counts().index[:MOST_VALUES].tolist():
         mine, theirs = int((said == value).sum()), int((heard == value).sum())
         apart = difference(theirs, len(heard), mine, len(said))
         yield OutputBeside(name, value, mine / len(said), theirs / len(heard), apart)
+
+
+def _apart(live: NDArray[np.float64], other: NDArray[np.float64]) -> Interval | None:
+    """Welch's interval of the difference of two means."""
+    from scipy.stats import ttest_ind
+
+    if min(len(live), len(other)) < FEWEST or not (np.ptp(live) or np.ptp(other)):
+        return None
+    found = ttest_ind(other, live, equal_var=False).confidence_interval(0.95)
+    return Interval(float(found.low), float(found.high), 0.95)
 
 
 def _pairs(live: pd.DataFrame, shadow: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

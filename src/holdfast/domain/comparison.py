@@ -26,14 +26,15 @@ class Side:
 class OutputBeside:
     """An output of both: the share of a `value`, or the mean where it is a number (`value` is empty then).
 
-    `difference` is the 95 % interval of the other's less the live one's, as of independent samples.
+    `difference` is the 95 % interval of the other's less the live one's, as of independent samples; None where numbers
+    are too few, or all the same, to say how far they spread.
     """
 
     name: str
     value: str
     live: float
     other: float
-    difference: Interval
+    difference: Interval | None
 
 
 @dataclass(frozen=True, slots=True)

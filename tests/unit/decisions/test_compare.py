@@ -72,6 +72,24 @@ def test_a_canary_is_held_against_what_the_live_one_decided_of_others(tmp_path):
     assert mean.other - mean.live == pytest.approx(yes.other - yes.live)
 
 
+def test_how_far_apart_means_are_is_said_only_where_numbers_tell(tmp_path):
+    rng = np.random.default_rng(0)
+    row = {"gateway": "g1", "ended": "answered", "micros": 5, "follows": ""}
+
+    def apart(live, canary):
+        told = [(LIVE, "live", score) for score in live] + [(OTHER, "canary", score) for score in canary]
+        rows = [
+            {**row, "id": str(at), "release": release, "lane": lane, "output_score": score}
+            for at, (release, lane, score) in enumerate(told)
+        ]
+        return compare("credit", pd.DataFrame(rows)).others[0].outputs[0].difference
+
+    assert apart([0.5] * 9, [0.5] * 9) is None
+    assert apart([0.1, 0.2, 0.3, 0.4], rng.random(50)) is None
+    covered = [apart(rng.normal(0, 1, 40), rng.normal(1, 3, 8)) for _ in range(200)]
+    assert 0.90 <= np.mean([one.low <= 1 <= one.high for one in covered]) <= 0.99
+
+
 def test_a_turn_told_piece_by_piece_is_one_case(tmp_path):
     opened = decision(ended=Ended.OPENED, outputs=())
     ended = decision(follows=opened.id, outputs=(("tokens", 5),))
