@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -122,6 +122,19 @@ class Archive:
             rows: pd.DataFrame = fragment.to_table(columns=names).to_pandas()
         return rows
 
+    def following(self, decision: Decision, registered: Iterable[Segment], *, most: int) -> list[Decision]:
+        """The decisions in these segments that belong to this one, the first first; no more than `most`. What cannot
+        be read is passed over, and files are trusted as in `newest`.
+        """
+        found: list[Decision] = []
+        at = micros_of(decision.at)
+        for segment in sorted(registered, key=lambda one: one.first):
+            is_later = micros_of(segment.last) + _CLOSE // timedelta(microseconds=1) >= at
+            if is_later and len(found) < most:
+                with suppress(HoldfastError):
+                    found += self._where(segment, pads.field("follows") == decision.id)
+        return sorted(found, key=lambda one: one.id)[:most]
+
     def labels(self, id: str, system: str) -> tuple[Label, ...]:
         """All that was said of the outcome of a decision, the first first."""
         with _reaching("labels"):
@@ -161,12 +174,19 @@ class Archive:
         system, path = self._segments.at(segment.place)
         return _PARQUET.make_fragment(path, system)
 
-    def _rows(self, segment: Segment, start: Place | None, limit: int) -> Iterator[tuple[int, str, Decision]]:
-        """The latest rows of a segment, each with its time and id."""
+    def _where(self, segment: Segment, holds: Any) -> list[Decision]:
+        """Rows for which an expression holds, without what was asked and answered."""
+        return [decision_of(row) for row in rows_in(self._short(segment, holds))]
+
+    def _short(self, segment: Segment, holds: Any) -> pa.Table:
         with _reaching(segment.place):
             fragment = self._fragment(segment)
             short = [name for name in fragment.physical_schema.names if not name.startswith(DECISIONS.free)]
-            table = fragment.to_table(columns=short, filter=None if start is None else _below(*start))
+            return fragment.to_table(columns=short, filter=holds)
+
+    def _rows(self, segment: Segment, start: Place | None, limit: int) -> Iterator[tuple[int, str, Decision]]:
+        """The latest rows of a segment, each with its time and id."""
+        table = self._short(segment, None if start is None else _below(*start))
         order = [("decided_at", "descending"), ("id", "descending")]
         for row in rows_in(table.take(pc.select_k_unstable(table, limit, order)) if len(table) else table):
             yield int(row["decided_at"] or 0), str(row["id"]), decision_of(row)

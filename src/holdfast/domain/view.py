@@ -73,6 +73,7 @@ class Explained:
 
     `segments` are those that may hold it, where it cannot be read. `deployments` and `approvals` are those in force
     when it was made, `owners` who answered for the system then; `labels` what was said of its outcome, in order.
+    `followers` are the decisions that belong to it: what ended its stream, and what shadows made of the same case.
     """
 
     id: str
@@ -85,6 +86,7 @@ class Explained:
     approvals: tuple[Kept[Approval], ...] = ()
     owners: Owners | None = None
     labels: tuple[Label, ...] = ()
+    followers: tuple[Decided, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Protocol
 
 from holdfast import canonical
@@ -34,7 +34,7 @@ ABSENT = "decision.absent"
 
 EXACT = 2**53
 SHOWN = 20
-"""Segments that are named where a decision cannot be read."""
+"""Segments that are named where a decision cannot be read, and decisions that belong to one."""
 
 
 class Archive(Protocol):
@@ -53,6 +53,9 @@ class Archive(Protocol):
 
     def compare(self, system: str, registered: Iterable[Segment], *, most: int) -> Comparison:
         """Releases beside each other in the latest of these segments; a HoldfastError where one cannot be read."""
+
+    def following(self, decision: Decision, registered: Iterable[Segment], *, most: int) -> list[Decision]:
+        """The decisions that belong to this one, the first first."""
 
     def labels(self, id: str, system: str) -> tuple[Label, ...]:
         """All that was said of an outcome, the first first."""
@@ -76,6 +79,7 @@ def explain_decision(desk: Desk, caller: Caller, archive: Archive, id: str) -> E
             raise _absent(desk, error, day_of(id)) from error
         return Explained(id, None, None, str(error), registered[:SHOWN])
     labels, trouble = _labels(archive, decision)
+    followers = archive.following(decision, _since(desk, decision), most=SHOWN)
     return Explained(
         id=id,
         decision=_sayable(decision),
@@ -86,7 +90,15 @@ def explain_decision(desk: Desk, caller: Caller, archive: Archive, id: str) -> E
         approvals=tuple(_approvals(desk, decision)),
         owners=_owners(desk, decision),
         labels=labels,
+        followers=tuple(map(_listed, followers)),
     )
+
+
+def _since(desk: Desk, decision: Decision) -> list[Segment]:
+    """The segments of its system on its day and the next one: nothing that belongs to it is made later."""
+    day = date.fromisoformat(day_of(decision.id))
+    days = (day.isoformat(), (day + timedelta(days=1)).isoformat())
+    return [kept.record for one in days for kept in registered_on(desk, one, decision.system)]
 
 
 def _labels(archive: Archive, decision: Decision) -> tuple[tuple[Label, ...], str]:

@@ -140,6 +140,12 @@ def test_a_release_that_only_listens_stands_beside_the_live_one(house):
     assert "score: the same in 0.0 % of 1 cases that both heard" in page
     told = house.program("auditor").get("/api/v1/comparisons", params={"system": SYSTEM.name, "day": day}).json()
     assert (told["live"]["rows"], told["others"][0]["agreements"][1]["mean_gap"]) == (3, 0.25)
+    shadow = house.office.desk.store.list(Segment).items[0].record
+    listening = house.program("auditor").get(f"/api/v1/decisions/{live.id}").json()["followers"]
+    assert [(one["lane"], one["at"]) for one in listening] == [("shadow", shadow.first)]
+    page = house.browser("auditor").get(f"/decisions/{live.id}").text
+    assert f'Heard by a shadow as</dt><dd><a href="/decisions/{listening[0]["id"]}">' in page
+    assert house.program("auditor").get(f"/api/v1/decisions/{listening[0]['id']}").json()["followers"] == []
     assert "Releases beside" not in house.browser("viewer").get(PATH, params={"day": day}).text
 
 
