@@ -267,10 +267,16 @@ class Store(Protocol):
         """What was done, the latest first, a page at a time."""
 
     def recent(
-        self, *, system: str = "", about: Collection[str] = (), but: Collection[str] = (), limit: int = 50
+        self,
+        *,
+        system: str = "",
+        about: Collection[str] = (),
+        but: Collection[str] = (),
+        since: str = "",
+        limit: int = 50,
     ) -> tuple[ActRow, ...]:
         """The latest acts, the newest first: all, or those on records of a system or about certain digests; none on
-        records of the kinds `but`.
+        records of the kinds `but`, and only those after the act `since`.
         """
 
     def trend(self, system: str, measure: str, limit: int = 500) -> tuple[Taken, ...]:

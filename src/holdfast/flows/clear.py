@@ -18,6 +18,7 @@ from holdfast.flows.credentials import live
 from holdfast.flows.deploy import running_in
 from holdfast.flows.desk import Caller, Desk, every, require, stated
 from holdfast.flows.gate import look
+from holdfast.flows.news import is_quiet, newest_act
 from holdfast.flows.register import appetite_in_force, is_trusted
 
 MOST_KNOWN = 1000
@@ -26,7 +27,7 @@ LOOKED_AT = 10
 
 
 class Clearances:
-    """What gateways ask for again and again, worked out anew when an act was made or a part of it ends."""
+    """What gateways ask for again and again, worked out anew when something happened or a part of it ends."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, tuple[str, ...]], tuple[str, str, Clearance]] = {}
@@ -34,10 +35,12 @@ class Clearances:
     def find(self, desk: Desk, caller: Caller, environment: str, systems: tuple[str, ...]) -> Clearance:
         """As `clearance`."""
         require(caller, Permission.RUN_GATEWAY)
-        newest = next((row.act.id for row in desk.store.recent(limit=1)), "")
+        newest = newest_act(desk.store)
         wanted = environment, tuple(sorted(set(systems)))
         head, until, known = self._known.get(wanted, ("", "", None))
-        if known is not None and head == newest and (not until or desk.now < parse_time(until)):
+        is_in_time = not until or desk.now < parse_time(until)
+        if known is not None and is_in_time and is_quiet(desk.store, head, newest):
+            self._known[wanted] = (newest, until, known)
             return known
         found = clearance(desk, caller, environment, systems)
         ends = [*(one.until for one in found.cleared), *(one.expires_at for one in found.credentials)]

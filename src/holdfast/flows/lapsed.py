@@ -13,6 +13,7 @@ from holdfast.domain.verdict import Outcome
 from holdfast.flows.ahead import ahead
 from holdfast.flows.desk import Desk, every
 from holdfast.flows.gate import Open, look
+from holdfast.flows.news import is_quiet, newest_act
 
 AT_ONCE = 25
 """Requests that are loaded and judged together."""
@@ -31,7 +32,7 @@ class Lapsed:
 
 
 class Lapses:
-    """All that lapsed, remembered until an act is made or a minute has passed.
+    """All that lapsed, remembered until something happened or a minute has passed.
 
     Where looking takes over a quarter of a second, as with thousands of deployments, nobody looks again within ten
     times as long as it took: what is shown may be as old as that.
@@ -45,9 +46,12 @@ class Lapses:
 
     def find(self, desk: Desk) -> tuple[Lapsed, ...]:
         """What runs though its gate is shut, what was put into production last first."""
-        newest = next((row.act.id for row in desk.store.recent(limit=1)), "")
+        newest = newest_act(desk.store)
         is_fresh = self._looked_at is not None and timedelta(0) <= desk.now - self._looked_at < FRESH
-        if (is_fresh and newest == self._newest) or monotonic() < self._rests_until:
+        if monotonic() < self._rests_until:
+            return self._known
+        if is_fresh and is_quiet(desk.store, self._newest, newest):
+            self._newest = newest
             return self._known
         started = monotonic()
         self._known, self._newest, self._looked_at = lapsed(desk), newest, desk.now

@@ -229,13 +229,21 @@ class SqlStore:
         return Trail(items, str(rows[limit - 1]["seq"]) if len(rows) > limit else "")
 
     def recent(
-        self, *, system: str = "", about: Collection[str] = (), but: Collection[str] = (), limit: int = 50
+        self,
+        *,
+        system: str = "",
+        about: Collection[str] = (),
+        but: Collection[str] = (),
+        since: str = "",
+        limit: int = 50,
     ) -> tuple[ActRow, ...]:
         """The latest acts, the newest first: all, or those on records of a system or about certain digests; none on
-        records of the kinds `but`.
+        records of the kinds `but`, and only those after the act `since`.
         """
         query = select(acts).order_by(acts.c.seq.desc()).limit(limit)
         query = query.where(acts.c.kind.not_in(but)) if but else query
+        if since:
+            query = query.where(acts.c.seq > select(acts.c.seq).where(acts.c.id == since).scalar_subquery())
         with self.begin() as connection:
             if system or about:
                 seqs = connection.execute(together.latest_seqs(system, about, but, limit)).scalars().all()

@@ -16,6 +16,7 @@ from holdfast.domain.verdict import parse_time
 from holdfast.flows import breakers, credentials
 from holdfast.flows.approve import answer_waiver, ask_waiver, revoke
 from holdfast.flows.clear import Clearances, clearance
+from holdfast.flows.comment import write_comment
 from holdfast.flows.deploy import deploy
 from holdfast.flows.gate import admit
 from holdfast.ledger.envelope import open_sealed, seal
@@ -89,6 +90,8 @@ def test_a_revoked_answer_shuts_it_at_once(cleared):
 
     first = ask()
     assert first.cleared != ()
+    assert ask() is first
+    write_comment(office.desk, office.caller("owner"), f"system {SYSTEM.name}", "what gateways do not wait for")
     assert ask() is first
     approval = office.desk.store.list(Approval, limit=1).items[0]
     revoke(office.desk, office.caller(approval.actor), approval.key)
