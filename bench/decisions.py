@@ -31,11 +31,11 @@ from holdfast.decisions.log import SegmentLog
 from holdfast.decisions.prove import prove
 from holdfast.decisions.read import Reader
 from holdfast.decisions.registrar import LedgerRegistrar
+from holdfast.decisions.rows import row_of
 from holdfast.decisions.segments import FolderSegments
 from holdfast.decisions.stage import MAX_ROWS
 from holdfast.domain.decision import Decision, Ended, Lane
 from holdfast.domain.ids import Ids
-from holdfast.ledger.decided import row_of
 from holdfast.ledger.decision_proof import verify_decision
 from holdfast.ledger.log import Log
 from holdfast.ledger.merkle import root

@@ -21,6 +21,7 @@ from holdfast.decisions.commit import WAITING_BYTES, Committer
 from holdfast.decisions.keeper import SEAL_WHEN, Keeper, SealWhen
 from holdfast.decisions.payload import encode
 from holdfast.decisions.registrar import Registrar
+from holdfast.decisions.rows import label_row, row_of
 from holdfast.decisions.seal import Sealer
 from holdfast.decisions.segments import Segments
 from holdfast.decisions.wal import Wal
@@ -28,7 +29,7 @@ from holdfast.domain.decision import Decision, Label
 from holdfast.domain.errors import FixInput, HoldfastError, Tampered, Unavailable
 from holdfast.domain.ids import Ids
 from holdfast.domain.schema import Scalar
-from holdfast.ledger.decided import DECISIONS, LABELS, label_row, micros_of, row_of
+from holdfast.ledger.decided import DECISIONS, LABELS, micros_of
 from holdfast.ledger.files import make_folder
 
 if TYPE_CHECKING:

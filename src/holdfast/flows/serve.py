@@ -94,6 +94,8 @@ def _whole(post: Post, asked: Asked, judged: Judged) -> Judged:
 
 
 def _up_to(gravest: Action, judged: Judged) -> Places | None:
+    if len(judged.acts) == 1 and judged.acts.item() <= gravest.rank:
+        return None  # one row is the common case, and needs no comparison of arrays
     rows = judged.acts <= gravest.rank
     return None if rows.all() else np.flatnonzero(rows)
 

@@ -1,4 +1,4 @@
-"""A decision or a label as the values of one row, and back. Nothing here needs a Parquet reader.
+"""A decision or a label read back from the values of one row. Nothing here needs a Parquet reader.
 
 Named values become columns ``input_<name>`` and ``output_<name>``; a colon in a name is doubled. Where one name has
 values of several kinds in a segment, the further kinds stand in columns of their own, ``input_<name>:<type>``. A
@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -20,7 +20,6 @@ from holdfast import canonical
 from holdfast.domain.decision import Decision, Ended, Field, Label, Lane
 from holdfast.domain.errors import FixInput
 from holdfast.domain.guard import GuardVerdict
-from holdfast.domain.ids import time_of
 from holdfast.domain.schema import Scalar
 from holdfast.ledger.rows import Column, Type
 
@@ -32,8 +31,6 @@ _MICROSECOND = timedelta(microseconds=1)
 _FREE = re.compile(r"(?:input|output)_((?:[^:]|::)*)(?::(?:int|bool|text))?", re.DOTALL)
 _OUTCOME = re.compile(r"outcome(?::(?:int|bool|text))?")
 _LONGEST_NAME = 200
-_ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-_VERDICT = tuple(field.name for field in fields(GuardVerdict))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,34 +103,6 @@ def folder_of(form: Form, system: str = "", day: str = "") -> str:
     return "/".join(parts)
 
 
-def row_of(decision: Decision) -> Row:
-    """The row of a decision; FixInput where a time, a name or a number has no place in one."""
-    row: Row = {
-        "id": decision.id,
-        "decided_at": micros_of(decision.at),
-        "system": decision.system,
-        "release": decision.release,
-        "environment": decision.environment,
-        "lane": decision.lane.value,
-        "ended": decision.ended.value,
-        "gateway": decision.gateway,
-        "principal": decision.principal,
-        "subject": decision.subject,
-        "reasons": _json(decision.reasons) if decision.reasons else "[]",
-        "verdicts": _json([_said(verdict) for verdict in decision.verdicts]) if decision.verdicts else "[]",
-        "sealed": decision.sealed,
-        "snapshot": decision.snapshot,
-        "micros": decision.micros,
-        "trace": decision.trace,
-        "follows": decision.follows,
-        "policy": decision.policy,
-        "reference": decision.reference,
-    }
-    row.update(_named("input_", decision.inputs))
-    row.update(_named("output_", decision.outputs))
-    return row
-
-
 def decision_of(row: Mapping[str, Scalar | None]) -> Decision:
     """The decision in a row; FixInput where the row holds none."""
     try:
@@ -151,22 +120,6 @@ def decision_of(row: Mapping[str, Scalar | None]) -> Decision:
         return Decision(**fixed, inputs=_fields("input_", row), outputs=_fields("output_", row))
     except (KeyError, TypeError, ValueError) as error:
         raise FixInput("decision.row", f"This row holds no decision: {error}.", "Is it a row of labels?") from error
-
-
-def label_row(label: Label, id: str, at: str) -> Row:
-    """The row of a label that arrived at `at` under the id `id`; FixInput where it says nothing, or of no decision."""
-    time_of(label.decision)
-    if label.outcome is None:
-        raise FixInput("label.outcome", f"The label of {label.decision} has no outcome.", "Send it once there is one.")
-    return {
-        "id": id,
-        "received_at": micros_of(at),
-        "system": label.system,
-        "decision": label.decision,
-        "observed_at": micros_of(label.observed_at),
-        "source": label.source,
-        "outcome": label.outcome,
-    }
 
 
 def label_of(row: Mapping[str, Any]) -> Label:
@@ -196,10 +149,6 @@ def _name(system: str) -> str:
     return name
 
 
-def _named(prefix: str, fields: Iterable[Field]) -> Iterable[tuple[str, Scalar | None]]:
-    return ((prefix + (name.replace(":", "::") if ":" in name else name), value) for name, value in fields)
-
-
 def _fields(prefix: str, row: Mapping[str, Scalar | None]) -> tuple[Field, ...]:
     found = ((name, _FREE.fullmatch(name), value) for name, value in row.items())
     return tuple(
@@ -209,15 +158,3 @@ def _fields(prefix: str, row: Mapping[str, Scalar | None]) -> tuple[Field, ...]:
             if match and name.startswith(prefix) and value is not None
         )
     )
-
-
-def _said(verdict: GuardVerdict) -> dict[str, Any]:
-    """What `dataclasses.asdict` gives, which copies each value deeply first."""
-    return {name: getattr(verdict, name) for name in _VERDICT}
-
-
-def _json(value: object) -> str:
-    try:
-        return _ENCODE(value)
-    except (TypeError, ValueError) as error:
-        raise FixInput("decision.verdicts", f"Verdicts and reasons have no JSON form: {error}.") from error

@@ -26,13 +26,14 @@ from holdfast.decisions.commit import Committer
 from holdfast.decisions.payload import encode
 from holdfast.decisions.read import Reader
 from holdfast.decisions.registrar import LedgerRegistrar
+from holdfast.decisions.rows import row_of
 from holdfast.decisions.seal import Sealer
 from holdfast.decisions.segments import FolderSegments
 from holdfast.decisions.wal import Wal
 from holdfast.domain.decision import Label
 from holdfast.domain.errors import Unavailable
 from holdfast.domain.ids import Ids, day_of, time_of
-from holdfast.ledger.decided import DECISIONS, LABELS, row_of
+from holdfast.ledger.decided import DECISIONS, LABELS
 from holdfast.ledger.log import Log
 from holdfast.ledger.note import Key
 from holdfast.ledger.verify import verify_log

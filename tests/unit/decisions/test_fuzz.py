@@ -19,11 +19,12 @@ from tests.unit.decisions.test_crash import ids_in
 
 from holdfast.decisions.payload import decode, encode
 from holdfast.decisions.registrar import LedgerRegistrar
+from holdfast.decisions.rows import row_of
 from holdfast.decisions.seal import Sealer
 from holdfast.decisions.segments import FolderSegments
 from holdfast.decisions.wal import CHUNK, Wal
 from holdfast.domain.errors import FixInput, Tampered
-from holdfast.ledger.decided import DECISIONS, row_of
+from holdfast.ledger.decided import DECISIONS
 
 EXAMPLES = int(os.environ.get("HOLDFAST_FUZZ", "40"))
 fuzz = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))

@@ -22,10 +22,11 @@ from holdfast.decisions.columns import rows_in, tabulate
 from holdfast.decisions.keeper import SealWhen
 from holdfast.decisions.payload import decode, encode
 from holdfast.decisions.read import Reader
+from holdfast.decisions.rows import row_of
 from holdfast.decisions.segments import FolderSegments
 from holdfast.decisions.wal import Wal
 from holdfast.domain.errors import Absent, Conflict, FixInput, Tampered, Unavailable
-from holdfast.ledger.decided import DECISIONS, decision_of, row_of
+from holdfast.ledger.decided import DECISIONS, decision_of
 
 
 def reader(folder):

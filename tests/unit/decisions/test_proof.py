@@ -21,6 +21,7 @@ from holdfast.decisions.prove import prove
 from holdfast.decisions.read import Reader
 from holdfast.decisions.registrar import LedgerRegistrar
 from holdfast.decisions.retain import retain
+from holdfast.decisions.rows import row_of
 from holdfast.decisions.segments import FolderSegments
 from holdfast.decisions.stage import stage
 from holdfast.decisions.verify import records_in, verify_segments
@@ -28,7 +29,7 @@ from holdfast.domain.act import Act, Verb
 from holdfast.domain.errors import Absent, FixInput, Tampered
 from holdfast.domain.ids import day_of
 from holdfast.domain.retention import Hold, Removal, Retention
-from holdfast.ledger.decided import ADDED, DECISIONS, row_of
+from holdfast.ledger.decided import ADDED, DECISIONS
 from holdfast.ledger.decision_proof import RowProof, is_row_proof, verify_decision
 from holdfast.ledger.note import Key
 from holdfast.ledger.verify import main

@@ -229,7 +229,7 @@ def _from_json(name: str, datatype: str, data: Any) -> Array:
     if not datatype.startswith("FP") and not all(isinstance(item, int) for item in flat):
         raise _wrong(f"the data of {name!r:.80} are not {datatype}")
     try:
-        return np.array([math.nan if item is None else item for item in flat], dtype=DTYPES[datatype])
+        return np.array(flat, dtype=DTYPES[datatype])  # of floats, numpy reads None as NaN
     except (ValueError, TypeError, OverflowError) as error:
         raise _wrong(f"the data of {name!r:.80} are not {datatype}") from error
 

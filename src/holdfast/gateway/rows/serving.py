@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MOST_SHADOWS = 64
+_REVIEW = ENDS.index(Ended.REVIEW)
 
 
 @dataclass
@@ -121,7 +122,7 @@ class Serving:
         where nobody answered; each names decisions.
         """
         release, lane = self.lanes.chosen()
-        asked = replace(asked, lane=lane)
+        asked = asked if asked.lane is lane else replace(asked, lane=lane)
         ended = await self._exchange(release, asked, put)
         for shadow in self.lanes.listening(release):
             self._listen(shadow, replace(asked, lane=Lane.SHADOW, follows="".join(ended.ids[:1])), put)
@@ -161,7 +162,7 @@ class Serving:
             trip.judged = perf_counter()
             served = await asyncio.to_thread(_settled, post, asked, judged, reply, failure)
             ids = tuple(served.ids) if served else ()
-        if served is not None and (served.ended == ENDS.index(Ended.REVIEW)).any():
+        if served is not None and (served.ended == _REVIEW).any():
             await asyncio.to_thread(self._keep, post, asked, served)
         trip.logged = perf_counter()
         told = served.judged if served else judged
@@ -214,8 +215,8 @@ def _outcome(post: Post, ended: _Ended) -> Outcome:
         error = ended.failure or ModelFailed("model.raised", "The model did not answer.")
         kind = Unavailable if isinstance(error, Unavailable) else ModelFailed
         raise kind(error.code, error.message, which)
-    ends = {ENDS[code] for code in served.ended.tolist()}
-    rows = tuple(np.flatnonzero(served.ended == ENDS.index(Ended.REVIEW)).tolist())
+    ends = {ENDS[code] for code in set(served.ended.tolist())}
+    rows = tuple(np.flatnonzero(served.ended == _REVIEW).tolist()) if Ended.REVIEW in ends else ()
     waiting = tuple(ids[row] for row in rows)
     if served.answered is None and ends <= {Ended.ANSWERED, Ended.REVIEW}:
         is_same = ended.answered is not None and served.reply is ended.answered.reply
