@@ -8,10 +8,10 @@ from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from holdfast.domain.errors import FixInput
-from holdfast.gateway.chat.dialects.completions import Completions
-from holdfast.gateway.chat.dialects.embeddings import Embeddings
-from holdfast.gateway.chat.dialects.responses import Responses
 from holdfast.gateway.chat.translation import ChatByMessages, ResponseByMessages, by_messages
+from holdfast.gateway.dialects.completions import Completions
+from holdfast.gateway.dialects.embeddings import Embeddings
+from holdfast.gateway.dialects.responses import Responses
 from holdfast.gateway.http.connection import Broken
 from holdfast.gateway.http.sse import Event
 

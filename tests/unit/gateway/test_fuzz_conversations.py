@@ -17,11 +17,11 @@ from tests.unit.gateway.test_relay import DIALECTS, SECRET, guards
 
 from holdfast.domain.errors import FixInput
 from holdfast.gateway.chat import relay as room
-from holdfast.gateway.chat.dialects.contract import DEEPEST, MOST_TOKENS, STRUCTURE, read_object
-from holdfast.gateway.chat.dialects.embeddings import Embeddings
-from holdfast.gateway.chat.dialects.responses import ECHOED
 from holdfast.gateway.chat.relay import Relay, without_odds
 from holdfast.gateway.chat.translation import ChatByMessages, ResponseByMessages, by_messages
+from holdfast.gateway.dialects.contract import DEEPEST, MOST_TOKENS, STRUCTURE, read_object
+from holdfast.gateway.dialects.embeddings import Embeddings
+from holdfast.gateway.dialects.responses import ECHOED
 from holdfast.gateway.http.connection import Broken
 from holdfast.gateway.http.sse import Event, Reader
 

@@ -12,12 +12,12 @@ from holdfast.domain.decision import Ended
 from holdfast.domain.errors import FixInput
 from holdfast.domain.guard import Action, Mode, Stage
 from holdfast.domain.policy import GuardTerms, Policy, Unanswered
-from holdfast.gateway.chat.dialects.completions import Completions
-from holdfast.gateway.chat.dialects.contract import DEEPEST, Usage
-from holdfast.gateway.chat.dialects.embeddings import Embeddings
-from holdfast.gateway.chat.dialects.messages import Messages
-from holdfast.gateway.chat.dialects.responses import Responses
 from holdfast.gateway.chat.relay import Relay
+from holdfast.gateway.dialects.completions import Completions
+from holdfast.gateway.dialects.contract import DEEPEST, Usage
+from holdfast.gateway.dialects.embeddings import Embeddings
+from holdfast.gateway.dialects.messages import Messages
+from holdfast.gateway.dialects.responses import Responses
 from holdfast.gateway.http.sse import Event
 from holdfast.guards.armed_text import arm_text
 from holdfast.guards.passages import Passage, redact

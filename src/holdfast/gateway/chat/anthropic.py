@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from holdfast.domain.errors import FixInput
-from holdfast.gateway.chat.dialects.contract import number, read_object
+from holdfast.gateway.dialects.contract import number, read_object
 from holdfast.gateway.http.connection import Broken
 from holdfast.gateway.http.sse import Event
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from holdfast.domain.errors import FixInput
-from holdfast.gateway.chat.dialects.contract import Json, number, objects
+from holdfast.gateway.dialects.contract import Json, number, objects
 from holdfast.gateway.http.connection import Broken
 
 _SAME = ("model", "temperature", "top_p", "stream", "parallel_tool_calls")

@@ -24,9 +24,9 @@ from holdfast.flows.exchange import MODEL_FAILED, is_kept_from
 from holdfast.flows.serve_log import FALLBACK
 from holdfast.gateway.access.follow import Follower
 from holdfast.gateway.access.lanes import Lanes
-from holdfast.gateway.chat.dialects.contract import Dialect, Json, Slot, Usage
 from holdfast.gateway.chat.hosts import Host, Hosted
 from holdfast.gateway.chat.relay import Relay, without_odds
+from holdfast.gateway.dialects.contract import Dialect, Json, Slot, Usage
 from holdfast.gateway.http.beside import beside
 from holdfast.gateway.http.connection import Headers
 from holdfast.gateway.http.server import EVENTS, JSON, Reply, Streamed

@@ -12,10 +12,10 @@ import orjson
 
 from holdfast.domain.errors import FixInput, ModelFailed, Unavailable
 from holdfast.gateway.chat.anthropic import VERSION
-from holdfast.gateway.chat.dialects.completions import Completions
-from holdfast.gateway.chat.dialects.contract import Dialect, Json, Usage, read_object
-from holdfast.gateway.chat.dialects.messages import Messages
 from holdfast.gateway.chat.translation import Translation, by_messages
+from holdfast.gateway.dialects.completions import Completions
+from holdfast.gateway.dialects.contract import Dialect, Json, Usage, read_object
+from holdfast.gateway.dialects.messages import Messages
 from holdfast.gateway.http.connection import Answer, Headers
 from holdfast.gateway.http.sse import Event, Reader
 from holdfast.gateway.http.upstream import Upstream

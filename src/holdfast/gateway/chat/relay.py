@@ -10,7 +10,7 @@ import orjson
 
 from holdfast.domain.decision import Ended
 from holdfast.domain.guard import Action
-from holdfast.gateway.chat.dialects.contract import Json, Piece, Slot, Stream, read_object
+from holdfast.gateway.dialects.contract import Json, Piece, Slot, Stream, read_object
 from holdfast.gateway.http.connection import Broken
 from holdfast.gateway.http.sse import Event
 from holdfast.guards.armed_text import ArmedText, Remark, enforced, redactions

@@ -10,11 +10,11 @@ from holdfast.domain.credential import Credential
 from holdfast.domain.errors import Absent, Blocked, FixInput, Forbidden, HoldfastError, TooMany
 from holdfast.gateway.access.budgets import Meter
 from holdfast.gateway.chat.conversing import Conversing, Turn
-from holdfast.gateway.chat.dialects.completions import Completions
-from holdfast.gateway.chat.dialects.contract import Dialect, Json, Usage, read_object
-from holdfast.gateway.chat.dialects.embeddings import Embeddings
-from holdfast.gateway.chat.dialects.messages import Messages
-from holdfast.gateway.chat.dialects.responses import Responses
+from holdfast.gateway.dialects.completions import Completions
+from holdfast.gateway.dialects.contract import Dialect, Json, Usage, read_object
+from holdfast.gateway.dialects.embeddings import Embeddings
+from holdfast.gateway.dialects.messages import Messages
+from holdfast.gateway.dialects.responses import Responses
 from holdfast.gateway.http.beside import beside
 from holdfast.gateway.http.connection import Headers
 from holdfast.gateway.http.server import JSON, TOO_LONG, Receive, Reply, Scope, Streamed, read_body, trace_of

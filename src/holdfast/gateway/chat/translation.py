@@ -10,10 +10,10 @@ import orjson
 
 from holdfast.gateway.chat.anthropic import Translated, from_message, to_messages
 from holdfast.gateway.chat.as_chat import AsResponse, from_chat, to_chat
-from holdfast.gateway.chat.dialects.completions import Completions
-from holdfast.gateway.chat.dialects.contract import Dialect, Json
-from holdfast.gateway.chat.dialects.responses import Responses
 from holdfast.gateway.chat.relay import DONE
+from holdfast.gateway.dialects.completions import Completions
+from holdfast.gateway.dialects.contract import Dialect, Json
+from holdfast.gateway.dialects.responses import Responses
 from holdfast.gateway.http.sse import Event
 
 

@@ -13,8 +13,8 @@ from holdfast.domain.decision import Ended, Lane
 from holdfast.domain.guard import Action, Mode
 from holdfast.flows.converse import Chat, Said
 from holdfast.flows.exchange import ENDS, Asked, Judged, Post, Served
-from holdfast.gateway.chat.dialects.contract import Usage
 from holdfast.gateway.chat.hosts import Provider
+from holdfast.gateway.dialects.contract import Usage
 from holdfast.guards.armed import Opinion
 from holdfast.guards.armed_text import Remark
 

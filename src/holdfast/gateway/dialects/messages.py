@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 
 from holdfast.domain.errors import FixInput
-from holdfast.gateway.chat.dialects.contract import Dialect, Json, Piece, Slot, Stream, Usage, number, reason, top, walk
+from holdfast.gateway.dialects.contract import Dialect, Json, Piece, Slot, Stream, Usage, number, reason, top, walk
 from holdfast.gateway.http.sse import Event
 
 COUNTED = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")

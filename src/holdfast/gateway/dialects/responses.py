@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 
 from holdfast.domain.errors import FixInput
-from holdfast.gateway.chat.dialects import openai
-from holdfast.gateway.chat.dialects.contract import (
+from holdfast.gateway.dialects import openai
+from holdfast.gateway.dialects.contract import (
     STRUCTURE,
     Dialect,
     Json,

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from holdfast.domain.credential import Route
 from holdfast.domain.errors import FixInput
-from holdfast.gateway.chat.dialects import openai
-from holdfast.gateway.chat.dialects.completions import counted
-from holdfast.gateway.chat.dialects.contract import Dialect, Json, Slot, Stream, Usage, top
+from holdfast.gateway.dialects import openai
+from holdfast.gateway.dialects.completions import counted
+from holdfast.gateway.dialects.contract import Dialect, Json, Slot, Stream, Usage, top
 from holdfast.gateway.http.sse import Event
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from holdfast.gateway.chat.dialects.contract import Json
+from holdfast.gateway.dialects.contract import Json
 
 KINDS = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
