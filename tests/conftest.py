@@ -21,6 +21,18 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 DATABASES = tuple(os.environ.get("HOLDFAST_TEST_DATABASES", "sqlite").split(","))
 """On which the flows and the server are tested; stores are tested on both in any case."""
 
+
+def pytest_collection_modifyitems(config, items):
+    """What is marked `one_database` runs on the first alone: it asks nothing of a store that others do not."""
+    again = [item for item in items if item.get_closest_marker("one_database") and _database(item) != DATABASES[0]]
+    config.hook.pytest_deselected(items=again)
+    items[:] = [item for item in items if item not in again]
+
+
+def _database(item) -> str:
+    return item.callspec.params.get("governed", DATABASES[0]) if hasattr(item, "callspec") else DATABASES[0]
+
+
 MANIFEST = """\
 holdfast: 1
 system: {{name: credit, tier: high, decisions_per_year: 10000}}

@@ -16,6 +16,7 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+from tests.apps import app_of
 from tests.postgresql import database
 from tests.unit.flows.journey import REGIME
 from tests.unit.server.calls import operations, world
@@ -25,7 +26,6 @@ from holdfast.domain.person import Person, Role
 from holdfast.flows.courier import Courier
 from holdfast.flows.people import issue_token
 from holdfast.flows.sequence import Sequencer
-from holdfast.server.app import create_app
 from holdfast.server.limits import Limits
 from holdfast.server.platform import Platform
 from holdfast.storage.accounts import SqlAccounts
@@ -57,7 +57,7 @@ class Everybody:
             desk, accounts, sequencer, "http://h.test", questionnaires={"regime": REGIME}, courier=courier, room=room
         )
         ticks = count(step=1000.0)
-        self.app = create_app(self.platform, Limits(lambda: next(ticks)))
+        self.app = app_of(self.platform, Limits(lambda: next(ticks)))
         self.calls = world(self)
         self.answers: Counter[int] = Counter()
         anyone = Person("anyone", tuple(Role))

@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.apps import app_of
 from tests.unit.serving import secret_of, serving
 
 from holdfast.domain.act import Draft, Verb
 from holdfast.domain.person import Person, Role
 from holdfast.flows.sequence import Sequencer
-from holdfast.server.app import create_app
 from holdfast.server.platform import Platform
 from holdfast.storage.accounts import SqlAccounts
 from holdfast.testing.desk import office as open_office
@@ -58,7 +58,7 @@ def control_plane(tmp_path_factory):
         desk.store.commit([Draft(Verb.SET_PERSON, "anyone", anyone)], actor="founder", at=desk.at, id="anyone")
         accounts, sequencer = SqlAccounts(desk.store, b"secret"), Sequencer(desk.store, desk.ledger)
         platform = Platform(desk, accounts, sequencer, "http://h.test")
-        with serving(create_app(platform)) as url:
+        with serving(app_of(platform)) as url:
             yield {"HOLDFAST_URL": url, "HOLDFAST_TOKEN": secret_of(office, platform, "anyone")}
 
 

@@ -23,6 +23,8 @@ from holdfast.domain.credential import Route
 from holdfast.flows.breakers import trip
 from holdfast.policy import read_policy
 
+pytestmark = pytest.mark.one_database
+
 DOCUMENT = """\
 holdfast: 1
 environment: production

@@ -21,6 +21,8 @@ from tests.trips.test_gateway_under_faults import sent, told
 
 from holdfast.domain.credential import Credential, Route, Way
 
+pytestmark = pytest.mark.one_database
+
 ISSUER = "https://id.bank"
 SIGNER = ECKey.generate_key("P-256", {"kid": "1"})
 SPIFFE = "spiffe://bank/scoring"

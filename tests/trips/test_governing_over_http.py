@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
+from tests.apps import app_of
 from tests.unit.flows.journey import REGIME, SYSTEM
 from tests.unit.serving import secret_of, serving
 
@@ -15,7 +16,6 @@ from holdfast.domain.errors import Forbidden
 from holdfast.domain.gate import Gate
 from holdfast.domain.verdict import Outcome
 from holdfast.flows.sequence import Sequencer
-from holdfast.server.app import create_app
 from holdfast.server.platform import Platform
 from holdfast.storage.accounts import SqlAccounts
 from holdfast.testing.desk import PEOPLE
@@ -34,7 +34,7 @@ class House:
         platform = Platform(
             desk, SqlAccounts(desk.store, b"s"), sequencer, "http://h.test", questionnaires={REGIME.regime: REGIME}
         )
-        url = stack.enter_context(serving(create_app(platform)))
+        url = stack.enter_context(serving(app_of(platform)))
         self.url, self.platform = url, platform
         self.people = {who: self.client(who) for who in PEOPLE}
 

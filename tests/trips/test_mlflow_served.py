@@ -69,7 +69,11 @@ print(json.dumps([
 ]))
 """
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(MLFLOW is None, reason="no MLflow here: see .ci/run")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.one_database,
+    pytest.mark.skipif(MLFLOW is None, reason="no MLflow here: see .ci/run"),
+]
 
 
 class ScoredHouse(House):

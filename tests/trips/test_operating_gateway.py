@@ -26,6 +26,8 @@ from tests.unit.serving import serving
 
 from holdfast.domain.credential import Route, Way
 
+pytestmark = pytest.mark.one_database
+
 MORE = """\
 observe:
   metrics: {{port: {metrics}}}

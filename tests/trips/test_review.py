@@ -19,6 +19,8 @@ from tests.unit.serving import serving
 
 from holdfast.domain.review import HumanReview
 
+pytestmark = pytest.mark.one_database
+
 POLICY = """\
 name: loans
 version: "2"

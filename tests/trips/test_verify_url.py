@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
+from tests.apps import app_of
 from tests.unit.flows.journey import asked, filed, registered
 from tests.unit.serving import secret_of, serving
 from typer.testing import CliRunner
@@ -21,7 +22,6 @@ from holdfast.flows.register import register_system
 from holdfast.flows.sequence import Sequencer, sequence
 from holdfast.ledger import fetch
 from holdfast.ledger.note import Key
-from holdfast.server.app import create_app
 from holdfast.server.platform import Platform
 from holdfast.storage.accounts import SqlAccounts
 from holdfast.testing.desk import office as open_office
@@ -71,7 +71,7 @@ def house_in(folder, *, is_new=True):
         platform = Platform(
             desk, SqlAccounts(desk.store, b"secret"), Sequencer(desk.store, desk.ledger), "http://h.test"
         )
-        yield House(office, stack.enter_context(serving(create_app(platform))), platform)
+        yield House(office, stack.enter_context(serving(app_of(platform))), platform)
 
 
 @pytest.fixture

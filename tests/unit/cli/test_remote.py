@@ -23,6 +23,8 @@ from holdfast.flows.sequence import sequence
 from holdfast.ledger.note import Key
 from holdfast.testing.runs import sample_run
 
+pytestmark = pytest.mark.one_database
+
 
 class Terminal:
     """Somebody at a terminal: `type(who, words)` gives the exit code and the document that was printed."""

@@ -18,6 +18,8 @@ from holdfast.domain import errors
 from holdfast.domain.act import Kept
 from holdfast.domain.appetite import Appetite
 
+pytestmark = pytest.mark.one_database
+
 NOT_FOR_PEOPLE = {"review_admission"}
 """What the Kubernetes API server calls."""
 READERS = {

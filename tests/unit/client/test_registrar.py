@@ -20,6 +20,8 @@ from holdfast.flows.sequence import sequence
 from holdfast.ledger.decision_proof import verify_decision
 from holdfast.ledger.note import Key
 
+pytestmark = pytest.mark.one_database
+
 
 def gateway(folder, plane, name="g1") -> SegmentLog:
     segments = FolderSegments(folder / "segments")

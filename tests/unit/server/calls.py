@@ -7,6 +7,7 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
+from tests.apps import app_of
 from tests.unit.flows.holding import held
 from tests.unit.flows.journey import SYSTEM, answered_by_all, asked, filed, registered
 from tests.unit.server.deciding import decided
@@ -40,7 +41,6 @@ from holdfast.flows.steps import file_step
 from holdfast.flows.webhooks import subscribe
 from holdfast.ledger.decided import DECISIONS, folder_of
 from holdfast.ledger.envelope import keyid, seal
-from holdfast.server.app import create_app
 from holdfast.testing.pipelines import sample_provenance
 
 SEGMENT = Segment(
@@ -69,7 +69,7 @@ def operations() -> dict[str, tuple[str, str, str]]:
     """(method, path, permission) by operation id, from the document that programs read."""
     return {
         operation["operationId"]: (method.upper(), path, operation.get("x-permission", ""))
-        for path, methods in create_app(None).openapi()["paths"].items()
+        for path, methods in app_of(None).openapi()["paths"].items()
         for method, operation in methods.items()
     }
 

@@ -7,13 +7,13 @@ from datetime import timedelta
 
 import pytest
 from fastapi.testclient import TestClient
+from tests.apps import app_of
 from tests.unit.flows.journey import REGIME
 
 from holdfast.domain.account import Profile
 from holdfast.flows.courier import Courier
 from holdfast.flows.people import issue_token
 from holdfast.flows.sequence import Sequencer
-from holdfast.server.app import create_app
 from holdfast.server.platform import Platform
 from holdfast.storage.accounts import SqlAccounts
 from holdfast.storage.answers import SqlAnswers
@@ -30,7 +30,7 @@ class Server:
 
     def __init__(self, office, platform, folder=None):
         self.office, self.platform, self.folder = office, platform, folder
-        self.app = create_app(platform)
+        self.app = app_of(platform)
 
     def stranger(self) -> TestClient:
         return TestClient(self.app, base_url="http://holdfast.test", follow_redirects=False)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from tests.apps import app_of
 from tests.unit.flows.journey import SYSTEM
 
 from holdfast import canonical
 from holdfast.domain.errors import TooMany, Unavailable
-from holdfast.server.app import create_app
 from holdfast.server.limits import DOOR, PERSON, Limits, Rate
 
 from .calls import Call, send, world
@@ -68,7 +68,7 @@ def test_buckets_are_forgotten_before_they_fill_the_memory(monkeypatch):
 
 def test_a_person_who_asks_too_much_is_told_how_long_to_wait(server):
     clock = Seconds()
-    server.app = create_app(server.platform, Limits(clock))
+    server.app = app_of(server.platform, Limits(clock))
     viewer, owner = server.program("viewer"), server.program("owner")
     answers = [viewer.get("/api/v1/people/me").status_code for _ in range(PERSON.burst + 1)]
     assert set(answers[:-1]) == {200}
@@ -80,7 +80,7 @@ def test_a_person_who_asks_too_much_is_told_how_long_to_wait(server):
 
 
 def test_the_door_is_narrow(server):
-    server.app = create_app(server.platform, Limits(Seconds()))
+    server.app = app_of(server.platform, Limits(Seconds()))
     client = server.stranger()
     form = {"email": "nobody@example.org", "password": "guess"}
     answers = [client.post("/sign-in", data=form).status_code for _ in range(DOOR.burst + 1)]
