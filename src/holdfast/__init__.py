@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from holdfast.guards.learn import learn_reference
     from holdfast.policy import read_policy
     from holdfast.probes.contract import Case, Need, probe
-    from holdfast.sdk import CheckResult, check
+    from holdfast.sdk import CheckResult, DriftResult, check, drift
     from holdfast.shielded import shield
 
 _HOME = {
@@ -65,6 +65,8 @@ _HOME = {
     "probe": "probes.contract",
     "CheckResult": "sdk",
     "check": "sdk",
+    "DriftResult": "sdk",
+    "drift": "sdk",
     "shield": "shielded",
 }
 
@@ -74,6 +76,7 @@ __all__ = [
     "Case",
     "CheckResult",
     "Client",
+    "DriftResult",
     "Finding",
     "FixInput",
     "HoldfastError",
@@ -91,6 +94,7 @@ __all__ = [
     "Verdict",
     "__version__",
     "check",
+    "drift",
     "guard",
     "learn_reference",
     "probe",

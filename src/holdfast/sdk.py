@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from holdfast.domain.appetite import Appetite
+from holdfast.domain.drift import Drift, Standing
 from holdfast.domain.errors import FixInput
 from holdfast.domain.finding import Finding
 from holdfast.domain.measure import Measurement
@@ -189,3 +190,74 @@ def _kept(data: bytes, home: Path, suffix: str) -> Path:
     if not path.exists():
         write_atomically(path, data)
     return path
+
+
+@dataclass(frozen=True)
+class DriftResult:
+    """What a comparison of two tables found. Displays itself in a notebook."""
+
+    drift: Drift
+
+    @property
+    def outcome(self) -> Outcome:
+        """Breach where something drifted; inconclusive where too few rows leave it open."""
+        return self.drift.outcome
+
+    @property
+    def drifted(self) -> tuple[str, ...]:
+        """The columns that drifted, the worst first."""
+        return tuple(column.name for column in self.drift.of(Standing.DRIFTED))
+
+    def frame(self) -> pd.DataFrame:
+        """Every compared column as a row: standing, distance, by_chance, p_value, psi, jensen_shannon, wasserstein,
+        missing and unseen.
+        """
+        import pandas as pd
+
+        rows = [
+            {
+                "column": one.name,
+                "standing": one.standing.value,
+                "distance": one.difference.distance,
+                "by_chance": one.difference.by_chance,
+                "p_value": min(one.difference.p_value, one.missing_p_value),
+                "psi": one.difference.psi,
+                "jensen_shannon": one.difference.jensen_shannon,
+                "wasserstein": one.difference.wasserstein,
+                "missing": one.current.missing_share,
+                "unseen": one.unseen,
+            }
+            for one in self.drift.columns
+        ]
+        return pd.DataFrame(rows)
+
+    def save(self, path: Path | str) -> None:
+        """Write the page with charts."""
+        from holdfast.reports.drift_html import render
+        from holdfast.storage.cache import write_atomically
+
+        write_atomically(Path(path), render(self.drift))
+
+    def _repr_html_(self) -> str:
+        from holdfast.reports.drift_html import to_notebook
+
+        return to_notebook(self.drift)
+
+
+def drift(
+    reference: Table,
+    current: Table,
+    *,
+    limit: float = 0.1,
+    alpha: float = 0.05,
+    only: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+) -> DriftResult:
+    """What changed from one table to another, and whether chance explains it.
+
+    A column drifted where at least `limit` of the rows moved and chance does not explain it; of comparisons in which
+    nothing changed, at most `alpha` accuse any column. FixInput where a table cannot be read or compared.
+    """
+    from holdfast.flows.drift import compare
+
+    return DriftResult(compare(reference, current, limit=limit, alpha=alpha, only=only, exclude=exclude))

@@ -15,6 +15,7 @@ from holdfast.cli import (
     decision_label,
     decision_terms,
     deployment,
+    drift,
     explain,
     export,
     gate,
@@ -68,6 +69,7 @@ app.command("check")(check.check)
 app.command("scan")(scan.scan)
 app.command("probes")(probes.probes)
 app.command("explain")(explain.explain)
+app.command("drift")(drift.drift)
 app.command("verify")(verify.verify)
 app.command("record", context_settings=record.SETTINGS)(record.record)
 app.command("up")(up.up)
@@ -103,7 +105,8 @@ app.add_typer(review.app, name="review")
 release.app.command("import")(release_import.import_release)
 release.app.command("lineage")(release_lineage.lineage)
 release.app.command("sign")(release_sign.sign)
-release.app.command("verify")(release_sign.verify)
+release.app.command("drift")(drift.drift)
+app.command("verify")(release_sign.verify)
 
 
 def run() -> None:

@@ -44,7 +44,7 @@ class TableSource:
 
 def read_table(source: TableSource) -> pd.DataFrame:
     """The table as pandas, column names as text; FixInput where it is empty, damaged, or has a column twice."""
-    table = _query(source) if source.sql else _read_file(source)
+    table = read_arrow(source)
     names = [str(name) for name in table.column_names]
     twice = next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None
     if twice is not None:
@@ -55,6 +55,11 @@ def read_table(source: TableSource) -> pd.DataFrame:
         )
     frame: pd.DataFrame = table.to_pandas()
     return frame
+
+
+def read_arrow(source: TableSource) -> pa.Table:
+    """The table as Arrow has it; FixInput where it cannot be read."""
+    return _query(source) if source.sql else _read_file(source)
 
 
 def digest_table(source: TableSource, role: str) -> Material:

@@ -65,11 +65,11 @@ class _Screen:
         against = sum(row.reason.outcome is not Outcome.PASS for row in rows)
         room = height - against - 6 - sum(_lines(block, width) + 1 for block in blocks)
         yield _head(run)
-        yield _text()
-        yield _table(rows, max(3, room), width) if rows else _text("No limit was judged.")
+        yield text()
+        yield _table(rows, max(3, room), width) if rows else text("No limit was judged.")
         for block in blocks:
-            yield _text()
-            yield _pairs(block)
+            yield text()
+            yield pairs(block)
 
 
 def _lines(block: list[Line], width: int) -> int:
@@ -78,7 +78,7 @@ def _lines(block: list[Line], width: int) -> int:
     return sum(1 + sentence.cell_len // max(1, width - mark) for _, sentence in block)
 
 
-def _text(content: str = "", style: str = "") -> Text:
+def text(content: str = "", style: str = "") -> Text:
     """Text in which nothing can steer the terminal: names come from files that strangers made."""
     from rich.text import Text
 
@@ -89,10 +89,10 @@ def _paragraph(content: str) -> Text:
     """Text whose own line breaks are kept."""
     from rich.text import Text
 
-    return Text("\n").join([_text(line) for line in content.splitlines()])
+    return Text("\n").join([text(line) for line in content.splitlines()])
 
 
-def _pairs(lines: list[Line]) -> Table:
+def pairs(lines: list[Line]) -> Table:
     """Lines of a mark and a sentence; the sentence wraps under itself."""
     from rich.table import Table
 
@@ -106,13 +106,13 @@ def _pairs(lines: list[Line]) -> Table:
 
 def _head(run: Run) -> Text:
     outcome = run.verdict.outcome.value
-    text = _state(outcome).append("  ").append_text(_text(reading.verdict_sentence(run), "bold")).append("\n  ")
+    head = _state(outcome).append("  ").append_text(text(reading.verdict_sentence(run), "bold")).append("\n  ")
     about = (run.system.name, f"{run.verdict.tier.value} risk", f"run {run.id}", f"{run.evidence.effort} effort")
-    return text.append_text(_text(" · ".join(about), "dim"))
+    return head.append_text(text(" · ".join(about), "dim"))
 
 
 def _state(state: str) -> Text:
-    return _text(f"{SHAPES[state]} {words.sentence_case(state)}", STYLES[state])
+    return text(f"{SHAPES[state]} {words.sentence_case(state)}", STYLES[state])
 
 
 def _table(rows: tuple[VerdictRow, ...], room: int, width: int) -> Table:
@@ -124,15 +124,13 @@ def _table(rows: tuple[VerdictRow, ...], room: int, width: int) -> Table:
     shown = [row for row in rows if row.reason.outcome is not Outcome.PASS] + kept[:room]
     columns: dict[str, list[Text]] = {
         "Verdict": [_state(row.state) for row in shown],
-        "Value": [_text(row.value or "–") for row in shown],
-        "Limit": [_text(row.limit) for row in shown],
-        "Margin": [_text(margin(row)) for row in shown],
-        "Age": [_text(row.age) for row in shown],
-        "Owner": [_text(row.owner or "nobody") for row in shown],
+        "Value": [text(row.value or "–") for row in shown],
+        "Limit": [text(row.limit) for row in shown],
+        "Margin": [text(margin(row)) for row in shown],
+        "Age": [text(row.age) for row in shown],
+        "Owner": [text(row.owner or "nobody") for row in shown],
     }
-    names = [
-        _text(row.measure.title).append_text(_text(f" ({row.about})" if row.about else "", "dim")) for row in shown
-    ]
+    names = [text(row.measure.title).append_text(text(f" ({row.about})" if row.about else "", "dim")) for row in shown]
     sizes = {name: 2 + max([cell_len(name), *(cell_len(c.plain) for c in cells)]) for name, cells in columns.items()}
     while len(columns) > 2 and width - sum(sizes[name] for name in columns) < _MEASURE:
         columns.popitem()
@@ -144,7 +142,7 @@ def _table(rows: tuple[VerdictRow, ...], room: int, width: int) -> Table:
     for at, measure in enumerate(names):
         table.add_row(measure, *(cells[at] for cells in columns.values()))
     if len(kept) > room:
-        table.add_row(_text(f"and {words.count(len(kept) - room, 'more limit')} kept", "dim"))
+        table.add_row(text(f"and {words.count(len(kept) - room, 'more limit')} kept", "dim"))
     return table
 
 
@@ -180,29 +178,29 @@ def _matters(run: Run) -> list[Line]:
         if m.finding or (m.reason and m.reason.limit) or not any(probe in m.sentence for probe in failed)
     ]
     lines += [(_mark(finding.severity), finding.sentence) for finding in reading.asides(run)]
-    return _folded([(mark, _text(sentence)) for mark, sentence in lines], _FINDINGS_SHOWN)
+    return _folded([(mark, text(sentence)) for mark, sentence in lines], _FINDINGS_SHOWN)
 
 
 def _folded(lines: list[Line], most: int) -> list[Line]:
     hidden = len(lines) - most
-    more = [(_text(), _text(f"and {words.spelled(hidden)} more in the report", "dim"))] if hidden > 0 else []
+    more = [(text(), text(f"and {words.spelled(hidden)} more in the report", "dim"))] if hidden > 0 else []
     return lines[:most] + more
 
 
 def _mark(severity: Severity) -> Text:
-    return _text(words.sentence_case(severity.value), "bold" if severity.rank > Severity.MEDIUM.rank else "")
+    return text(words.sentence_case(severity.value), "bold" if severity.rank > Severity.MEDIUM.rank else "")
 
 
 def _gaps(run: Run) -> list[Line]:
     gaps = reading.gaps(run)
-    lines = [(_text("Failed" if gap.failed else "Not run", "dim"), _text(f"{gap.what}: {gap.why}")) for gap in gaps]
+    lines = [(text("Failed" if gap.failed else "Not run", "dim"), text(f"{gap.what}: {gap.why}")) for gap in gaps]
     return _folded(lines, _GAPS_SHOWN)
 
 
 def _foot(run: Run, place: Path | None) -> list[Line]:
     names = "  ".join(path for _, path in run.files)
-    files = [(_text("Files", "dim"), _text(f"{names}  in {place}" if place else names))] if names else []
-    return [*files, (_text("Next", "dim"), _text(next_step(run, place), "bold"))]
+    files = [(text("Files", "dim"), text(f"{names}  in {place}" if place else names))] if names else []
+    return [*files, (text("Next", "dim"), text(next_step(run, place), "bold"))]
 
 
 def next_step(run: Run, place: Path | None = None) -> str:
@@ -231,14 +229,14 @@ def render_finding(run: Run, finding: Finding) -> RenderableType:
         "Probe": f"{finding.probe}, run {run.id}, seed {run.evidence.seed}",
         "Catalogue": ", ".join(finding.catalogue),
     }
-    parts: list[RenderableType] = [_text(finding.sentence, "bold"), _text(about, "dim"), _text()]
-    parts.append(_pairs([(_text(name, "dim"), _paragraph(said)) for name, said in facts.items() if said]))
+    parts: list[RenderableType] = [text(finding.sentence, "bold"), text(about, "dim"), text()]
+    parts.append(pairs([(text(name, "dim"), _paragraph(said)) for name, said in facts.items() if said]))
     for exhibit in finding.exhibits:
-        parts += [_text(), _text(exhibit.title, "italic"), _exhibit(exhibit)]
+        parts += [text(), text(exhibit.title, "italic"), _exhibit(exhibit)]
     if reasons:
-        judged = [(_state(r.outcome.value), _text(words.because(r, run.evidence))) for r in reasons]
-        parts += [_text(), _pairs(judged)]
-    return Group(*parts, _text(), _pairs([(_text("Next", "dim"), _text(finding.remedy, "bold"))]))
+        judged = [(_state(r.outcome.value), text(words.because(r, run.evidence))) for r in reasons]
+        parts += [text(), pairs(judged)]
+    return Group(*parts, text(), pairs([(text("Next", "dim"), text(finding.remedy, "bold"))]))
 
 
 def _exhibit(exhibit: Exhibit) -> Table:
@@ -247,9 +245,9 @@ def _exhibit(exhibit: Exhibit) -> Table:
     right = words.numeric_columns(exhibit)
     table = Table(box=None, pad_edge=False)
     for at, column in enumerate(exhibit.columns):
-        table.add_column(_text(column, "dim"), justify="right" if at in right else "left")
+        table.add_column(text(column, "dim"), justify="right" if at in right else "left")
     for row in exhibit.rows:
-        table.add_row(*(_text(words.cell(value)) for value in row))
+        table.add_row(*(text(words.cell(value)) for value in row))
     return table
 
 
@@ -258,25 +256,25 @@ def render_scan(reports: Sequence[FileReport]) -> RenderableType:
     from rich.console import Group
 
     if not reports:
-        return _text("No file was scanned. Give a file, or a folder that holds some.")
+        return text("No file was scanned. Give a file, or a folder that holds some.")
     ordered = sorted(reports, key=lambda report: (-report.verdict.rank, report.path))
     lines = []
     for report in ordered:
         state = _SCAN_STATES[report.verdict.value]
-        mark = _text(f"{SHAPES[state]} {words.sentence_case(report.verdict.value)}", STYLES[state])
-        about = _text(report.path).append_text(_text(f"  {report.format}, {words.size(report.size)}", "dim"))
+        mark = text(f"{SHAPES[state]} {words.sentence_case(report.verdict.value)}", STYLES[state])
+        about = text(report.path).append_text(text(f"  {report.format}, {words.size(report.size)}", "dim"))
         lines.append((mark, about))
-        lines += [(_text(), _why(reason)) for reason in report.reasons[:_REASONS_SHOWN]]
+        lines += [(text(), _why(reason)) for reason in report.reasons[:_REASONS_SHOWN]]
         hidden = len(report.reasons) - _REASONS_SHOWN
-        lines += [(_text(), _text(f"and {words.spelled(hidden)} more, with --json", "dim"))] if hidden > 0 else []
-    return Group(_pairs(lines), _text(), _pairs([(_text("Next", "dim"), _text(_after_scan(ordered), "bold"))]))
+        lines += [(text(), text(f"and {words.spelled(hidden)} more, with --json", "dim"))] if hidden > 0 else []
+    return Group(pairs(lines), text(), pairs([(text("Next", "dim"), text(_after_scan(ordered), "bold"))]))
 
 
 def _why(reason: ScanReason) -> Text:
     place = " in ".join(
         part for part in (f"byte {reason.offset:,}" if reason.offset is not None else "", reason.member) if part
     )
-    return _text(reason.message).append_text(_text(f"  {reason.rule}{', ' + place if place else ''}", "dim"))
+    return text(reason.message).append_text(text(f"  {reason.rule}{', ' + place if place else ''}", "dim"))
 
 
 def _after_scan(reports: list[FileReport]) -> str:
@@ -295,16 +293,16 @@ def render_probes(specs: Sequence[ProbeSpec]) -> RenderableType:
 
     parts: list[RenderableType] = []
     for family in dict.fromkeys(spec.family for spec in specs):
-        parts.append(_text(reading.family_title(family), "bold"))
+        parts.append(text(reading.family_title(family), "bold"))
         chosen = [spec for spec in specs if spec.family == family]
-        parts += [_pairs([line for spec in chosen for line in _probe_lines(spec)]), _text()]
-    return Group(*parts, _pairs([(_text("Next", "dim"), _text("holdfast check --only PROBE", "bold"))]))
+        parts += [pairs([line for spec in chosen for line in _probe_lines(spec)]), text()]
+    return Group(*parts, pairs([(text("Next", "dim"), text("holdfast check --only PROBE", "bold"))]))
 
 
 def _probe_lines(spec: ProbeSpec) -> list[Line]:
     needs = "; ".join(sorted(need.value for need in spec.needs)) or "nothing"
     cost = f". Costs: {spec.cost.rstrip('.')}" if spec.cost else ""
-    return [(_text(f"  {spec.id}"), _text(spec.question)), (_text(), _text(f"Needs: {needs}{cost}.", "dim"))]
+    return [(text(f"  {spec.id}"), text(spec.question)), (text(), text(f"Needs: {needs}{cost}.", "dim"))]
 
 
 def render_appetite(appetite: Appetite, limits: Sequence[Limit], measures: Mapping[str, Measure]) -> RenderableType:
@@ -312,12 +310,12 @@ def render_appetite(appetite: Appetite, limits: Sequence[Limit], measures: Mappi
     from rich.console import Group
 
     approved = f", approved by {appetite.approved_by.rstrip('.')}" if appetite.approved_by else ", approved by nobody"
-    head = _text(f"{appetite.name} {appetite.version}", "bold")
+    head = text(f"{appetite.name} {appetite.version}", "bold")
     about = f"{approved}. Evidence counts for {words.count(appetite.evidence_days, 'day')}."
-    parts: list[RenderableType] = [head.append_text(_text(about, "dim")), _text()]
+    parts: list[RenderableType] = [head.append_text(text(about, "dim")), text()]
     for limit in limits:
-        parts += [_limit(limit, measures.get(limit.measure)), _text()]
-    return Group(*parts, _pairs([(_text("Next", "dim"), _text("holdfast check --appetite FILE", "bold"))]))
+        parts += [_limit(limit, measures.get(limit.measure)), text()]
+    return Group(*parts, pairs([(text("Next", "dim"), text("holdfast check --appetite FILE", "bold"))]))
 
 
 def _limit(limit: Limit, measure: Measure | None) -> Table:
@@ -333,7 +331,7 @@ def _limit(limit: Limit, measure: Measure | None) -> Table:
         "Owner": limit.owner or "nobody",
         "Measure": f"{limit.measure}. {measure.meaning}" if measure else limit.measure,
     }
-    rows = [(_text(f"  {name}", "dim"), _text(said)) for name, said in lines.items()]
+    rows = [(text(f"  {name}", "dim"), text(said)) for name, said in lines.items()]
     return _headed(title, rows)
 
 
@@ -341,6 +339,6 @@ def _headed(title: str, rows: list[Line]) -> Table:
     from rich.table import Table
 
     table = Table.grid()
-    table.add_row(_text(title, "bold"))
-    table.add_row(_pairs(rows))
+    table.add_row(text(title, "bold"))
+    table.add_row(pairs(rows))
     return table

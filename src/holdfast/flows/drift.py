@@ -1,0 +1,159 @@
+"""Drift: two tables beside each other, column by column, in one scan of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from holdfast.datasets.columns import Columns, Reads, columns_of, lengths, numbers, reads, tally
+from holdfast.domain.drift import ColumnDrift, Difference, Drift, Standing, Unlike
+from holdfast.domain.errors import FixInput
+from holdfast.domain.measure import Interval
+from holdfast.domain.profile import Bins, Counts
+from holdfast.monitors import distances, profiling
+
+LIMIT = 0.1
+ALPHA = 0.05
+TEXT_LABELS = 50
+"""A column of more labels than this, most of which occur once, is text: its lengths are compared."""
+
+FEWEST = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """A column of both tables in the same bins."""
+
+    bins: Bins
+    reference: Counts
+    current: Counts
+    unseen: float | None = None
+
+
+def compare(
+    reference: Any,
+    current: Any,
+    *,
+    limit: float = LIMIT,
+    alpha: float = ALPHA,
+    only: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+) -> Drift:
+    """What changed from one table to the other; each is a pandas or Arrow table, or the path of a file.
+
+    FixInput where a table cannot be read, a column is named that neither has, or `limit` or `alpha` cannot be.
+    """
+    for name, value in (("limit", limit), ("alpha", alpha)):
+        if not 0 < value < 1:
+            raise FixInput(f"drift.{name}", f"{name} is {value:g}.", "It lies between 0 and 1.")
+    first, second = columns_of(reference), columns_of(current)
+    chosen = _chosen(first, second, only, exclude)
+    unlike = [_alone(name, first) for name in chosen if (name in first.names) is not (name in second.names)]
+    pairs: list[_Pair] = []
+    for name in chosen:
+        if name in first.names and name in second.names:
+            found = _paired(name, first, second, is_asked=name in only)
+            (pairs if isinstance(found, _Pair) else unlike).append(found)  # type: ignore[arg-type]
+    return Drift(
+        reference=first.label,
+        current=second.label,
+        rows=(first.rows, second.rows),
+        limit=limit,
+        alpha=alpha,
+        columns=tuple(sorted(_judged(pairs, limit, alpha), key=_worst_first)),
+        unlike=tuple(sorted(unlike, key=lambda one: not one.is_change)),
+    )
+
+
+def _chosen(first: Columns, second: Columns, only: Sequence[str], exclude: Sequence[str]) -> list[str]:
+    names = list(dict.fromkeys([*first.names, *second.names]))
+    unknown = next((name for name in (*only, *exclude) if name not in names), None)
+    if unknown is not None:
+        raise FixInput("drift.column", f"Neither table has a column {unknown!r:.80}.", "Check its name.")
+    return [name for name in names if (not only or name in only) and name not in exclude]
+
+
+def _alone(name: str, first: Columns) -> Unlike:
+    return Unlike(name, "it is in the reference alone" if name in first.names else "it is new", is_change=True)
+
+
+def _paired(name: str, first: Columns, second: Columns, *, is_asked: bool) -> _Pair | Unlike:
+    """The column in the bins of the reference, or why it cannot be compared. One of the two is in memory at a time."""
+    column = first.get(name)
+    how, rows = reads(column), first.rows
+    if how is None:
+        return Unlike(name, f"it holds {column.type}, which is neither numbers nor labels", is_change=False)
+    if how is Reads.TIME and not is_asked:
+        return Unlike(name, "times move on by themselves; name it to compare it all the same", is_change=False)
+    is_empty = column.null_count == rows
+    seen = tally(column) if how is Reads.LABEL else ({}, 0)
+    is_text = how is Reads.LABEL and len(seen[0]) > max(TEXT_LABELS, rows // 2)
+    if how is not Reads.LABEL or is_text:
+        values = lengths(column) if is_text else numbers(column)
+        bins = profiling.number_bins(f"length of {name}" if is_text else name, values)
+        reference = profiling.number_counts(bins, values)
+        del values
+    else:
+        bins = profiling.label_bins(name, seen[0])
+        reference = profiling.label_counts(bins, *seen)
+    del column
+    column = second.get(name)
+    if is_empty and column.null_count == second.rows:
+        return Unlike(name, "it has no value in either table", is_change=False)
+    if reads(column) is not how and not is_empty and column.null_count < second.rows:
+        return Unlike(name, f"it held {_plural(how)} and holds {column.type} now", is_change=True)
+    if how is not Reads.LABEL or is_text:
+        return _Pair(bins, reference, profiling.number_counts(bins, lengths(column) if is_text else numbers(column)))
+    now, missing = tally(column)
+    strange = sum(count for label, count in now.items() if label not in seen[0])
+    return _Pair(bins, reference, profiling.label_counts(bins, now, missing), strange / max(1, sum(now.values())))
+
+
+def _plural(how: Reads) -> str:
+    return {Reads.NUMBER: "numbers", Reads.TIME: "times"}.get(how, "labels")
+
+
+def _judged(pairs: Sequence[_Pair], limit: float, alpha: float) -> list[ColumnDrift]:
+    """What can be said of each, at one level for all tests together."""
+    level = alpha / max(1, 2 * len(pairs))
+    differences = [_difference(pair, level) for pair in pairs]
+    missing = [distances.missing_p_value(pair.reference, pair.current) for pair in pairs]
+    adjusted = distances.holm([*(one.p_value for one in differences), *missing])
+    return [
+        _column(pair, replace(found, p_value=adjusted[at]), adjusted[len(pairs) + at], limit, alpha)
+        for at, (pair, found) in enumerate(zip(pairs, differences, strict=True))
+    ]
+
+
+def _difference(pair: _Pair, level: float) -> Difference:
+    """Of the values; where one side has too few, nothing can be told from chance."""
+    if min(pair.reference.known, pair.current.known) < FEWEST:
+        return Difference(0.0, 0.0, 1.0, 1.0, 0.0, 0.0)
+    if pair.bins.is_number:
+        return distances.number_difference(pair.bins, pair.reference, pair.current, level)
+    return distances.label_difference(pair.reference, pair.current, level)
+
+
+def _column(pair: _Pair, found: Difference, missing_p: float, limit: float, alpha: float) -> ColumnDrift:
+    low, high = distances.missing_interval(pair.reference, pair.current)
+    gap = abs(pair.current.missing_share - pair.reference.missing_share)
+    is_moved = found.p_value < alpha, missing_p < alpha
+    is_large = found.distance >= limit, gap >= limit
+    if any(moved and large for moved, large in zip(is_moved, is_large, strict=True)):
+        standing = Standing.DRIFTED
+    elif any(is_moved):
+        standing = Standing.MOVED
+    else:
+        standing = Standing.STEADY if found.detectable <= limit else Standing.UNKNOWN
+    return ColumnDrift(
+        standing, pair.bins, pair.reference, pair.current, found, Interval(low, high), missing_p, pair.unseen
+    )
+
+
+def _worst_first(column: ColumnDrift) -> tuple[int, float]:
+    return list(Standing).index(column.standing), -max(column.difference.distance, _missing_gap(column))
+
+
+def _missing_gap(column: ColumnDrift) -> float:
+    return abs(column.current.missing_share - column.reference.missing_share)
