@@ -163,9 +163,10 @@ def _wanted(item: Any) -> Wanted:
 
 def _tensors(items: list[Any], rest: memoryview) -> tuple[Tensor, ...]:
     found = []
-    for item in items:
-        tensor, rest = _tensor(item, rest)
-        found.append(tensor)
+    with np.errstate(over="ignore"):  # what is too large for its datatype is infinite, which guards see
+        for item in items:
+            tensor, rest = _tensor(item, rest)
+            found.append(tensor)
     if len(rest):
         raise _wrong(f"{len(rest)} bytes belong to no tensor")
     if len({tensor.name for tensor in found}) < len(found):
