@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 import threading
@@ -13,6 +14,9 @@ from holdfast.domain.errors import FixInput
 
 _VERSION_7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FETCHED = 1024
+"""Random bytes that are fetched at once."""
+
 _LAST_MS = (datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
 
 
@@ -32,6 +36,7 @@ class Ids:
         self._clock_ms = clock_ms
         self._last = 0
         self._turn = threading.Lock()
+        self._random, self._process = b"", 0
 
     def next(self) -> str:
         """An id above all that this source gave before."""
@@ -42,8 +47,15 @@ class Ids:
         with self._turn:
             first = max(self._clock_ms() << 12, self._last + 1)
             self._last = first + count - 1
-        tail = secrets.token_bytes(8 * count)
+            tail = self._tail(8 * count)
         return [_text(first + n, int.from_bytes(tail[8 * n : 8 * n + 8])) for n in range(count)]
+
+    def _tail(self, size: int) -> bytes:
+        """Random bytes, fetched many at a time, as asking the system costs more than all else; a fork fetches anew."""
+        if self._process != os.getpid() or len(self._random) < size:
+            self._random, self._process = secrets.token_bytes(max(size, FETCHED)), os.getpid()
+        tail, self._random = self._random[:size], self._random[size:]
+        return tail
 
 
 def _text(moment: int, tail: int) -> str:

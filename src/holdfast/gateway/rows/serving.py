@@ -131,10 +131,9 @@ class Serving:
     async def _exchange(self, release: str, asked: Asked, put: Put) -> _Ended:
         """Guards, model, guards, log. Many rows are judged and logged beside the loop, which others wait for."""
         trip = self._observer.begin(put.headers)
-        if trip.trace != asked.trace:
-            asked = replace(asked, trace=trip.trace)
         is_one = len(asked) == 1
-        asked = replace(asked, together=not is_one)  # no client of these protocols has a way to read half an answer
+        if trip.trace != asked.trace or not is_one:  # no client of these protocols has a way to read half an answer
+            asked = replace(asked, trace=trip.trace, together=not is_one)
         pending = Pending()
         post = replace(
             self._posts[release],
