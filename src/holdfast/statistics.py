@@ -22,11 +22,11 @@ def clopper_pearson(successes: int, n: int, level: float = 0.95) -> Interval:
 
 def wilson(successes: float, n: int, level: float = 0.95) -> Interval:
     """Score interval of a share (Wilson 1927); [0, 1] for n = 0."""
-    from scipy.stats import norm
+    from scipy.special import ndtri
 
     if n == 0:
         return Interval(0.0, 1.0, level)
-    z = float(norm.ppf((1 + level) / 2))
+    z = float(ndtri((1 + level) / 2))
     share = successes / n
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))

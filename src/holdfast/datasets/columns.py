@@ -81,8 +81,22 @@ def numbers(column: pa.ChunkedArray) -> NDArray[np.float64]:
         column, scale = column.cast(pa.timestamp("us"), safe=False).cast(pa.int64()), _TO_SECONDS
     elif pa.types.is_time(column.type) or pa.types.is_duration(column.type):
         column = column.cast(pa.int32() if pa.types.is_time32(column.type) else pa.int64())
-    values: NDArray[np.float64] = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    values = _floats(pc.cast(column, pa.float64(), safe=False).combine_chunks())
     return values * scale if scale != 1.0 else values
+
+
+def _floats(column: pa.DoubleArray) -> NDArray[np.float64]:
+    """As numpy, NaN for null. Arrow's own way there loads pandas, which takes as long as many columns."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not len(column):
+        return np.empty(0)
+    values = np.frombuffer(column.buffers()[1], np.float64, len(column), 8 * column.offset)
+    if column.null_count:
+        is_null = np.from_dlpack(pc.cast(pc.is_null(column), pa.int8())).view(np.bool_)
+        values = np.where(is_null, np.nan, values)
+    return values
 
 
 def tally(column: pa.ChunkedArray) -> tuple[dict[str, int], int]:
@@ -134,7 +148,7 @@ def _parquet(path: Path) -> Columns:
     if not path.is_file():
         raise FixInput("data.absent", f"There is no table {path}.", "Check the path.")
     try:
-        file = pq.ParquetFile(path, memory_map=True)
+        file = pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
         raise _unreadable(path, error) from error
 

@@ -42,17 +42,19 @@ def _distinct(ordered: Vector) -> Vector:
 
 
 def number_counts(bins: Bins, values: Vector) -> Counts:
-    """How these values (n,) lie in a number's bins; NaN counts as missing."""
-    is_missing = np.isnan(values)
-    missing = int(np.count_nonzero(is_missing))
-    known = values[~is_missing] if missing else values
-    place = np.searchsorted(np.array(bins.edges), known, side="right")
-    is_infinite = np.isinf(known)
-    infinite = int(np.count_nonzero(is_infinite))
-    finite = np.where(is_infinite, 0.0, known) if infinite else known
-    cells = np.bincount(place, minlength=bins.count)
-    sums = np.bincount(place, weights=finite, minlength=bins.count)
-    return Counts(tuple(cells.tolist()), tuple(sums.tolist()), missing, infinite)
+    """How these values (n,) lie in a number's bins; NaN counts as missing.
+
+    Sorting them and looking the edges up is several times faster than looking up each value among the edges.
+    """
+    ordered = np.sort(values)  # NaN last
+    known = len(ordered) - int(np.count_nonzero(np.isnan(values)))
+    starts = np.concatenate([[0], np.searchsorted(ordered[:known], np.array(bins.edges), side="left")])
+    cells = np.diff(starts, append=known)
+    infinite = int(np.count_nonzero(np.isinf(values)))
+    finite = np.where(np.isinf(ordered), 0.0, ordered) if infinite else ordered
+    sums, has = np.zeros(bins.count), cells > 0
+    sums[has] = np.add.reduceat(finite[:known], starts[has]) if known else 0.0
+    return Counts(tuple(cells.tolist()), tuple(sums.tolist()), len(values) - known, infinite)
 
 
 def label_bins(name: str, seen: Mapping[str, int]) -> Bins:

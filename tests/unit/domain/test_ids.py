@@ -40,6 +40,6 @@ def test_an_id_says_when_it_was_made():
     id = Ids(lambda: 1_790_000_000_123).next()
     assert time_of(id).isoformat() == "2026-09-21T14:13:20.123000+00:00"
     assert day_of(id) == "2026-09-21"
-    for strange in ("", id.upper(), id[:-1], "0190a9d2-0000-4000-8000-000000000000"):
+    for strange in ("", f"{id} ", id[:-1], "0190a9d2-0000-4000-8000-000000000000"):
         with pytest.raises(FixInput):
             time_of(strange)
