@@ -252,12 +252,15 @@ def drift(
     alpha: float = 0.05,
     only: Sequence[str] = (),
     exclude: Sequence[str] = (),
+    together: bool = False,
 ) -> DriftResult:
     """What changed from one table to another, and whether chance explains it.
 
     A column drifted where at least `limit` of the rows moved and chance does not explain it; of comparisons in which
-    nothing changed, at most `alpha` accuse any column. FixInput where a table cannot be read or compared.
+    nothing changed, at most `alpha` accuse any column. `together` also asks whether columns go together as they did.
+    FixInput where a table cannot be read or compared.
     """
     from holdfast.flows.drift import compare
 
-    return DriftResult(compare(reference, current, limit=limit, alpha=alpha, only=only, exclude=exclude))
+    found = compare(reference, current, limit=limit, alpha=alpha, only=only, exclude=exclude, together=together)
+    return DriftResult(found)

@@ -17,6 +17,7 @@ def drift(
     alpha: float = typer.Option(0.05, help="How often any column may be accused that did not change."),
     only: list[str] = typer.Option([], help="A column to compare; repeat."),
     exclude: list[str] = typer.Option([], help="A column to leave out; repeat."),
+    together: bool = typer.Option(False, "--together", help="Also ask whether columns go together as they did."),
     html: Path | None = typer.Option(None, help="Also write a page with charts to this file."),
     as_json: bool = JSON_OPTION,
 ) -> Exit:
@@ -29,7 +30,7 @@ def drift(
     from holdfast import canonical
     from holdfast.flows.drift import compare
 
-    found = compare(reference, current, limit=limit, alpha=alpha, only=only, exclude=exclude)
+    found = compare(reference, current, limit=limit, alpha=alpha, only=only, exclude=exclude, together=together)
     if html is not None:
         from holdfast.reports.drift_html import render
         from holdfast.storage.cache import write_atomically

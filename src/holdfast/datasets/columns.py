@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -111,6 +111,19 @@ def tally(column: pa.ChunkedArray) -> tuple[dict[str, int], int]:
     labels, counts = found.field("values").cast(pa.string()).to_pylist(), found.field("counts").to_pylist()
     seen = dict(zip(labels, counts, strict=True))
     return {label: count for label, count in seen.items() if label is not None}, seen.get(None, 0)
+
+
+def codes(column: pa.ChunkedArray, labels: Sequence[str]) -> NDArray[np.float64]:
+    """The place of each value among the labels, float64 (n,); one more for all others, NaN for null."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_null(column.type):
+        return np.full(len(column), np.nan)
+    found = pc.index_in(column.cast(pa.string()), pa.array(labels, pa.string()))
+    places = _floats(found.cast(pa.float64()).combine_chunks())
+    is_null = np.from_dlpack(pc.cast(pc.is_null(column), pa.int8()).combine_chunks()).view(np.bool_)
+    return np.where(is_null, np.nan, np.where(np.isnan(places), len(labels), places))
 
 
 def lengths(column: pa.ChunkedArray) -> NDArray[np.float64]:

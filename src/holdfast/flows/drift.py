@@ -6,25 +6,35 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from holdfast.datasets.columns import Columns, Reads, columns_of, lengths, numbers, reads, tally
-from holdfast.domain.drift import ColumnDrift, Difference, Drift, Standing, Unlike
+import numpy as np
+from numpy.typing import NDArray
+
+from holdfast.datasets.columns import Columns, Reads, codes, columns_of, lengths, numbers, reads, tally
+from holdfast.domain.drift import ColumnDrift, Difference, Drift, Joint, Standing, Unlike
 from holdfast.domain.errors import FixInput
 from holdfast.domain.measure import Interval
 from holdfast.domain.profile import Bins, Counts
 from holdfast.monitors import distances, profiling
+from holdfast.monitors.joint import detectable, joint
 
 LIMIT = 0.1
 ALPHA = 0.05
 TEXT_LABELS = 50
 """A column of more labels than this, most of which occur once, is text: its lengths are compared."""
 
-FEWEST = 2
+FEWEST, FEWEST_TOGETHER = 2, 100
+MOST_TOGETHER = 40_000
+"""Rows of each table that are looked at with all columns together."""
+
+MOST_CODES = 200
+HUGE = 1e300
 
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """A column of both tables in the same bins."""
+    """The column `name` of both tables in the same bins; of texts those of their lengths."""
 
+    name: str
     bins: Bins
     reference: Counts
     current: Counts
@@ -39,8 +49,12 @@ def compare(
     alpha: float = ALPHA,
     only: Sequence[str] = (),
     exclude: Sequence[str] = (),
+    together: bool = False,
+    seed: int = 0,
 ) -> Drift:
     """What changed from one table to the other; each is a pandas or Arrow table, or the path of a file.
+
+    `together` also asks whether the columns go together as they did, on samples that `seed` draws.
 
     FixInput where a table cannot be read, a column is named that neither has, or `limit` or `alpha` cannot be.
     """
@@ -55,6 +69,7 @@ def compare(
         if name in first.names and name in second.names:
             found = _paired(name, first, second, is_asked=name in only)
             (pairs if isinstance(found, _Pair) else unlike).append(found)  # type: ignore[arg-type]
+    found_together = _together(pairs, (first, second), limit, alpha, seed) if together and pairs else None
     return Drift(
         reference=first.label,
         current=second.label,
@@ -63,6 +78,7 @@ def compare(
         alpha=alpha,
         columns=tuple(sorted(_judged(pairs, limit, alpha), key=_worst_first)),
         unlike=tuple(sorted(unlike, key=lambda one: not one.is_change)),
+        joint=found_together,
     )
 
 
@@ -104,14 +120,42 @@ def _paired(name: str, first: Columns, second: Columns, *, is_asked: bool) -> _P
     if reads(column) is not how and not is_empty and column.null_count < second.rows:
         return Unlike(name, f"it held {_plural(how)} and holds {column.type} now", is_change=True)
     if how is not Reads.LABEL or is_text:
-        return _Pair(bins, reference, profiling.number_counts(bins, lengths(column) if is_text else numbers(column)))
+        current = profiling.number_counts(bins, lengths(column) if is_text else numbers(column))
+        return _Pair(name, bins, reference, current)
     now, missing = tally(column)
     strange = sum(count for label, count in now.items() if label not in seen[0])
-    return _Pair(bins, reference, profiling.label_counts(bins, now, missing), strange / max(1, sum(now.values())))
+    current = profiling.label_counts(bins, now, missing)
+    return _Pair(name, bins, reference, current, strange / max(1, sum(now.values())))
 
 
 def _plural(how: Reads) -> str:
     return {Reads.NUMBER: "numbers", Reads.TIME: "times"}.get(how, "labels")
+
+
+def _together(pairs: Sequence[_Pair], tables: Sequence[Columns], limit: float, alpha: float, seed: int) -> Joint | None:
+    """All columns together, on samples; None where either is too small to learn from."""
+    rng = np.random.default_rng(seed)
+    reference, current = (_sample(pairs, table, rng) for table in tables)
+    if min(len(reference), len(current)) < FEWEST_TOGETHER:
+        return None
+    labels = np.array([not pair.bins.is_number for pair in pairs])
+    found = joint(reference, current, names=[pair.name for pair in pairs], labels=labels, seed=seed)
+    is_moved = found.p_value < alpha
+    would_show = detectable(found, alpha) <= limit
+    return replace(found, standing=_standing(is_moved, is_moved and found.distance >= limit, would_show))
+
+
+def _sample(pairs: Sequence[_Pair], table: Columns, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Some rows as numbers and codes, (n, p), NaN for missing."""
+    rows = np.sort(rng.choice(table.rows, min(table.rows, MOST_TOGETHER), replace=False))
+    X = np.empty((len(rows), len(pairs)))
+    for place, pair in enumerate(pairs):
+        column = table.get(pair.name).take(rows)
+        if pair.bins.labels is not None:
+            X[:, place] = codes(column, pair.bins.labels[:MOST_CODES])
+        else:
+            X[:, place] = lengths(column) if reads(column) is Reads.LABEL else numbers(column)
+    return np.clip(X, -HUGE, HUGE)
 
 
 def _judged(pairs: Sequence[_Pair], limit: float, alpha: float) -> list[ColumnDrift]:
@@ -140,15 +184,17 @@ def _column(pair: _Pair, found: Difference, missing_p: float, limit: float, alph
     gap = abs(pair.current.missing_share - pair.reference.missing_share)
     is_moved = found.p_value < alpha, missing_p < alpha
     is_large = found.distance >= limit, gap >= limit
-    if any(moved and large for moved, large in zip(is_moved, is_large, strict=True)):
-        standing = Standing.DRIFTED
-    elif any(is_moved):
-        standing = Standing.MOVED
-    else:
-        standing = Standing.STEADY if found.detectable <= limit else Standing.UNKNOWN
+    has_drifted = any(moved and large for moved, large in zip(is_moved, is_large, strict=True))
+    standing = _standing(any(is_moved), has_drifted, found.detectable <= limit)
     return ColumnDrift(
         standing, pair.bins, pair.reference, pair.current, found, Interval(low, high), missing_p, pair.unseen
     )
+
+
+def _standing(is_moved: bool, has_drifted: bool, would_show: bool) -> Standing:
+    if has_drifted or is_moved:
+        return Standing.DRIFTED if has_drifted else Standing.MOVED
+    return Standing.STEADY if would_show else Standing.UNKNOWN
 
 
 def _worst_first(column: ColumnDrift) -> tuple[int, float]:

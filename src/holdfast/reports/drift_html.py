@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from holdfast import charts
-from holdfast.domain.drift import ColumnDrift, Drift, Standing
+from holdfast.domain.drift import ColumnDrift, Drift, Joint, Standing
 from holdfast.reports import drift_reading as reading
 from holdfast.reports.drift_chart import spread
 from holdfast.reports.html import environment
@@ -35,8 +35,14 @@ def _told(drift: Drift, drawn: int = MOST_DRAWN) -> dict[str, Any]:
         "rows": [_row(column) for column in drift.columns],
         "figures": [_figure(column) for column in first],
         "undrawn": len(drift.columns) - len(first),
+        "together": _together(drift.joint) if drift.joint else None,
         "meanings": [(*reading.STATES[standing], reading.MEANS[standing]) for standing in Standing],
     }
+
+
+def _together(joint: Joint) -> dict[str, Any]:
+    shape, word = reading.STATES[joint.standing]
+    return {"joint": joint, "shape": shape, "word": word, "sentence": reading.together(joint)}
 
 
 def _row(column: ColumnDrift) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from holdfast import words
-from holdfast.domain.drift import ColumnDrift, Drift, Standing
+from holdfast.domain.drift import ColumnDrift, Drift, Joint, Standing
 from holdfast.domain.verdict import Outcome
 from holdfast.monitors.profiling import quantile
 
@@ -35,6 +35,8 @@ def sentence(drift: Drift) -> str:
         return f"{words.sentence_case(_of(len(drifted), columns))} drifted{most}."
     if changed:
         return f"The columns are not the same: `{changed[0].name}`, {changed[0].why}."
+    if drift.joint is not None and drift.joint.standing is Standing.DRIFTED:
+        return f"No single column drifted, but {_apart(drift.joint)}."
     if drift.outcome is Outcome.INCONCLUSIVE:
         few = len(drift.of(Standing.UNKNOWN))
         if not few:
@@ -47,6 +49,19 @@ def sentence(drift: Drift) -> str:
 
 def _of(some: int, all: int) -> str:
     return f"{words.spelled(some)} of {words.count(all, 'column')}"
+
+
+def together(joint: Joint) -> str:
+    """What all columns together show."""
+    told = f"a classifier tells the samples apart with an AUC of {joint.auc:.2f}, where chance gives 0.50"
+    if joint.standing in (Standing.DRIFTED, Standing.MOVED):
+        return f"{words.sentence_case(_apart(joint))}: {told}; at least {words.number(joint.distance, 'share')} moved"
+    return f"{'They go together as they did' if joint.standing is Standing.STEADY else 'Too few rows'}: {told}"
+
+
+def _apart(joint: Joint) -> str:
+    names = " and ".join(f"`{name}`" for name, _ in joint.told_by[:2])
+    return f"columns go together differently{f', by {names} above all' if names else ''}"
 
 
 def change(column: ColumnDrift) -> str:

@@ -31,6 +31,10 @@ def render_drift(drift: Drift, report: str = "") -> RenderableType:
     parts: list[RenderableType] = [head, text(about + limit, "dim")]
     if drift.columns:
         parts += [text(), _table(drift)]
+    if drift.joint is not None:
+        shape, word = reading.STATES[drift.joint.standing]
+        told = f"{reading.together(drift.joint)}.".replace("`", "")
+        parts += [text(), pairs([(text("All together  ").append_text(_mark(shape, word)), text(told))])]
     if drift.unlike:
         parts += [text(), pairs([(text(one.name), text(f"{one.why}.")) for one in drift.unlike])]
     return Group(*parts, text(), pairs(_foot(drift, report)))

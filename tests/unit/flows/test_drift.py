@@ -176,6 +176,38 @@ def test_what_was_asked_for_must_be_possible():
             compare(table(99, 1), table(99, 2), **changes)
 
 
+def pair(n: int, seed: int, *, tied: float = 0.0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    x, rest = rng.normal(size=(2, n))
+    kinds = rng.choice(["a", "b"], n)
+    return pd.DataFrame({"x": x, "y": tied * x + np.sqrt(1 - tied**2) * rest, "kind": kinds, "noise": rng.random(n)})
+
+
+def test_what_shows_only_together_is_found_together():
+    found = compare(pair(3_000, 1), pair(3_000, 2, tied=0.8), together=True)
+    assert set(standings(found).values()) == {Standing.STEADY}
+    assert found.joint.standing is Standing.DRIFTED
+    assert {name for name, _ in found.joint.told_by[:2]} == {"x", "y"}
+    assert (found.outcome, found.joint.mmd_p_value < 0.01) == (Outcome.BREACH, True)
+    assert sentence(found).startswith("No single column drifted, but columns go together differently, by `")
+    assert b"All columns together" in render(found)
+    assert compare(pair(3_000, 1), pair(3_000, 2, tied=0.8), together=True).joint == found.joint
+
+
+def test_what_goes_together_as_it_did_is_rarely_accused():
+    looks = [compare(pair(400, seed), pair(300, seed + 500), together=True).joint for seed in range(40)]
+    for p_values in ([look.p_value for look in looks], [look.mmd_p_value for look in looks]):
+        assert np.mean(np.array(p_values) <= 0.05) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 40)
+    assert {look.standing for look in looks} <= {Standing.UNKNOWN, Standing.MOVED, Standing.DRIFTED}
+    assert compare(pair(3_000, 1), pair(3_000, 2), together=True).joint.standing is Standing.STEADY
+    assert compare(pair(3_000, 1), pair(50, 2), together=True).joint is None
+
+
+def test_together_takes_every_kind_of_column():
+    found = compare(table(2_000, 1), table(2_000, 2, missing=0.4).replace({"income": {1.0: np.inf}}), together=True)
+    assert found.joint.told_by[0][0] == "late"
+
+
 def test_the_sdk_shows_it_and_saves_it(tmp_path):
     result = holdfast.drift(table(2_000, 1), table(2_000, 2, shift=0.4, common=0.6))
     assert result.outcome is Outcome.BREACH
