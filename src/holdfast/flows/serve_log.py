@@ -31,6 +31,11 @@ FALLBACK = "fallback"
 EXACT = 2**53
 """Integers below it are the same in JSON everywhere."""
 
+FEW_ROWS = 500
+"""Rows that join the journal one by one, to be sealed with others: each batch of columns is a segment of its own, which
+costs as much as a thousand rows.
+"""
+
 ROWS_AT_ONCE = 1_000
 COLUMNS_AT_ONCE = 200_000
 MOST_POLICIES = 256
@@ -39,7 +44,7 @@ _DIGESTS: dict[int, tuple[Policy, str]] = {}
 
 def record(post: Post, asked: Asked, served: Served) -> Sequence[str]:
     """Append what happened, durably; the ids of the decisions."""
-    if len(asked) == 1 or (post.policy.personal and post.vault is not None):
+    if len(asked) <= FEW_ROWS or (post.policy.personal and post.vault is not None):
         return _append_rows(post, asked, served)
     return _append_columns(post, asked, served) if len(asked) else ()
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 SYNCS_AT_ONCE = 8
 FILES_AT_ONCE = 128
@@ -73,7 +73,7 @@ class DurableFiles:
         try:
             if kind is None:
                 self._name()
-                list(self._pool.map(sync_folder, self._folders))
+                self._side_by_side(sync_folder, list(self._folders))
         finally:
             self._pool.shutdown()
             for file, temporary, _path in self._written:
@@ -81,13 +81,20 @@ class DurableFiles:
                 temporary.unlink(missing_ok=True)
 
     def _name(self) -> None:
-        list(self._pool.map(os.fsync, [file for file, _, _ in self._written]))
+        self._side_by_side(os.fsync, [file for file, _, _ in self._written])
         while self._written:
             file, temporary, path = self._written[-1]
             os.replace(temporary, path)  # noqa: PTH105
             self._folders.add(path.parent)
             self._written.pop()
             os.close(file)
+
+    def _side_by_side(self, do: Callable[[Any], object], things: Sequence[Any]) -> None:
+        try:
+            list(self._pool.map(do, things))
+        except RuntimeError:  # the interpreter ends, and no pool takes anything any more
+            for thing in things:
+                do(thing)
 
 
 @contextmanager

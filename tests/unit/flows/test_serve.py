@@ -15,6 +15,7 @@ from holdfast.domain.policy import GuardTerms, Policy
 from holdfast.flows import serve as flow
 from holdfast.flows.exchange import ENDS, TOGETHER, Asked, Post, Reply
 from holdfast.flows.serve import before, serve, settle, to_ask
+from holdfast.flows.serve_log import FEW_ROWS
 from holdfast.guards.armed import arm
 from holdfast.guards.contract import Ground, Looked, Prepared, Reads, guard
 from holdfast.plugins import find_guards
@@ -81,7 +82,13 @@ RANGE = GuardTerms("table.range", Mode.ENFORCE, action=Action.BLOCK)
 SURE = GuardTerms(too_sure.id, Mode.ENFORCE)
 
 
-def test_a_guard_after_the_model_stops_an_answer_that_was_given():
+@pytest.fixture
+def by_column(monkeypatch):
+    """Even a few rows are logged as many are."""
+    monkeypatch.setattr("holdfast.flows.serve_log.FEW_ROWS", 1)
+
+
+def test_a_guard_after_the_model_stops_an_answer_that_was_given(by_column):
     X = rows(200)
     X[:, 0] = 100.0
     X[[5, 60], 0] = 390.0  # 0.975: too sure
@@ -182,8 +189,17 @@ def test_what_a_record_cannot_hold_is_kept_as_text(tmp_path):
     assert kept == [None, "inf", str(2**60), "yes", True, 3, "{1}"]
 
 
-def test_a_batch_of_mixed_answers_is_kept_as_text():
+def test_a_batch_of_mixed_answers_is_kept_as_text(by_column):
     post = post_of()
     column = np.array([1, "no", None, {2}], dtype=object)
     serve(post, asked(rows(4)), lambda _places: Reply(("prediction",), (column,)))
     assert [row["output_prediction"] for row in post.log.rows()] == ["1", "no", None, "{2}"]
+
+
+def test_a_few_rows_join_the_journal_and_many_come_by_column(tmp_path):
+    for n in (2, FEW_ROWS, FEW_ROWS + 1):
+        log = MemoryLog()
+        serve(replace(post_of(RANGE), log=log), asked(rows(n)), model(rows(n)))
+        assert (len(log.decisions), sum(batch.num_rows for batch in log.batches)) == (
+            (n, 0) if n <= FEW_ROWS else (0, n)
+        )

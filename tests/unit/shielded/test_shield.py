@@ -83,7 +83,13 @@ def test_a_blocked_row_raises_and_is_in_the_log_without_an_answer(bank, log):
     assert (again.rows, again.decisions, str(again)) == ((0,), (decision.id,), str(caught.value))
 
 
-def test_blocked_rows_do_not_stop_the_others(bank, log):
+@pytest.fixture
+def by_column(monkeypatch):
+    """Even a few rows are logged as many are."""
+    monkeypatch.setattr("holdfast.flows.serve_log.FEW_ROWS", 1)
+
+
+def test_blocked_rows_do_not_stop_the_others(by_column, bank, log):
     model, _ = bank
     frame = spoilt(50, 5, [3, 30])
     with pytest.raises(Blocked, match="2 of 50 rows") as caught:
@@ -114,7 +120,7 @@ def test_guards_in_shadow_speak_and_change_nothing(bank, log):
     assert {v["mode"] for v in said.values()} == {"shadow"}
 
 
-def test_a_blocked_row_gets_the_fallback_where_there_is_one(bank, log):
+def test_a_blocked_row_gets_the_fallback_where_there_is_one(by_column, bank, log):
     policy = replace(ENFORCED, fallback="no")
     guarded = shielded(bank, log, policy)
     assert guarded.predict(spoilt(1, 4, [0])).tolist() == ["no"]
