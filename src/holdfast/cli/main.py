@@ -105,8 +105,7 @@ app.add_typer(review.app, name="review")
 release.app.command("import")(release_import.import_release)
 release.app.command("lineage")(release_lineage.lineage)
 release.app.command("sign")(release_sign.sign)
-release.app.command("drift")(drift.drift)
-app.command("verify")(release_sign.verify)
+release.app.command("verify")(release_sign.verify)
 
 
 def run() -> None:
