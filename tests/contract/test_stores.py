@@ -190,6 +190,7 @@ def test_acts_are_listed_the_newest_first_by_system_or_by_what_they_are_about(st
     assert len(store.recent(limit=2)) == 2
     assert [row.act.id for row in store.recent(but=["system"])] == ["r4.0"]
     assert [row.act.id for row in store.recent(since="r2.0")] == ["r4.0", "r3.0"]
+    assert store.recent(since="gone.0") == store.recent()
     assert store.recent(since="r4.0") == store.recent(but=["comment"], since="r3.0") == ()
     assert [row.act.id for row in store.recent(system="loans", about=["system loans"], but=["system"])] == ["r4.0"]
 

@@ -123,14 +123,13 @@ class Archive:
         return rows
 
     def following(self, decision: Decision, registered: Iterable[Segment], *, most: int) -> list[Decision]:
-        """The decisions in these segments that belong to this one, the first first; no more than `most`. What cannot
-        be read is passed over, and files are trusted as in `newest`.
+        """The decisions in these segments that belong to this one and were made within an hour, the first first; no
+        more than `most`. What cannot be read is passed over, and files are trusted as in `newest`.
         """
         found: list[Decision] = []
         at = micros_of(decision.at)
         for segment in sorted(registered, key=lambda one: one.first):
-            is_later = micros_of(segment.last) + _CLOSE // timedelta(microseconds=1) >= at
-            if is_later and len(found) < most:
+            if _is_near(segment, at, _NEAR) and len(found) < most:
                 with suppress(HoldfastError):
                     found += self._where(segment, pads.field("follows") == decision.id)
         return sorted(found, key=lambda one: one.id)[:most]

@@ -71,6 +71,16 @@ class ColumnDrift:
         """The column's name."""
         return self.bins.name
 
+    @property
+    def missing_gap(self) -> float:
+        """How far the shares of missing values lie apart."""
+        return abs(self.current.missing_share - self.reference.missing_share)
+
+    @property
+    def moved(self) -> float:
+        """The share of rows that moved, by their values or by having one."""
+        return max(self.difference.distance, self.missing_gap)
+
 
 @dataclass(frozen=True, slots=True)
 class Unlike:

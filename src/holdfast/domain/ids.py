@@ -51,7 +51,7 @@ class Ids:
         return [_text(first + n, int.from_bytes(tail[8 * n : 8 * n + 8])) for n in range(count)]
 
     def _tail(self, size: int) -> bytes:
-        """Random bytes, fetched many at a time, as asking the system costs more than all else; a fork fetches anew."""
+        """Random bytes, fetched many at a time, which spares calls of the system; a fork fetches anew."""
         if self._process != os.getpid() or len(self._random) < size:
             self._random, self._process = secrets.token_bytes(max(size, FETCHED)), os.getpid()
         tail, self._random = self._random[:size], self._random[size:]

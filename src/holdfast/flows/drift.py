@@ -23,8 +23,8 @@ TEXT_LABELS = 50
 """A column of more labels than this, most of which occur once, is text: its lengths are compared."""
 
 FEWEST, FEWEST_TOGETHER = 2, 100
-MOST_TOGETHER = 40_000
-"""Rows of each table that are looked at with all columns together."""
+MOST_TOGETHER, MOST_CELLS = 40_000, 8_000_000
+"""Rows of each table, and cells of it, that are looked at with all columns together."""
 
 MOST_CODES = 200
 HUGE = 1e300
@@ -70,6 +70,8 @@ def compare(
             found = _paired(name, first, second, is_asked=name in only)
             (pairs if isinstance(found, _Pair) else unlike).append(found)  # type: ignore[arg-type]
     found_together = _together(pairs, (first, second), limit, alpha, seed) if together and pairs else None
+    if together and found_together is None:
+        unlike.append(Unlike("all together", "there are too few rows, or no columns, to learn from", is_change=False))
     return Drift(
         reference=first.label,
         current=second.label,
@@ -147,7 +149,8 @@ def _together(pairs: Sequence[_Pair], tables: Sequence[Columns], limit: float, a
 
 def _sample(pairs: Sequence[_Pair], table: Columns, rng: np.random.Generator) -> NDArray[np.float64]:
     """Some rows as numbers and codes, (n, p), NaN for missing."""
-    rows = np.sort(rng.choice(table.rows, min(table.rows, MOST_TOGETHER), replace=False))
+    most = min(table.rows, MOST_TOGETHER, MOST_CELLS // len(pairs))
+    rows = np.sort(rng.choice(table.rows, most, replace=False))
     X = np.empty((len(rows), len(pairs)))
     for place, pair in enumerate(pairs):
         column = table.get(pair.name).take(rows)
@@ -198,8 +201,4 @@ def _standing(is_moved: bool, has_drifted: bool, would_show: bool) -> Standing:
 
 
 def _worst_first(column: ColumnDrift) -> tuple[int, float]:
-    return list(Standing).index(column.standing), -max(column.difference.distance, _missing_gap(column))
-
-
-def _missing_gap(column: ColumnDrift) -> float:
-    return abs(column.current.missing_share - column.reference.missing_share)
+    return list(Standing).index(column.standing), -column.moved

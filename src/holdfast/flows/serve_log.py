@@ -32,8 +32,8 @@ EXACT = 2**53
 """Integers below it are the same in JSON everywhere."""
 
 FEW_ROWS = 500
-"""Rows that join the journal one by one, to be sealed with others: each batch of columns is a segment of its own, which
-costs as much as a thousand rows.
+"""Rows that join the journal one by one, to be sealed with others: each batch of columns is a segment of its own, with
+files to sync and an entry in the ledger.
 """
 
 ROWS_AT_ONCE = 1_000

@@ -86,9 +86,10 @@ def _losses(model: Any, X: Matrix, is_now: NDArray[np.bool_], rng: np.random.Gen
     whole, _ = auc(model.predict_proba(X)[:, 1], is_now)
     losses = np.zeros(X.shape[1])
     for place in range(X.shape[1]):
-        shuffled = X.copy()
-        shuffled[:, place] = rng.permutation(shuffled[:, place])
-        losses[place] = whole - auc(model.predict_proba(shuffled)[:, 1], is_now)[0]
+        kept = X[:, place].copy()
+        X[:, place] = rng.permutation(kept)
+        losses[place] = whole - auc(model.predict_proba(X)[:, 1], is_now)[0]
+        X[:, place] = kept
     return losses
 
 
@@ -104,10 +105,8 @@ def _mmd_p_value(reference: Matrix, current: Matrix, labels: NDArray[np.bool_], 
     """How often shuffled samples lie as far apart by the means of a Gaussian kernel (median distance) as these do."""
     n, m = (min(len(side), MOST_PAIRED) for side in (reference, current))
     parts = [side[rng.permutation(len(side))[:count]] for side, count in ((reference, n), (current, m))]
-    Z = _even(np.concatenate(parts), labels)
-    squares = (Z * Z).sum(axis=1)
-    apart = np.maximum(squares[:, None] + squares[None, :] - 2 * Z @ Z.T, 0.0)
-    width = float(np.median(apart[np.triu_indices(len(Z), 1)])) or 1.0
+    apart = _apart(np.concatenate(parts), labels)
+    width = float(np.median(apart[np.triu_indices(len(apart), 1)])) or 1.0
     K = np.exp(-apart / width)
     np.fill_diagonal(K, 0.0)
     side = np.where(np.arange(n + m) < n, 1.0, 0.0)
@@ -125,18 +124,17 @@ def _mmd(K: Matrix, side: Matrix, n: int, m: int) -> Vector:
     return np.asarray(own / (n * (n - 1)) + rest / (m * (m - 1)) - 2 * across / (n * m))
 
 
-def _even(X: Matrix, labels: NDArray[np.bool_]) -> Matrix:
-    """Numbers as their ranks between 0 and 1, codes as one column each, scaled so that each column counts alike."""
+def _apart(X: Matrix, labels: NDArray[np.bool_]) -> Matrix:
+    """Squared distances of rows (n, n): numbers by their ranks between 0 and 1, labels by whether they are the same."""
     from scipy.stats import rankdata
 
-    parts = []
-    for place in range(X.shape[1]):
-        column = X[:, place]
-        is_missing = np.isnan(column)
-        if labels[place]:
-            codes = np.unique(np.where(is_missing, -1.0, column), return_inverse=True)[1]
-            parts.append(np.eye(codes.max() + 1)[codes] / sqrt(2))
-        else:
-            ranks = rankdata(np.where(is_missing, np.inf, column)) / len(column)
-            parts.append(np.column_stack([np.where(is_missing, 0.5, ranks), is_missing]))
-    return np.concatenate(parts, axis=1)
+    apart = np.zeros((len(X), len(X)))
+    for place in np.flatnonzero(labels):
+        codes = np.where(np.isnan(X[:, place]), -1.0, X[:, place])
+        apart += codes[:, None] != codes[None, :]
+    numbers = X[:, ~labels]
+    is_missing = np.isnan(numbers)
+    ranks = rankdata(np.where(is_missing, np.inf, numbers), axis=0) / len(X)
+    Z = np.concatenate([np.where(is_missing, 0.5, ranks), is_missing], axis=1)
+    squares = (Z * Z).sum(axis=1)
+    return np.asarray(np.maximum(apart + squares[:, None] + squares[None, :] - 2 * Z @ Z.T, 0.0))

@@ -71,17 +71,17 @@ class Watched:
 
 
 def watch(values: Vector, days: NDArray[np.int64], reference: int, *, seed: int = 0) -> Watched:
-    """Watch a stream: `values` (T,) by batch, NaN where one had no rows; `days` (T,) its day, counted from any Monday.
+    """Watch a stream: `values` (T,) by batch, not finite where one had no rows; `days` (T,), counted from any Monday.
 
     The first `reference` batches are known to be ordinary. FixInput where they are fewer than four weeks. The same
     batches give the same money: `seed` breaks ties among ranks.
     """
-    if reference < FEWEST or reference > len(values):
-        what = f"{reference} batches say too little of what is usual."
-        raise FixInput("watch.reference", what, f"Give at least {FEWEST}: four weeks of days.")
-    known = np.flatnonzero(~np.isnan(values))
+    known = np.flatnonzero(np.isfinite(values))
     y, ordinary = values[known], int(np.searchsorted(known, reference))
-    X = _weekdays(days[known])
+    if ordinary < FEWEST or reference > len(values):
+        what = f"{ordinary} batches say too little of what is usual."
+        raise FixInput("watch.reference", what, f"Give at least {FEWEST} that have rows: four weeks of days.")
+    X = _weekdays(days[known], ordinary)
     lags, persistence = _lags(y[:ordinary], X[:ordinary])
     money = np.zeros(len(values))
     threshold = log(TIED if lags else CALM)
@@ -103,10 +103,11 @@ def watch(values: Vector, days: NDArray[np.int64], reference: int, *, seed: int 
     return Watched(money, threshold, lags, False, int(known[ordinary + at]), int(known[start]), shift, error)
 
 
-def _weekdays(days: NDArray[np.int64]) -> Matrix:
-    """A column for each day of the week that there is; one for all where batches lie on one."""
-    which = np.unique(days % WEEK)
+def _weekdays(days: NDArray[np.int64], ordinary: int) -> Matrix:
+    """A column for each day of the week of the reference; another day, should it come, is taken for their mean."""
+    which = np.unique(days[:ordinary] % WEEK)
     columns: Matrix = (days[:, None] % WEEK == which).astype(np.float64)
+    columns[~columns.any(axis=1)] = 1 / len(which)
     return columns
 
 

@@ -48,7 +48,7 @@ def sentence(drift: Drift) -> str:
 
 
 def _of(some: int, all: int) -> str:
-    return f"{words.spelled(some)} of {words.count(all, 'column')}"
+    return "the one column" if all == 1 else f"{words.spelled(some)} of {words.count(all, 'column')}"
 
 
 def together(joint: Joint) -> str:
@@ -67,7 +67,7 @@ def _apart(joint: Joint) -> str:
 def change(column: ColumnDrift) -> str:
     """What changed, or what the column looks like where nothing did."""
     parts = [_values(column), _missing(column)]
-    if _missing_gap(column) > column.difference.distance:
+    if column.missing_gap > column.difference.distance:
         parts.reverse()
     if column.unseen is not None and column.unseen >= LEAST_PERCENT:
         parts.append(f"{words.number(column.unseen, 'share')} are labels that the reference never shows")
@@ -89,10 +89,6 @@ def _values(column: ColumnDrift) -> str:
     return f"{name} {then} → {now}"
 
 
-def _missing_gap(column: ColumnDrift) -> float:
-    return abs(column.current.missing_share - column.reference.missing_share)
-
-
 def _missing(column: ColumnDrift) -> str:
     then, now = column.reference.missing_share, column.current.missing_share
     if max(then, now) < LEAST_PERCENT:
@@ -102,7 +98,7 @@ def _missing(column: ColumnDrift) -> str:
 
 def size(column: ColumnDrift) -> str:
     """The share of rows that moved, by their values or by having one."""
-    return words.number(max(column.difference.distance, _missing_gap(column)), "share")
+    return words.number(column.moved, "share")
 
 
 def chance(column: ColumnDrift) -> str:

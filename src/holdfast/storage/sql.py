@@ -243,7 +243,8 @@ class SqlStore:
         query = select(acts).order_by(acts.c.seq.desc()).limit(limit)
         query = query.where(acts.c.kind.not_in(but)) if but else query
         if since:
-            query = query.where(acts.c.seq > select(acts.c.seq).where(acts.c.id == since).scalar_subquery())
+            seen = select(acts.c.seq).where(acts.c.id == since).scalar_subquery()
+            query = query.where(acts.c.seq > func.coalesce(seen, 0))  # of an act that is gone, all are later
         with self.begin() as connection:
             if system or about:
                 seqs = connection.execute(together.latest_seqs(system, about, but, limit)).scalars().all()

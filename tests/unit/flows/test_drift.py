@@ -200,7 +200,9 @@ def test_what_goes_together_as_it_did_is_rarely_accused():
         assert np.mean(np.array(p_values) <= 0.05) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 40)
     assert {look.standing for look in looks} <= {Standing.UNKNOWN, Standing.MOVED, Standing.DRIFTED}
     assert compare(pair(3_000, 1), pair(3_000, 2), together=True).joint.standing is Standing.STEADY
-    assert compare(pair(3_000, 1), pair(50, 2), together=True).joint is None
+    few = compare(pair(3_000, 1), pair(50, 2), together=True)
+    assert few.joint is None
+    assert [one.name for one in few.unlike] == ["all together"]
 
 
 def test_together_takes_every_kind_of_column():

@@ -79,6 +79,22 @@ def test_looking_again_later_finds_the_same_money():
     assert (whole.money[:REFERENCE] == 0).all()
 
 
+def test_a_day_of_the_week_that_the_reference_lacks_changes_nothing_before_it():
+    days = np.array([day for day in range(500) if day % 7 != 6 or day > 400])
+    values = stream("season", len(days), 3)
+    whole = watch(values, days, REFERENCE)
+    some = int((days < 400).sum())
+    assert watch(values[:some], days[:some], REFERENCE).money == pytest.approx(whole.money[:some])
+    assert np.isfinite(whole.money).all()
+
+
+def test_days_without_rows_are_no_reference():
+    values = stream("plain", 100, 0)
+    values[: REFERENCE - FEWEST + 1] = np.nan
+    with pytest.raises(FixInput, match="27 batches"):
+        looked(values)
+
+
 def test_a_stream_that_never_varies_says_nothing():
     found = looked(np.zeros(300))
     assert np.isfinite(found.money).all()
