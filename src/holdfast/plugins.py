@@ -13,9 +13,10 @@ from typing import Generic, TypeVar
 from holdfast.domain.errors import FixInput
 from holdfast.domain.measure import Measure
 from holdfast.guards.contract import GuardSpec
+from holdfast.monitors.contract import MonitorSpec
 from holdfast.probes.contract import ProbeSpec
 
-Spec = TypeVar("Spec", bound=ProbeSpec | GuardSpec)
+Spec = TypeVar("Spec", bound=ProbeSpec | GuardSpec | MonitorSpec)
 
 
 @cache
@@ -40,6 +41,17 @@ def find_guard(id: str, plugins: tuple[str, ...] = ()) -> GuardSpec:
     return _one(_GUARDS, find_guards(plugins), id)
 
 
+@cache
+def find_monitors(plugins: tuple[str, ...] = ()) -> tuple[MonitorSpec, ...]:
+    """All monitors, by id; third parties' under the entry point group ``holdfast.monitors``."""
+    return _all(_MONITORS, plugins)
+
+
+def find_monitor(id: str, plugins: tuple[str, ...] = ()) -> MonitorSpec:
+    """The monitor with this id; FixInput, with the ids that exist, if there is none."""
+    return _one(_MONITORS, find_monitors(plugins), id)
+
+
 @dataclass(frozen=True)
 class _Family(Generic[Spec]):
     """Plug-ins of one kind: what one is called, and where they are."""
@@ -55,6 +67,7 @@ class _Family(Generic[Spec]):
 
 _PROBES = _Family("probe", ProbeSpec)
 _GUARDS = _Family("guard", GuardSpec)
+_MONITORS = _Family("monitor", MonitorSpec)
 
 
 def _all(family: _Family[Spec], plugins: tuple[str, ...]) -> tuple[Spec, ...]:
@@ -71,8 +84,9 @@ def _one(family: _Family[Spec], specs: tuple[Spec, ...], id: str) -> Spec:
 
 
 def find_measures(plugins: tuple[str, ...] = ()) -> dict[str, Measure]:
-    """Every measure that a probe declares, by id."""
-    return {measure.id: measure for spec in find_probes(plugins) for measure in spec.measures}
+    """Every measure that a probe or a monitor declares, by id."""
+    watched = {measure.id: measure for monitor in find_monitors(plugins) for measure in monitor.measures}
+    return watched | {measure.id: measure for probe in find_probes(plugins) for measure in probe.measures}
 
 
 def _built_in(family: _Family[Spec]) -> Iterator[Spec]:

@@ -75,3 +75,34 @@ class Profile:
             raise ValueError("profiles add up over the same bins")
         counts = tuple(a + b for a, b in zip(self.counts, other.counts, strict=True))
         return Profile(self.rows + other.rows, self.bins, counts, self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class Cross:
+    """How many rows fall into each combination of bins of several columns.
+
+    A cell is its place in the bins of each column `by`, then how many rows it has; a missing value's place is the
+    column's `count`. Cells without rows are left out, the others are in order.
+    """
+
+    by: tuple[Bins, ...]
+    cells: tuple[tuple[int, ...], ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns, by name."""
+        return tuple(bins.name for bins in self.by)
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return sum(cell[-1] for cell in self.cells)
+
+    def __add__(self, other: Cross) -> Cross:
+        """Of both together; ValueError where they do not have the same bins."""
+        if self.by != other.by:
+            raise ValueError("cross tables add up over the same bins")
+        counts = {cell[:-1]: cell[-1] for cell in self.cells}
+        for *place, count in other.cells:
+            counts[tuple(place)] = counts.get(tuple(place), 0) + count
+        return Cross(self.by, tuple((*place, counts[place]) for place in sorted(counts)))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from holdfast.domain.reference import Reference
+    from holdfast.monitors.contract import Seen
     from holdfast.probes.contract import Case
 
 
@@ -66,4 +67,17 @@ class TextTrial:
 
     planted: tuple[str, ...]
     clean: tuple[str, ...]
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class MonitorTrial:
+    """A monitor's own proof. `planted` and `clean` build what it sees from a seed; with `params`, the first shows the
+    measure or the finding's slug `finds`: a series of that measure that changes or leaves its floor or ceiling, or such
+    a finding. The second shows nothing of the kind.
+    """
+
+    planted: Callable[[int], Seen]
+    clean: Callable[[int], Seen]
+    finds: str
     params: Mapping[str, Any] = field(default_factory=dict)
