@@ -16,6 +16,7 @@ from holdfast.domain.decision import Decision
 from holdfast.domain.evidence import Evidence
 from holdfast.domain.measure import Taken
 from holdfast.domain.schema import Scalar, Task
+from holdfast.domain.watch import Batch
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -198,6 +199,36 @@ class Contents(Protocol):
 
     def keys(self, subject: str = "") -> tuple[str, ...]:
         """Whatever is kept, or what is about a subject."""
+
+
+class Batches(Protocol):
+    """What was counted of decisions, by release and span of time."""
+
+    def begin(self, release: str, asked: str) -> None:
+        """Go on with what was counted by `asked`; what was counted otherwise is forgotten."""
+
+    def counted(self, release: str) -> frozenset[str]:
+        """The digests of the files whose rows are in the batches."""
+
+    def add(
+        self, release: str, found: Mapping[str, Batch], files: Collection[str], plus: Callable[[Batch, Batch], Batch]
+    ) -> bool:
+        """Add what `files` held, by the batch's start, all at once; False, and nothing is added, where one is in."""
+
+    def replace(self, release: str, day: str, found: Mapping[str, Batch], files: Collection[str]) -> None:
+        """Put what a `day` holds, counted anew from these files and all before them, in the place of what was known."""
+
+    def all(self, release: str) -> tuple[Batch, ...]:
+        """Every batch of a release, the oldest first."""
+
+    def keep_look(self, release: str, body: bytes) -> None:
+        """Keep what watching showed."""
+
+    def look(self, release: str) -> bytes:
+        """What watching last showed; empty where nobody has looked."""
+
+    def lock(self) -> AbstractContextManager[Callable[[], bool]]:
+        """A function that says whether the caller is the one who counts, now."""
 
 
 class Store(Protocol):

@@ -29,7 +29,8 @@ class Settings:
     `questionnaires` is a folder of the organisation's own classification questionnaires. People sign in to the control
     plane through `single_sign_on` too, where it is given. Sealed decisions lie at `segments`, a folder or a URI such as
     ``s3://bucket/prefix`` (default: beside the decision log); `master_key` wraps the keys of subjects (base64; default:
-    a file in `home`).
+    a file in `home`). Alerts are written by the mail server `smtp` in the name of `sender`. Running releases are looked
+    at every `watch_seconds`.
     """
 
     home: Path | None = None
@@ -43,6 +44,9 @@ class Settings:
     single_sign_on: SingleSignOn | None = None
     segments: str = ""
     master_key: str = field(default="", repr=False)
+    smtp: str = field(default="", repr=False)
+    sender: str = "holdfast@localhost"
+    watch_seconds: int = 60
 
     def home_for(self, folder: Path) -> Path:
         """Where the state of a project in `folder` lives."""
@@ -65,6 +69,9 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         single_sign_on=_single_sign_on(env),
         segments=env.get("HOLDFAST_SEGMENTS", ""),
         master_key=env.get("HOLDFAST_MASTER_KEY", ""),
+        smtp=env.get("HOLDFAST_SMTP", ""),
+        sender=env.get("HOLDFAST_SENDER", "holdfast@localhost"),
+        watch_seconds=_number(env, "HOLDFAST_WATCH_SECONDS", 60),
     )
 
 

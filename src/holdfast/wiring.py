@@ -65,7 +65,7 @@ class Project:
         """The flow's surroundings: key, ledger, cache and run folders under `home`."""
         from holdfast.flows.check import House
         from holdfast.ledger.log import Log
-        from holdfast.plugins import find_probes
+        from holdfast.plugins import find_monitors, find_probes
         from holdfast.storage.cache import DiskCache
 
         signer, secret = open_key(self.home)
@@ -78,6 +78,7 @@ class Project:
                 cache=DiskCache(self.home / "cache", secret),
                 runs=RunFolders(self.home / "runs"),
                 probes=find_probes(self.settings.plugins),
+                monitors=find_monitors(self.settings.plugins),
                 renderers=renderers(),
             )
 
@@ -304,19 +305,25 @@ def open_store(home: Path, database: str) -> Iterator[SqlStore]:
 
 @contextmanager
 def open_platform(home: Path, *, database: str, url: str) -> Iterator[Platform]:
-    """The control plane whose files lie in `home`; sequencer, courier and lapser run while the block lasts."""
+    """The control plane whose files lie in `home`; sequencer, courier, lapser and watcher run while the block lasts."""
+    from holdfast.decisions.observe import Observations
     from holdfast.flows.courier import Courier
     from holdfast.flows.desk import Desk
     from holdfast.flows.lapser import Lapser
+    from holdfast.flows.mail import Mailer, Office
     from holdfast.flows.sequence import Sequencer
+    from holdfast.flows.watch import Post
+    from holdfast.flows.watcher import Watcher
     from holdfast.ledger.log import Log
-    from holdfast.plugins import find_measures
+    from holdfast.plugins import find_measures, find_monitors
     from holdfast.questionnaires import read_questionnaires
     from holdfast.server.platform import Platform
     from holdfast.storage.accounts import SqlAccounts
     from holdfast.storage.answers import SqlAnswers
+    from holdfast.storage.batches import SqlBatches
     from holdfast.storage.blobs import FileBlobs
     from holdfast.storage.contents import SqlContents
+    from holdfast.storage.places import SqlPlaces
 
     settings = read_settings()
     questionnaires = read_questionnaires(settings.questionnaires)
@@ -334,7 +341,15 @@ def open_platform(home: Path, *, database: str, url: str) -> Iterator[Platform]:
         desk = Desk(store, FileBlobs(place.blobs), signer, ledger, now, contents, committed=sequencer.wake)
         accounts = SqlAccounts(store, secret)
         answers = SqlAnswers(store)
-        with open_decision_room(home, desk) as room, Lapser(desk):
+        files = decision_files(home)
+        observing = Observations(files.segments, files.reader)
+        post = Post(observing, SqlBatches(store), find_monitors(settings.plugins), measures)
+        mailer = Mailer(desk, accounts, SqlPlaces(store), Office(settings.smtp, settings.sender, url))
+        with (
+            open_decision_room(home, desk) as room,
+            Lapser(desk),
+            Watcher(desk, post, mailer, every=settings.watch_seconds) as watcher,
+        ):
             yield Platform(
                 desk,
                 accounts,
@@ -346,6 +361,7 @@ def open_platform(home: Path, *, database: str, url: str) -> Iterator[Platform]:
                 measures,
                 answers,
                 room=room,
+                watcher=watcher,
             )
 
 

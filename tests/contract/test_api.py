@@ -20,6 +20,7 @@ from tests.apps import app_of
 from tests.postgresql import database
 from tests.unit.flows.journey import REGIME
 from tests.unit.server.calls import operations, world
+from tests.unit.server.watching import watcher_of
 
 from holdfast.domain.act import Draft, Verb
 from holdfast.domain.person import Person, Role
@@ -54,7 +55,14 @@ class Everybody:
         accounts, sequencer = SqlAccounts(desk.store, b"secret"), Sequencer(desk.store, desk.ledger)
         courier = Courier(desk.store, desk.ledger, SqlPlaces(desk.store), b"secret", office.clock)
         self.platform = Platform(
-            desk, accounts, sequencer, "http://h.test", questionnaires={"regime": REGIME}, courier=courier, room=room
+            desk,
+            accounts,
+            sequencer,
+            "http://h.test",
+            questionnaires={"regime": REGIME},
+            courier=courier,
+            room=room,
+            watcher=watcher_of(office, accounts, folder),
         )
         ticks = count(step=1000.0)
         self.app = app_of(self.platform, Limits(lambda: next(ticks)))

@@ -35,6 +35,7 @@ from holdfast.cli import (
     system,
     up,
     verify,
+    watch,
 )
 from holdfast.version import __version__
 
@@ -102,6 +103,7 @@ decision.app.command("lift")(decision_terms.lift)
 decision.app.command("holds")(decision_terms.holds)
 decision.app.command("retain")(decision_terms.retain)
 app.add_typer(review.app, name="review")
+app.add_typer(watch.app, name="watch")
 release.app.command("import")(release_import.import_release)
 release.app.command("lineage")(release_lineage.lineage)
 release.app.command("sign")(release_sign.sign)

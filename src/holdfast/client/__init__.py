@@ -12,9 +12,10 @@ from holdfast.client.decisions import Decisions
 from holdfast.client.inventory import Inventory
 from holdfast.client.reviews import Reviews
 from holdfast.client.serving import Serving
+from holdfast.client.watching import Watching
 
 
-class Client(Inventory, Decisions, Serving, Reviews, Administration):
+class Client(Inventory, Decisions, Serving, Reviews, Watching, Administration):
     """A control plane at `url`, as the person to whom `token` belongs. A context manager, or `close` it.
 
     Every request that changes something carries a key of its own and is sent again where no answer came, so it is

@@ -40,6 +40,9 @@ class Permission(StrEnum):
     REMOVE_SEGMENTS = "segments.remove"
     DECIDE_REVIEWS = "reviews.decide"
     FORGET_SUBJECTS = "reviews.forget"
+    SET_WATCH = "watch.set"
+    SETTLE_ALERTS = "alerts.settle"
+    CLOSE_INCIDENTS = "incidents.close"
 
 
 _APPROVERS = frozenset(role for role in Role if role.discipline)
@@ -77,6 +80,9 @@ GRANTS: dict[Permission, frozenset[Role]] = {
     Permission.REMOVE_SEGMENTS: frozenset({Role.OWNER}),
     Permission.DECIDE_REVIEWS: frozenset({Role.REVIEWER}),
     Permission.FORGET_SUBJECTS: frozenset({Role.REVIEWER, Role.OWNER, Role.DEVELOPER}),
+    Permission.SET_WATCH: frozenset({Role.OWNER}),
+    Permission.SETTLE_ALERTS: _APPROVERS | {Role.OWNER, Role.DEVELOPER},
+    Permission.CLOSE_INCIDENTS: _APPROVERS | {Role.OWNER},
 }
 """Which roles grant a permission. An admin manages people and approves nothing; an auditor reads all, changes none.
 Whoever decides a review sees all of one person's data, so that is a role of its own. Gateways tell whom to forget, so

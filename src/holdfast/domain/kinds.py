@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from holdfast.domain.alert import Alert, Incident
 from holdfast.domain.appetite import Appetite
 from holdfast.domain.approval import Approval, Delegation, Waiver
 from holdfast.domain.classification import Classification
@@ -24,6 +25,7 @@ from holdfast.domain.retention import Hold, Removal, Retention
 from holdfast.domain.review import HumanReview
 from holdfast.domain.system import System
 from holdfast.domain.verdict import Verdict
+from holdfast.domain.watch import FiledBaseline, Watch, Watched
 from holdfast.domain.webhook import Webhook
 
 
@@ -138,6 +140,15 @@ KINDS: dict[str, Kind] = {
         Kind("review", HumanReview, lambda r: Facets(r.system, r.release, r.state, r.system, r.due_at)),
         Kind("sealer", Sealer, lambda r: Facets(title=r.name, state="trusted" if r.is_trusted else "revoked")),
         Kind("webhook", Webhook, lambda r: Facets(title=r.name, state="active" if r.is_active else "ended")),
+        Kind("baseline", FiledBaseline, lambda r: Facets(r.system, r.release)),
+        Kind("watch", Watch, lambda r: Facets(r.system, title=r.system)),
+        Kind("watched", Watched, lambda r: Facets(r.system, r.release, r.outcome, r.until, r.at)),
+        Kind("alert", Alert, lambda r: Facets(r.system, r.release, r.standing, r.what, r.at)),
+        Kind(
+            "incident",
+            Incident,
+            lambda r: Facets(r.system, r.release, "open" if r.is_open else "closed", r.title, r.opened_at),
+        ),
         Kind("comment", Comment, lambda r: Facets(about=r.about, at=r.at)),
         Kind(
             "dataset", DatasetVersion, lambda r: Facets(about=r.digest, state=r.outcome, title=f"{r.name} {r.version}")

@@ -88,3 +88,80 @@ def coarse(bins: Bins, counts: tuple[int, ...], most: int) -> Bins:
         if seen * most >= total * (len(edges) + 1) and len(edges) < most - 1:
             edges.append(edge)
     return replace(bins, edges=tuple(edges) or bins.edges[:1])
+
+
+@dataclass(frozen=True, slots=True)
+class FiledBaseline:
+    """A baseline as the control plane files it, by its release: its bytes lie among the blobs under `envelope`, sealed
+    by the key `sealer` (hex).
+    """
+
+    system: str
+    release: str
+    digest: str
+    envelope: str
+    sealer: str
+
+
+class Consequence(StrEnum):
+    """What follows from an alarm: nothing but a note of what would have followed, an alert, or an alert and a stop.
+
+    Where a `RELEASE` is stopped, the previous one, the policy's fallback or a person takes over at the gateways; where
+    a `SYSTEM` is, nothing decides.
+    """
+
+    NOTE = "note"
+    ALERT = "alert"
+    RELEASE = "release"
+    SYSTEM = "system"
+
+    @property
+    def stops(self) -> bool:
+        """Whether something stops."""
+        return self in (Consequence.RELEASE, Consequence.SYSTEM)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What follows from alarms on a `measure` (an id, the family of several, or ``*``), and why."""
+
+    measure: str
+    consequence: Consequence
+    why: str
+
+    def means(self, measure: str) -> bool:
+        """Whether it is about that measure."""
+        return self.measure in ("*", measure, measure.partition(".")[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """How a system is watched: how long a batch is, what follows from alarms (the first rule that means the measure; an
+    alert where none does), which monitors are left out, and to whom alerts are written beside the owners (addresses).
+    `score` and `decision` name the outputs that hold them, where their names do not say so.
+    """
+
+    system: str
+    span: Span = Span.DAY
+    rules: tuple[Rule, ...] = ()
+    skip: tuple[str, ...] = ()
+    mail: tuple[str, ...] = ()
+    score: str = ""
+    decision: str = ""
+
+    def consequence(self, measure: str) -> Consequence:
+        """What follows from an alarm on a measure."""
+        return next((rule.consequence for rule in self.rules if rule.means(measure)), Consequence.ALERT)
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """That a release was watched up to the batch that began at `until`; its evidence lies sealed among the blobs."""
+
+    system: str
+    release: str
+    digest: str
+    envelope: str
+    until: str
+    outcome: str
+    at: str

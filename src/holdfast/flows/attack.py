@@ -15,10 +15,13 @@ from holdfast.domain.appetite import Appetite
 from holdfast.domain.errors import FixInput, ModelFailed
 from holdfast.domain.evidence import Done, Material, ProbeCard, ProbeOutcome
 from holdfast.domain.verdict import parse_time, timestamp
+from holdfast.domain.watch import Baseline
 from holdfast.ledger.bundle import release_of
+from holdfast.monitors.contract import MonitorSpec
 from holdfast.ports import Cache, Clock
 from holdfast.probes.contract import ProbeSpec
 from holdfast.releases.attack import Job, attack
+from holdfast.releases.baseline import make_baseline
 from holdfast.releases.plan import Frames, Obstacle, Plan, Tables, make_plan, read_frames, to_tables
 from holdfast.releases.release import Release
 from holdfast.settings import Settings
@@ -145,6 +148,27 @@ class Attack:
     def digest(self) -> str:
         """The release's digest: everything that was given and how its columns are read."""
         return release_of(self.materials, self.plan.schema)
+
+    def baseline(self, monitors: tuple[MonitorSpec, ...]) -> Baseline | None:
+        """What decisions of the release are to be watched against; None where the model does not answer."""
+        if self.plan.obstacle is not None:
+            return None
+        known = [(spec.id, spec.version) for spec in monitors]
+        key = self._key("baseline", release=self.digest, monitors=known, plan=self.plan)
+        kept = self.cache.get(key) if self.request.may_keep else None
+        if kept is not None:
+            return canonical.decode(Baseline, kept)
+        self.watcher.doing("counting what is usual, to watch decisions against")
+        schema, tables, seed = self.plan.schema, self.tables, self.request.release.manifest.seed
+        try:
+            with borrow_target(self.request.release.target, schema) as target:
+                made = make_baseline(self.digest, schema, target, tables, monitors, seed=seed)
+        except ModelFailed:
+            return None
+        finally:
+            release_target()
+        self.cache.put(key, canonical.encode(made))
+        return made
 
     def _key(self, what: str, **more: object) -> str:
         """The digest of all that a result depends on besides `more`."""

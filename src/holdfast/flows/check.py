@@ -17,9 +17,12 @@ from holdfast.compute import side_by_side
 from holdfast.domain.evidence import Done, Environment, Evidence
 from holdfast.domain.run import Receipt, Run
 from holdfast.domain.verdict import judge, timestamp
+from holdfast.domain.watch import Baseline
 from holdfast.flows.attack import Attack, Request, Watcher, card, choose, job_memory
 from holdfast.flows.seal import SEALED, seal_run
-from holdfast.ledger.bundle import PROOF, ledger_entry, same_verdict
+from holdfast.ledger.bundle import BASELINE, PROOF, ledger_entry, same_verdict
+from holdfast.ledger.envelope import seal
+from holdfast.monitors.contract import MonitorSpec
 from holdfast.ports import Cache, Clock, Ledger, Signer
 from holdfast.probes.contract import ProbeSpec
 from holdfast.settings import Settings
@@ -53,6 +56,7 @@ class House:
     cache: Cache
     runs: RunFolders
     probes: tuple[ProbeSpec, ...]
+    monitors: tuple[MonitorSpec, ...]
     renderers: Mapping[str, Renderer]
 
 
@@ -68,8 +72,9 @@ def check(request: Request, house: House, watcher: Watcher) -> Run:
         materials=request.release.materials(),
     )
     evidence = _gather(attack, house)
+    baseline = None if request.only else attack.baseline(house.monitors)
     watcher.doing("judging and sealing")
-    return _commit(_judged(evidence, request, house), house, watcher)
+    return _commit(_judged(evidence, request, house), baseline, house, watcher)
 
 
 def _gather(attack: Attack, house: House) -> Evidence:
@@ -136,23 +141,26 @@ def _judged(evidence: Evidence, request: Request, house: House) -> Run:
     )
 
 
-def _commit(run: Run, house: House, watcher: Watcher) -> Run:
+def _commit(run: Run, baseline: Baseline | None, house: House, watcher: Watcher) -> Run:
     """Enter the verdict in the ledger, then publish the run's folder; a folder that says the same is left as it is."""
+    sealed = {} if baseline is None else {BASELINE: seal(baseline, house.signer)}
     index = house.ledger.append([ledger_entry(run.verdict)])[0]
     size, root = house.ledger.head()
     run = replace(run, receipt=Receipt(origin=house.ledger.origin, index=index, size=size, root=root))
-    run = replace(run, files=tuple((name, name) for name in (*house.renderers, *SEALED)))
-    if _stands(run, house):
+    run = replace(run, files=tuple((name, name) for name in (*house.renderers, *SEALED, *sealed)))
+    if _stands(run, sealed, house):
         return run
     watcher.doing("writing the reports")
     files = {name: render(run) for name, render in house.renderers.items()}
-    files |= seal_run(run, house.signer) | {PROOF: house.ledger.proof(index), RECORD: canonical.encode(run)}
+    files |= seal_run(run, house.signer) | sealed | {PROOF: house.ledger.proof(index), RECORD: canonical.encode(run)}
     house.runs.save(run.id, files)
     return run
 
 
-def _stands(run: Run, house: House) -> bool:
-    """Whether the run already lies in its folder with the same verdict for the same reasons."""
+def _stands(run: Run, sealed: Mapping[str, bytes], house: House) -> bool:
+    """Whether the run already lies in its folder with the same verdict for the same reasons, and the same baseline."""
+    if any(house.runs.read(run.id, name) != data for name, data in sealed.items()):
+        return False
     record = house.runs.read(run.id, RECORD)
     if record is None:
         return False

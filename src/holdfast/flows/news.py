@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from holdfast.ports import Store
 
-ASIDE = ("segment", "review", "reading", "removal", "hold", "retention", "comment")
+ASIDE = (
+    "segment",
+    "review",
+    "reading",
+    "removal",
+    "hold",
+    "retention",
+    "comment",
+    "baseline",
+    "watch",
+    "watched",
+    "alert",
+    "incident",
+)
 """Kinds of record of which there are many, and on which no gate depends."""
 
 

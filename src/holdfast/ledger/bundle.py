@@ -24,6 +24,7 @@ VERDICT = "verdict.json"
 APPETITE = "appetite.json"
 PROOF = "ledger.proof"
 VKEY = "ledger.vkey"
+BASELINE = "baseline.json"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from holdfast.domain.errors import FixInput, Tampered
 from holdfast.domain.evidence import Evidence
 from holdfast.domain.provenance import Provenance, Source
 from holdfast.domain.verdict import Verdict
+from holdfast.domain.watch import Baseline
 from holdfast.ledger import slsa
 from holdfast.ledger.note import NoteSigner
 
@@ -32,11 +33,12 @@ PREDICATES: dict[type, str] = {
     Source: "urn:holdfast:source:v1",
     Admission: "urn:holdfast:admission:v1",
     Clearance: "urn:holdfast:clearance:v1",
+    Baseline: "urn:holdfast:baseline:v1",
 }
 """The kinds of record that can be sealed, and the predicate type that says so."""
 
-Sealable = Evidence | Verdict | Provenance | Source | Admission | Clearance
-Record = TypeVar("Record", Evidence, Verdict, Provenance, Source, Admission, Clearance)
+Sealable = Evidence | Verdict | Provenance | Source | Admission | Clearance | Baseline
+Record = TypeVar("Record", Evidence, Verdict, Provenance, Source, Admission, Clearance, Baseline)
 Json = dict[str, Any]
 
 
@@ -58,7 +60,7 @@ def statement(record: Sealable) -> Json:
     }
 
 
-def _subjects(record: Evidence | Verdict | Source | Admission | Clearance) -> list[Json]:
+def _subjects(record: Evidence | Verdict | Source | Admission | Clearance | Baseline) -> list[Json]:
     """What a record is about, by name, digest, role and media type."""
     match record:
         case Evidence():
@@ -74,6 +76,11 @@ def _subjects(record: Evidence | Verdict | Source | Admission | Clearance) -> li
             named = [(record.name, record.digest, "data", "application/octet-stream")]
         case Clearance():
             named = [(one.system, one.release, "release", "application/json") for one in record.cleared]
+        case Baseline():
+            named = [
+                ("release", record.release, "release", "application/json"),
+                ("held-out data", record.data, "data", "application/octet-stream"),
+            ]
         case Admission():
             named = [
                 (record.name, record.digest, "data", "application/octet-stream"),

@@ -133,13 +133,15 @@ Yielded = Measurement | Finding | Series
 @dataclass(frozen=True, eq=False)
 class Seen:
     """What a monitor looks at: T `batches` of one release, the oldest first, one for each `span` that had decisions,
-    and what is usual of it. The first `ordinary` of them are known to be in order (or nobody has said otherwise).
+    and what is usual of it. The first `ordinary` of them are known to be in order (or nobody has said otherwise); the
+    first `past` are of held-out data, and no decisions.
     """
 
     baseline: Baseline
     batches: tuple[Batch, ...]
     span: Span = Span.DAY
     ordinary: int = 0
+    past: int = 0
     seed: int = 0
 
     def rng(self, *key: int) -> np.random.Generator:

@@ -53,7 +53,8 @@ def number_counts(bins: Bins, values: Vector) -> Counts:
     infinite = int(np.count_nonzero(np.isinf(values)))
     finite = np.where(np.isinf(ordered), 0.0, ordered) if infinite else ordered
     sums, has = np.zeros(bins.count), cells > 0
-    sums[has] = np.add.reduceat(finite[:known], starts[has]) if known else 0.0
+    with np.errstate(over="ignore"):
+        sums[has] = np.nan_to_num(np.add.reduceat(finite[:known], starts[has])) if known else 0.0
     return Counts(tuple(cells.tolist()), tuple(sums.tolist()), len(values) - known, infinite)
 
 

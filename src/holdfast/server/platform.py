@@ -15,6 +15,7 @@ from holdfast.flows.explain_decision import Archive, Keys
 from holdfast.flows.label_decisions import LabelLog
 from holdfast.flows.lapsed import Lapses
 from holdfast.flows.sequence import Sequencer
+from holdfast.flows.watcher import Watcher
 from holdfast.ports import Accounts, Answers
 from holdfast.server.oidc import Provider
 
@@ -33,7 +34,8 @@ class Platform:
     """One running control plane. `url` is where people reach it, without a slash at the end; `provider` is who vouches
     for them, where an organisation has one. Systems are classified by `questionnaires`, by their regime; `courier`
     tells webhooks, `answers` keeps what forms were answered; None where nobody does. `measures` are those that the
-    probes declare, by id. Decisions are read in its `room`.
+    probes declare, by id. Decisions are read in its `room`, and watched
+    by its `watcher`.
     """
 
     desk: Desk
@@ -48,6 +50,14 @@ class Platform:
     clearances: Clearances = field(default_factory=Clearances)
     lapses: Lapses = field(default_factory=Lapses)
     room: DecisionRoom | None = None
+    watcher: Watcher | None = None
+
+    @property
+    def watching(self) -> Watcher:
+        """Who watches decisions; Unavailable where nobody does."""
+        if self.watcher is None:
+            raise Unavailable("watch.nobody", "This control plane watches no decisions.", "Start it with a --home.")
+        return self.watcher
 
     @property
     def decisions(self) -> DecisionRoom:

@@ -169,3 +169,29 @@ answers = Table(
 under what was sent, which is not kept.
 """
 Index("ix_answers_expires_at", answers.c.expires_at)
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("release", String(80), primary_key=True),
+    Column("start", String(20), primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+"""What was counted of decisions, by release and span of time. Not acts: all of it can be counted again."""
+
+counted = Table(
+    "counted",
+    metadata,
+    Column("release", String(80), primary_key=True),
+    Column("file", String(80), primary_key=True),
+)
+"""The segments whose rows are in a release's batches."""
+
+looks = Table(
+    "looks",
+    metadata,
+    Column("release", String(80), primary_key=True),
+    Column("asked", String(80), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+"""What watching a release last showed, and the digest of all that its batches were counted by."""

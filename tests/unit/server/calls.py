@@ -12,6 +12,7 @@ from tests.unit.flows.holding import held
 from tests.unit.flows.journey import SYSTEM, answered_by_all, asked, filed, registered
 from tests.unit.server.deciding import decided
 from tests.unit.server.test_datasets import ADMISSION
+from tests.unit.server.watching import baseline, seen
 
 from holdfast import canonical
 from holdfast.domain.account import Profile
@@ -123,6 +124,7 @@ def world(server) -> dict[str, Call]:
     hold = place_hold(desk, caller("legal"), SYSTEM.name, because="case 7", first="2026-01-01").key
     review = file_held(desk, caller("developer"), held(principal=credential)).key
     webhook = subscribe(desk, caller("admin"), "audit", "https://audit.example/").key
+    alert, incident = seen(office, server.folder, digest)
     sequence(desk.store, desk.ledger)
     envelope, sealer = office.sealed(office.evidence("pass", salt="other"))
     ends = timestamp(until)
@@ -247,6 +249,19 @@ def world(server) -> dict[str, Call]:
         "show_figures": Call({"system": SYSTEM.name}),
         "decide_review": Call({"decision": review}, {"answer": "yes", "reason": "seen"}),
         "forget_subject": Call({}, {"subject": "5b2c"}),
+        "list_baselines": Call({}),
+        "submit_baseline": Call({}, dict(zip(("envelope", "sealer"), baseline(office, digest), strict=True))),
+        "show_watch": Call(named_system),
+        "set_watch": Call(
+            named_system, {"span": "day", "rules": [], "skip": [], "mail": [], "score": "", "decision": ""}
+        ),
+        "list_watched": Call({}),
+        "show_look": Call({"digest": digest}),
+        "list_alerts": Call({}),
+        "show_alert": Call({"key": alert}),
+        "settle_alert": Call({"key": alert}, {"how": "mended", "reason": "the feed is mended"}),
+        "list_incidents": Call({}),
+        "close_incident": Call({"key": incident}, {"reason": "over"}),
         "list_sealers": Call({}),
         "trust_sealer": Call({}, {"name": "CI 2", "key": "ab" * 32}),
         "revoke_sealer": Call({"id": keyid(bytes.fromhex(sealer))}),

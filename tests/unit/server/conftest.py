@@ -9,6 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from tests.apps import app_of
 from tests.unit.flows.journey import REGIME
+from tests.unit.server.watching import watcher_of
 
 from holdfast.domain.account import Profile
 from holdfast.flows.courier import Courier
@@ -79,6 +80,7 @@ def server(tmp_path, governed):
                 courier=courier,
                 answers=SqlAnswers(desk.store),
                 room=room,
+                watcher=watcher_of(office, accounts, tmp_path),
             ),
             tmp_path,
         )

@@ -24,6 +24,7 @@ from holdfast.server.api import (
     steps,
     systems,
     tokens,
+    watching,
     webhooks,
 )
 
@@ -42,6 +43,7 @@ API = (
     decisions.router,
     retention.router,
     reviews.router,
+    watching.router,
     proposals.router,
     people.router,
     tokens.router,

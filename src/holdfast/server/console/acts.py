@@ -60,6 +60,13 @@ PHRASES: dict[Verb, str] = {
     Verb.FILE_REVIEW: "let wait for a person a decision of",
     Verb.DECIDE_REVIEW: "decided a review of",
     Verb.LAPSE_REVIEW: "ended, as its time was over, a review of",
+    Verb.FILE_BASELINE: "filed what is usual of",
+    Verb.SET_WATCH: "set how to watch",
+    Verb.WATCH: "watched",
+    Verb.RAISE_ALERT: "raised an alert on",
+    Verb.SETTLE_ALERT: "settled an alert on",
+    Verb.OPEN_INCIDENT: "opened an incident at",
+    Verb.CLOSE_INCIDENT: "closed an incident at",
     Verb.TRUST_SEALER: "trusted the sealer",
     Verb.REVOKE_SEALER: "stopped trusting the sealer",
 }

@@ -110,6 +110,9 @@ CAN: dict[str, str] = {
     Permission.REMOVE_SEGMENTS: "remove decisions at the end of their time",
     Permission.DECIDE_REVIEWS: "decide what waits for a person, and see its input",
     Permission.FORGET_SUBJECTS: "have what waits for a person forget somebody",
+    Permission.SET_WATCH: "say how a system is watched",
+    Permission.SETTLE_ALERTS: "settle alerts",
+    Permission.CLOSE_INCIDENTS: "close incidents",
     Permission.EXPORT_LEDGER: "copy all acts and records, to verify them elsewhere",
 }
 

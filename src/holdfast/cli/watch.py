@@ -1,0 +1,174 @@
+"""`holdfast watch`: what was seen in a system's decisions, and what came of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from holdfast.cli.entrance import JSON_OPTION, Exit, command, print_json
+from holdfast.cli.remote import LIMIT_OPTION, TOKEN_OPTION, URL_OPTION, connected, one_of, show_page, show_record
+
+if TYPE_CHECKING:
+    from holdfast.domain.watch import Rule
+
+app = typer.Typer(help="Watch decisions, and settle what was seen.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command("show")
+@command
+def show(
+    release: str = typer.Argument(help="The digest of a release that runs."),
+    url: str = URL_OPTION,
+    token: str = TOKEN_OPTION,
+    as_json: bool = JSON_OPTION,
+) -> Exit:
+    """Show what watching a release last showed. Ends with 1 where something changed, 3 where that cannot be said yet.
+
+    Example: holdfast watch show sha256:4f1c...
+    """
+    with connected(url, token) as client:
+        look = client.show_look(release)
+    if as_json:
+        from holdfast import canonical
+
+        print_json(canonical.plain(look))
+    else:
+        from rich.console import Console
+
+        from holdfast.reports.look_terminal import render
+
+        Console().print(render(look))
+    if any(line.alarm is not None or line.out_alarm is not None for line in look.lines):
+        return Exit.BREACH
+    return Exit.INCONCLUSIVE if look.is_learning else Exit.PASS
+
+
+@app.command("set")
+@command
+def set_watch(
+    system: str = typer.Argument(help="The system's name."),
+    span: str = typer.Option("day", help="How long a batch is: hour or day."),
+    rule: list[str] = typer.Option([], help="MEASURE=note|alert|release|system:WHY; the first that fits counts."),
+    skip: list[str] = typer.Option([], help="A monitor that is left out; repeat for more."),
+    mail: list[str] = typer.Option([], help="An address to which alerts are written, too; repeat for more."),
+    score: str = typer.Option("", help="The output that holds the score, if its name does not say so."),
+    decision: str = typer.Option("", help="The output that holds the decision, if its name does not say so."),
+    url: str = URL_OPTION,
+    token: str = TOKEN_OPTION,
+    as_json: bool = JSON_OPTION,
+) -> Exit:
+    """Say how a system is watched, and what follows from alarms.
+
+    Example: holdfast watch set credit --rule "fairness=release:Nobody may be treated worse for long"
+    """
+    from holdfast.domain.watch import Span, Watch
+
+    rules = tuple(_rule(text) for text in rule)
+    watch = Watch(system, one_of(Span, span), rules, tuple(skip), tuple(mail), score, decision)
+    with connected(url, token) as client:
+        show_record(client.set_watch(watch), as_json=as_json)
+    return Exit.PASS
+
+
+@app.command("alerts")
+@command
+def list_alerts(
+    system: str = typer.Option("", help="Of this system alone."),
+    state: str = typer.Option("open", help="open or settled."),
+    limit: int = LIMIT_OPTION,
+    url: str = URL_OPTION,
+    token: str = TOKEN_OPTION,
+    as_json: bool = JSON_OPTION,
+) -> Exit:
+    """List alerts, the latest first. Ends with 1 where one is open.
+
+    Example: holdfast watch alerts --system credit
+    """
+    with connected(url, token) as client:
+        page = client.list_alerts(system=system, state=state, limit=limit)
+    columns = {
+        "alert": lambda kept: kept.key,
+        "system": lambda kept: kept.record.system,
+        "owner": lambda kept: kept.record.owner,
+        "since": lambda kept: kept.record.since,
+        "what": lambda kept: kept.record.what,
+    }
+    show_page(page, columns, as_json=as_json)
+    return Exit.BREACH if any(kept.record.is_open for kept in page.items) else Exit.PASS
+
+
+@app.command("settle")
+@command
+def settle(
+    alert: str = typer.Argument(help="The alert's key."),
+    how: str = typer.Option(..., help="normal (it is how things are now), mended, or nothing."),
+    reason: str = typer.Option(..., help="Why, in a sentence."),
+    url: str = URL_OPTION,
+    token: str = TOKEN_OPTION,
+    as_json: bool = JSON_OPTION,
+) -> Exit:
+    """Say what an alert came to; watching goes on from there.
+
+    Example: holdfast watch settle 3f09c1d2a4b5 --how mended --reason "The feed sends euros again"
+    """
+    from holdfast.domain.alert import Settled
+
+    with connected(url, token) as client:
+        show_record(client.settle_alert(alert, one_of(Settled, how), reason=reason), as_json=as_json)
+    return Exit.PASS
+
+
+@app.command("incidents")
+@command
+def list_incidents(
+    state: str = typer.Option("open", help="open or closed."),
+    limit: int = LIMIT_OPTION,
+    url: str = URL_OPTION,
+    token: str = TOKEN_OPTION,
+    as_json: bool = JSON_OPTION,
+) -> Exit:
+    """List incidents, the latest first. Ends with 1 where one is open.
+
+    Example: holdfast watch incidents
+    """
+    with connected(url, token) as client:
+        page = client.list_incidents(state=state, limit=limit)
+    columns = {
+        "incident": lambda kept: kept.key,
+        "system": lambda kept: kept.record.system,
+        "since": lambda kept: kept.record.opened_at,
+        "what": lambda kept: kept.record.title,
+        "stopped": lambda kept: kept.record.breaker or "nothing",
+    }
+    show_page(page, columns, as_json=as_json)
+    return Exit.BREACH if any(kept.record.is_open for kept in page.items) else Exit.PASS
+
+
+@app.command("close")
+@command
+def close(
+    incident: str = typer.Argument(help="The incident's key."),
+    reason: str = typer.Option(..., help="How it ended."),
+    url: str = URL_OPTION,
+    token: str = TOKEN_OPTION,
+    as_json: bool = JSON_OPTION,
+) -> Exit:
+    """Close an incident whose alerts are settled.
+
+    Example: holdfast watch close incident-3f09c1d2a4b5 --reason "The feed is mended, and the release is back"
+    """
+    with connected(url, token) as client:
+        show_record(client.close_incident(incident, reason=reason), as_json=as_json)
+    return Exit.PASS
+
+
+def _rule(text: str) -> Rule:
+    from holdfast.domain.errors import FixInput
+    from holdfast.domain.watch import Consequence, Rule
+
+    measure, _, rest = text.partition("=")
+    consequence, _, why = rest.partition(":")
+    if not why:
+        raise FixInput("watch.rule", f"{text!r:.80} is no rule.", "Write MEASURE=alert:WHY.")
+    return Rule(measure, one_of(Consequence, consequence), why)

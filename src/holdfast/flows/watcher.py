@@ -1,0 +1,67 @@
+"""The watcher: watches every release that runs, again and again, and writes to people about new alerts."""
+
+from __future__ import annotations
+
+import threading
+
+from holdfast.domain.errors import HoldfastError
+from holdfast.domain.look import Look
+from holdfast.flows.desk import Desk
+from holdfast.flows.mail import Mailer
+from holdfast.flows.watch import Post, last_look, watch_release, watched_releases
+
+
+class Watcher:
+    """Watches in a thread of its own while it is entered. A context manager.
+
+    Of several processes on one database only the one that holds the lock counts. `failure` is what keeps it from
+    working now.
+    """
+
+    def __init__(self, desk: Desk, post: Post, mailer: Mailer, *, every: float = 60.0) -> None:
+        self._desk = desk
+        self._post = post
+        self._mailer = mailer
+        self._every = every
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
+        self.failure: HoldfastError | None = None
+
+    def __enter__(self) -> Watcher:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def last(self, release: str) -> Look | None:
+        """What watching a release last showed; None where nobody looked yet."""
+        return last_look(self._post.batches, release)
+
+    def watch(self) -> None:
+        """Once around: every release by itself, so that one that cannot be read keeps no other back."""
+        failure = None
+        for release in watched_releases(self._desk):
+            if self._stopped.is_set():
+                return
+            try:
+                watch_release(self._desk, self._post, release)
+            except HoldfastError as error:
+                failure = error
+        try:
+            self._mailer.deliver()
+        except HoldfastError as error:
+            failure = error
+        self.failure = failure
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                with self._post.batches.lock() as is_mine:
+                    while is_mine() and not self._stopped.is_set():
+                        self.watch()
+                        self._stopped.wait(self._every)
+            except HoldfastError as error:
+                self.failure = error
+            self._stopped.wait(self._every)
