@@ -1,220 +1,260 @@
 """Alarms on a stream of batches that hold their promise however often somebody looks, and however long.
 
 Decisions of one day resemble each other, and Mondays resemble Mondays: tests that count rows alarm on streams in which
-nothing happened. So a batch (a day) is one observation. Each is predicted from what came before it: the day of the
-week, and where batches resemble their neighbours, the last two. What the prediction missed is ranked among what earlier
-ones missed, and bets are placed on ranks. Where nothing changed ranks are fair coins: whoever bets on them has become a
-hundred times richer at any time with a chance of one in a hundred (Ville 1939). A gambler starts anew at each batch
-with a share of the money, so that a change is found late in a stream, too.
+nothing happened. So a batch (a day, an hour) is one observation. Each is predicted from what came before it: batches
+of its season, and the last two. What the prediction missed is ranked among what earlier ones missed, and bets are
+placed on ranks. Where nothing changed ranks are fair coins: whoever bets on them has become a hundred times richer at
+any time with a chance of one in a hundred. A gambler starts anew at each batch with a share of the money, so that a
+change is found late in a stream, too. Bets are bounded, so that holidays and other single days ruin nothing.
 
-Coefficients are learned with a delay, or a shift would be explained away while it is still news; bets are bounded, so
-that holidays and other single days ruin nothing.
-
-Sources: Vovk, Gammerman and Shafer 2005, "Algorithmic learning in a random world", chapter 7 (betting on ranks); Shin,
-Ramdas and Rinaldo 2022, "E-detectors" (arXiv 2203.03532); Brown, Durbin and Evans 1975, "Techniques for testing the
-constancy of regression relationships over time" (recursive residuals).
+A limit needs no change: where the level lies at a limit, what lies beyond it is ranked fairly among what was missed of
+other batches, and where it lies on the right side, lower.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from math import log, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.domain.errors import FixInput
+from holdfast.monitors.betting import ANY_SIDE, UPWARDS, bet, ranks, ranks_among
+from holdfast.monitors.residuals import Residuals, recursive
+from holdfast.monitors.seasons import Season
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
+Places = NDArray[np.int64]
 
-WEEK = 7
-FEWEST = 28
-"""Batches of a reference, at least: four weeks."""
-
-DELAY, TIED_DELAY = 14, 28
-"""Batches after which one teaches what is usual: what is younger may be the change itself. Longer with lags, through
-which a change comes into sight more slowly.
+LAGS = 2
+DELAY = 28
+"""Batches after which one teaches what is usual: what is younger may be the change itself, which comes into sight
+slowly where each batch is predicted from the last two.
 """
 
-CALM, TIED = 100.0, 400.0
-"""How rich a gambler must become for an alarm; more where lags had to be estimated too."""
+SETTLING = 14
+"""Batches from which an acknowledged new level is learned before anybody bets on it."""
+
+EACH = 2
+"""Batches for each coefficient, beside the youngest ones, from which a stream's first ones are learned."""
+
+AROUND, FEWEST = 14, 20
+"""Batches on either side around whose mean one varies, and how many must have so that a limit can be judged."""
+
+LEEWAY = 0.02
+"""How much too high ranks are granted to be at a limit, as what they are ranked among was estimated."""
+
+RICH, RICHER = 100.0, 400.0
+"""How rich a gambler must become for an alarm: at a limit as rich as one chance in a hundred asks for; at a change, for
+which how batches hang together counts more, and was estimated, four times as rich.
+"""
 
 WANDERING = 0.9
 """Where batches hang together by more than this, the stream has no level of its own that could shift."""
-
-FAR = 6.0
-"""Standard deviations by which a batch may be missed and still teach what is usual."""
-
-_STAKES = np.array([side * size for size in (0.5, 1.0, 2.0, 3.0) for side in (-1, 1)])
-_TO_UNIT = sqrt(12)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Watched:
     """What a stream of T batches shows.
 
-    `money` (T,) is the logarithm of what betting made of 1, 0 for the batches of the reference. `alarm` is the first
-    batch at which it reached `threshold`, None where it never did; `since` when the change most likely began, and
-    `shift` how far the level moved since, in the stream's unit, with its standard error. `lags` says how many batches
-    before it each was predicted from. A stream that `wanders` is not watched: nothing about its level can be told.
+    `money` (T,) is the logarithm of what betting made of 1, 0 for the batches of the reference; `start` is the first
+    batch since which it counts, where the reference ends or the latest regime begins. `alarm` is the first batch from
+    there on at which it reached `threshold`, None where it never did; `since` when the change most likely began,
+    `level` where the stream lay from then to the alarm, without its season, and `shift` how far that is from what was
+    usual, or from the limit, in the stream's unit, with the `error` (a standard error) of both. A stream that `wanders`
+    gives no alarm: nothing can be told about its level.
     """
 
     money: Vector
-    threshold: float
-    lags: int
-    wanders: bool
+    start: int
+    threshold: float = log(RICHER)
+    wanders: bool = False
     alarm: int | None = None
     since: int | None = None
+    level: float = 0.0
     shift: float = 0.0
     error: float = 0.0
 
 
-def watch(values: Vector, days: NDArray[np.int64], reference: int, *, seed: int = 0) -> Watched:
-    """Watch a stream: `values` (T,) by batch, not finite where one had no rows; `days` (T,), counted from any Monday.
-
-    The first `reference` batches are known to be ordinary. FixInput where they are fewer than four weeks. The same
-    batches give the same money: `seed` breaks ties among ranks.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stream:
+    """The batches that have rows: their places, values (T,) as so many of a `unit` from `zero`, how many `ordinary`
+    ones come first, and the columns X that predict them: `seasonal` ones, a step for each new regime, then the lags.
     """
+
+    known: Places
+    y: Vector
+    zero: float
+    unit: float
+    ordinary: int
+    X: Matrix
+    seasonal: int
+    steps: tuple[int, ...]
+
+    @property
+    def typical(self) -> Vector:
+        """How often each phase comes, (seasonal,)."""
+        return np.asarray(self.X[: self.ordinary, : self.seasonal].mean(axis=0))
+
+    @property
+    def wanders(self) -> bool:
+        """Whether the reference has no level of its own."""
+        return _hang(self.y[: self.ordinary], self.X[: self.ordinary, : self.seasonal]) > WANDERING
+
+    def until(self, end: int, steps: tuple[int, ...]) -> _Stream:
+        """The first `end` batches, in which only these regimes began."""
+        return replace(self, known=self.known[:end], y=self.y[:end], X=self.X[:end], steps=steps)
+
+
+def watch(values: Vector, season: Season, reference: int, *, regimes: Sequence[int] = (), seed: int = 0) -> Watched:
+    """Whether the level of a stream changed: `values` (T,) by batch, not finite where one had no rows.
+
+    The first `reference` batches are known to be ordinary; FixInput where fewer of them have rows than the season asks
+    for. `regimes` are the places of batches, in order, with which somebody acknowledged that another level began: it is
+    learned from them on, nobody bets meanwhile, and the alarm is one since the latest. `seed` breaks ties among ranks:
+    the same batches give the same money, whatever comes after them.
+    """
+    stream = _stream(values, season, reference, regimes)
+    if stream.wanders:
+        return Watched(np.zeros(len(values)), reference, wanders=True)
+    money, skip = np.zeros(len(stream.y)), np.zeros(len(stream.y), dtype=bool)
+    found = Watched(money, reference)
+    for place, end in enumerate((*stream.steps, len(stream.y))):
+        part = stream.until(end, stream.steps[:place])
+        residuals = _residuals(part, skip[:end])
+        begin = (stream.ordinary, *stream.steps)[place]
+        ties = np.random.default_rng(seed).random(end)
+        path, begun = bet(ranks(residuals.missed, ~skip[:end], ties)[begin:], ANY_SIDE)
+        money[begin:end] = path
+        found = _found(part, path, begun + begin, skip[:end])
+        if found.since is not None:
+            skip[found.since : end] = True
+    return _placed(found, money, stream, (reference, *regimes), len(values))
+
+
+def above(values: Vector, season: Season, reference: int, ceiling: float, *, seed: int = 0) -> Watched:
+    """Whether the level of a stream lies above a ceiling, whether or not it ever changed; see `watch`."""
+    stream = _stream(values, season, reference)
+    if stream.wanders:
+        return Watched(np.zeros(len(values)), reference, log(RICH), wanders=True)
+    residuals = _residuals(stream, np.zeros(len(stream.y), dtype=bool))
+    ties = np.random.default_rng(seed).random(len(stream.y))
+    limit = (ceiling - stream.zero) / stream.unit
+    excess, usual = _excess(stream, residuals, limit), _centred(residuals)
+    ranked = ranks_among(excess, usual, AROUND + 1, FEWEST, ties)
+    path, begun = bet(ranked[stream.ordinary :] - LEEWAY, UPWARDS)
+    money = np.zeros(len(stream.y))
+    money[stream.ordinary :] = path
+    found = _found(stream, path, begun + stream.ordinary, ~residuals.teaches, limit)
+    return _placed(found, money, stream, (reference,), len(values))
+
+
+def below(values: Vector, season: Season, reference: int, floor: float, *, seed: int = 0) -> Watched:
+    """Whether the level of a stream lies below a floor; see `above`."""
+    found = above(-values, season, reference, -floor, seed=seed)
+    return replace(found, level=-found.level, shift=-found.shift)
+
+
+def _stream(values: Vector, season: Season, reference: int, regimes: Sequence[int] = ()) -> _Stream:
     known = np.flatnonzero(np.isfinite(values))
-    y, ordinary = values[known], int(np.searchsorted(known, reference))
-    if ordinary < FEWEST or reference > len(values):
+    ordinary = int(np.searchsorted(known, reference))
+    if ordinary < season.fewest or reference > len(values):
         what = f"{ordinary} batches say too little of what is usual."
-        raise FixInput("watch.reference", what, f"Give at least {FEWEST} that have rows: four weeks of days.")
-    X = _weekdays(days[known], ordinary)
-    lags, persistence = _lags(y[:ordinary], X[:ordinary])
-    money = np.zeros(len(values))
-    threshold = log(TIED if lags else CALM)
-    if persistence > WANDERING:
-        return Watched(money, threshold, lags, wanders=True)
-    if lags:
-        X = np.column_stack([X, _shifted(y, 1), _shifted(y, 2)])
-    missed = _missed(y, X, TIED_DELAY if lags else DELAY)
-    ranks = _ranks(missed, np.random.default_rng(seed))
-    path, begun = _bet(ranks[ordinary:])
-    money[known[ordinary:]] = path
-    money = _carried(money, known, reference)
-    first = np.flatnonzero(path >= threshold)
-    if not len(first):
-        return Watched(money, threshold, lags, wanders=False)
-    at = int(first[0])
-    start = ordinary + int(begun[at])
-    shift, error = _level(y, X, start, ordinary + at)
-    return Watched(money, threshold, lags, False, int(known[ordinary + at]), int(known[start]), shift, error)
-
-
-def _weekdays(days: NDArray[np.int64], ordinary: int) -> Matrix:
-    """A column for each day of the week of the reference; another day, should it come, is taken for their mean."""
-    which = np.unique(days[:ordinary] % WEEK)
-    columns: Matrix = (days[:, None] % WEEK == which).astype(np.float64)
-    columns[~columns.any(axis=1)] = 1 / len(which)
-    return columns
+        raise FixInput("watch.reference", what, f"Give at least {season.fewest} that have rows: four of each phase.")
+    if list(regimes) != sorted(place for place in set(regimes) if reference < place <= len(values)):
+        raise FixInput(
+            "watch.regimes", "Regimes begin after the reference, one after the other.", "Give them in order."
+        )
+    zero, unit = float(np.median(values[known][:ordinary])), float(values[known][:ordinary].std()) or 1.0
+    y = (values[known] - zero) / unit
+    columns = season.take(known).columns(ordinary)
+    steps = tuple(int(place) for place in np.searchsorted(known, regimes))
+    later = [np.arange(len(y)) >= step for step in steps]
+    X = np.column_stack([columns, *later, *(_shifted(y, lag) for lag in range(1, LAGS + 1))]).astype(np.float64)
+    return _Stream(known, y, zero, unit, ordinary, X, columns.shape[1], steps)
 
 
 def _shifted(y: Vector, by: int) -> Vector:
-    return np.concatenate([np.full(by, y[: max(1, by)].mean()), y[:-by]])
+    return np.concatenate([np.full(by, y[:by].mean()), y[:-by]])
 
 
-def _lags(y: Vector, X: Matrix) -> tuple[int, float]:
-    """Whether neighbours resemble each other beyond the day of the week, and by how much they hang together."""
-    rest = y - X @ np.linalg.lstsq(X, y, rcond=None)[0]
-    spread = float(rest @ rest)
-    if spread <= 0:
-        return 0, 0.0
-    alike = [float(rest[by:] @ rest[:-by]) / spread for by in (1, 2)]
-    if max(alike) <= 2 / sqrt(len(y)):
-        return 0, max(alike)
-    before = np.column_stack([rest[1:-1], rest[:-2]])
-    own = np.linalg.lstsq(before, rest[2:], rcond=None)[0]
-    return 2, float(own.sum())
-
-
-def _missed(y: Vector, X: Matrix, delay: int) -> Vector:
-    """What the prediction of each batch from those before it missed, (T,); NaN where there were too few.
-
-    Batches that were missed by very much teach nothing: a holiday must not spoil the Mondays that follow.
+def _hang(y: Vector, X: Matrix) -> float:
+    """How far batches (T,) hang together beyond what X explains: the sum of the weights by which each follows from the
+    last two, and what such an estimate lacks (Marriott and Pope 1954, "Bias in the estimation of autocorrelations").
     """
-    k, T = X.shape[1], len(y)
-    missed, teaches = np.full(T, np.nan), np.ones(T)
-    start = 2 * k + delay
-    first = y[:start] - np.median(y[:start])
-    teaches[:start] = np.abs(first) <= FAR * _robust(first)
-    for begin in range(start, T, delay):  # what a batch is predicted from lies in an earlier block
-        end = min(begin + delay, T)
-        weighted = X[:end] * teaches[:end, None]
-        squares = np.cumsum(weighted[:, :, None] * X[:end, None, :], axis=0)[begin - delay : end - delay]
-        products = np.cumsum(weighted * y[:end, None], axis=0)[begin - delay : end - delay]
-        x, A = X[begin:end], squares + 1e-9 * np.eye(k)
-        coefficients = np.linalg.solve(A, products[:, :, None])[:, :, 0]
-        leverage = np.einsum("ti,ti->t", x, np.linalg.solve(A, x[:, :, None])[:, :, 0])
-        missed[begin:end] = (y[begin:end] - np.einsum("ti,ti->t", x, coefficients)) / np.sqrt(1 + leverage)
-        usual = _robust(missed[start:end])
-        teaches[begin:end] = np.abs(missed[begin:end]) <= FAR * usual
-    return missed
+    rest = y - X @ np.linalg.lstsq(X, y, rcond=None)[0]
+    own = np.linalg.lstsq(np.column_stack([rest[1:-1], rest[:-2]]), rest[2:], rcond=None)[0]
+    hang = float(own.sum())
+    return hang + (1 + 3 * hang) / len(y)
 
 
-def _robust(rest: Vector) -> float:
-    """A standard deviation that single values cannot spoil; infinite where most are the same."""
-    spread = 1.4826 * float(np.median(np.abs(rest)))
-    return spread if spread > 0 else np.inf
+def _residuals(stream: _Stream, skip: NDArray[np.bool_]) -> Residuals:
+    start = EACH * (stream.seasonal + LAGS) + DELAY
+    pauses = [(0, start), *((step, step + SETTLING) for step in stream.steps)]
+    return recursive(stream.y, stream.X, DELAY, pauses, skip)
 
 
-def _ranks(missed: Vector, rng: np.random.Generator) -> Vector:
-    """Where each stands among those before it, between 0 and 1; 1/2 where nothing is known yet."""
-    ranks, ties = np.full(len(missed), 0.5), rng.random(len(missed))
-    first = int(np.argmax(~np.isnan(missed))) if not np.isnan(missed).all() else len(missed)
-    for t in range(first + 1, len(missed)):
-        before = missed[first:t]
-        below, same = int((before < missed[t]).sum()), int((before == missed[t]).sum())
-        ranks[t] = (below + ties[t] * (same + 1)) / (t - first + 1)
-    return ranks
+def _excess(stream: _Stream, residuals: Residuals, limit: float) -> Vector:
+    """What a prediction of each batch missed that takes the level to lie at the limit, (T,)."""
+    b = residuals.coefficients
+    level = b[:, : stream.seasonal] @ stream.typical
+    return np.asarray(stream.y - (stream.X * b).sum(axis=1) + level - (1 - b[:, -LAGS:].sum(axis=1)) * limit)
 
 
-def _bet(ranks: Vector) -> tuple[Vector, NDArray[np.int64]]:
-    """The log of the money after each rank, and at which batch the gambler who is richest then had begun."""
-    gains = _STAKES * (_TO_UNIT * (ranks[:, None] - 0.5)) - _price(_STAKES)
-    T, n = gains.shape
-    shares = _shares(T)
-    path, begun = np.zeros(T), np.zeros(T, dtype=np.int64)
-    money = np.full(n, -np.inf)  # of all who play with a stake together
-    best, when = np.full(n, -np.inf), np.zeros(n, dtype=np.int64)
-    spent = 0.0
-    for t in range(T):
-        share = log(shares[t] / n)
-        money = np.logaddexp(money, share) + gains[t]
-        is_fresh = share > best
-        when, best = np.where(is_fresh, t, when), np.maximum(best, share) + gains[t]
-        spent += shares[t]
-        path[t] = np.logaddexp(np.logaddexp.reduce(money), log(max(1e-300, 1 - spent)))
-        begun[t] = when[int(np.argmax(best))]
-    return path, begun
+def _centred(residuals: Residuals) -> Vector:
+    """How far each batch was missed beside those around it, (T,): how they vary, whatever the level."""
+    counts = residuals.teaches & np.isfinite(residuals.missed)
+    window = np.ones(2 * AROUND + 1)
+    number = np.convolve(counts, window)[AROUND:-AROUND]
+    total = np.convolve(np.where(counts, residuals.missed, 0.0), window)[AROUND:-AROUND]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        apart = (residuals.missed - total / number) * np.sqrt(number / (number - 1))
+    return np.where(counts & (number > AROUND), apart, np.nan)
 
 
-def _price(stakes: Vector) -> Vector:
-    """What makes a bet on a fair rank fair: the log of the mean of exp(stake * sqrt(12) * (rank - 1/2))."""
-    x = np.abs(stakes) * _TO_UNIT / 2
-    return np.asarray(np.log(np.sinh(x) / x))
+def _found(
+    stream: _Stream, path: Vector, begun: Places, skip: NDArray[np.bool_], limit: float | None = None
+) -> Watched:
+    """Whether and when the money reached the threshold, in places among the batches that have rows."""
+    found = Watched(path, 0, log(RICHER if limit is None else RICH))
+    first = np.flatnonzero(path >= found.threshold)
+    if not len(first):
+        return found
+    since, end = int(begun[first[0]]), len(stream.y) - len(path) + int(first[0])
+    step = np.arange(end + 1) >= since
+    before = np.column_stack([stream.X[: end + 1, :-LAGS], step])
+    hang = _hang(stream.y[: end + 1], before)
+    if hang > WANDERING:
+        return replace(found, wanders=True)
+    level, usual, error = _level(stream, since, end + 1, skip)
+    shift = level - (usual if limit is None else limit)
+    return replace(found, alarm=end, since=since, level=level, shift=shift, error=error)
 
 
-def _shares(T: int) -> Vector:
-    """With which share of the money a gambler begins at each batch: they fall slowly, and all of them make 1."""
-    place = np.arange(2.0, T + 2.0)
-    return np.asarray(1 / np.log(place) - 1 / np.log(place + 1)) * log(2)
+def _level(stream: _Stream, since: int, end: int, skip: NDArray[np.bool_]) -> tuple[float, float, float]:
+    """Where the level of the batches [since, end) lies, where it was expected, and the standard error of the first."""
+    X, before = stream.X[:, :-LAGS], np.flatnonzero(~skip[:since])
+    b = np.linalg.lstsq(X[before], stream.y[before], rcond=None)[0]
+    rest = stream.y[:end] - X[:end] @ b
+    usual = float(stream.typical @ b[: stream.seasonal] + X[since, stream.seasonal :] @ b[stream.seasonal :])
+    hang = min(max(_hang(stream.y[before], X[before]), 0.0), WANDERING)
+    error = float(rest[before].std()) * sqrt((1 + hang) / (1 - hang) / (end - since))
+    return usual + float(rest[since:end].mean()), usual, error
 
 
-def _carried(money: Vector, known: NDArray[np.int64], reference: int) -> Vector:
-    """Where a batch had no rows, the money of the one before it."""
-    has = np.zeros(len(money), dtype=bool)
-    has[known] = True
-    last = np.maximum.accumulate(np.where(has, np.arange(len(money)), 0))
-    return np.where(np.arange(len(money)) < reference, 0.0, money[last])
-
-
-def _level(y: Vector, X: Matrix, start: int, end: int) -> tuple[float, float]:
-    """How far the level lies from what was predicted, from `start` to `end`, and the standard error of that."""
-    before = max(1, start)
-    coefficients = np.linalg.lstsq(X[:before], y[:before], rcond=None)[0]
-    rest = y - X @ coefficients
-    since = rest[start : end + 1]
-    spread = float(rest[:before].std(ddof=min(before - 1, X.shape[1])))
-    return float(since.mean()), spread / sqrt(len(since))
+def _placed(found: Watched, money: Vector, stream: _Stream, begins: Sequence[int], T: int) -> Watched:
+    """The same in places among all batches: one without rows has the money of the one before it, since its regime
+    began; `begins` are where the reference ends and regimes begin.
+    """
+    batches = np.arange(T)
+    last = np.maximum(np.searchsorted(stream.known, batches, side="right") - 1, 0)
+    begun = np.array([T, *begins])[np.searchsorted(begins, batches, side="right")]
+    found = replace(found, money=np.where(stream.known[last] < begun, 0.0, money[last]), start=begins[-1])
+    if found.alarm is None or found.since is None:
+        return found
+    level, shift, error = (value * stream.unit for value in (found.level, found.shift, found.error))
+    alarm, since = int(stream.known[found.alarm]), int(stream.known[found.since])
+    return replace(found, alarm=alarm, since=since, level=stream.zero + level, shift=shift, error=error)

@@ -1,0 +1,81 @@
+"""What comes again: batches of the same day of the week, or hour of the day, resemble each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from holdfast.domain.watch import Span
+
+Places = NDArray[np.int64]
+Matrix = NDArray[np.float64]
+
+WEEK, DAY = 7, 24
+WEEKEND = 5
+"""The first day of the weekend, counted from Monday as 0."""
+
+WHOLE = 4
+"""How many periods a reference must have, so that each phase was seen a few times."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Season:
+    """Which phases T batches are in: int64 (T, k), k ways in which they come again, such as the hour and the weekend.
+
+    After `period` batches all of them have come round.
+    """
+
+    phases: Places
+    period: int
+
+    def __len__(self) -> int:
+        return len(self.phases)
+
+    @property
+    def fewest(self) -> int:
+        """Batches of a reference, at least."""
+        return WHOLE * self.period
+
+    def take(self, which: NDArray[np.int64] | slice) -> Season:
+        """The season of some of the batches."""
+        return Season(self.phases[which], self.period)
+
+    def columns(self, ordinary: int) -> Matrix:
+        """A column for each phase that the first `ordinary` batches have, but for the first of each further way.
+
+        A phase that comes only later is taken for their mean.
+        """
+        ways = [_indicators(way, ordinary) for way in self.phases.T]
+        return np.column_stack([ways[0], *(way[:, 1:] for way in ways[1:])])
+
+
+def daily(days: Places) -> Season:
+    """Of batches of a day: the day of the week. `days` (T,) are counted from any Monday."""
+    return Season(days[:, None] % WEEK, WEEK)
+
+
+def hourly(hours: Places) -> Season:
+    """Of batches of an hour: the hour of the day, and whether it is weekend. `hours` (T,) count from any Monday.
+
+    Once it is known what the weekend changes all day, what it changes of each hour pays little.
+    """
+    weekend = hours // DAY % WEEK >= WEEKEND
+    return Season(np.column_stack([hours % DAY, weekend]).astype(np.int64), DAY * WEEK)
+
+
+def season(starts: Sequence[str], span: Span) -> Season:
+    """Of batches by their `start`, as they have it: ``2026-11-28``, or ``2026-11-28T13``, in UTC."""
+    seconds = [datetime.fromisoformat(start).replace(tzinfo=UTC).timestamp() for start in starts]
+    hours = np.array(seconds, dtype=np.float64) // 3600 + 3 * DAY  # 1 January 1970 was a Thursday
+    return hourly(hours.astype(np.int64)) if span is Span.HOUR else daily((hours // DAY).astype(np.int64))
+
+
+def _indicators(way: Places, ordinary: int) -> Matrix:
+    which = np.unique(way[:ordinary])
+    columns: Matrix = (way[:, None] == which).astype(np.float64)
+    columns[~columns.any(axis=1)] = 1 / len(which)
+    return columns
