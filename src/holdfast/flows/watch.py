@@ -25,10 +25,11 @@ from holdfast.domain.system import System
 from holdfast.domain.verdict import judge
 from holdfast.domain.watch import Baseline, Batch, Consequence, FiledBaseline, Span, Watch, Watched
 from holdfast.flows.alerts import alerts_in, drafts_for, of_release
+from holdfast.flows.bets import fewest
 from holdfast.flows.count_decisions import Counter, Observing, start_of
 from holdfast.flows.desk import Caller, Desk, every, require, stated
 from holdfast.flows.file_baseline import baseline_of
-from holdfast.flows.look import Shown, fewest, look_at
+from holdfast.flows.look import Shown, look_at
 from holdfast.flows.register import appetite_in_force
 from holdfast.ledger.envelope import seal
 from holdfast.monitors.contract import MonitorSpec, Seen

@@ -59,24 +59,33 @@ WEIGHTED = Measure(
     "The share of rows that moved, averaged over the features by their share in the model's decisions.",
     (0, 1),
 )
-LOCATION = Measure(
-    "drift.location",
+PLACE = Measure(
+    "drift.place",
     "Where values lie",
-    "score",
+    "sd",
     Direction.NEUTRAL,
-    "How far up among the usual values a batch's values lie on average: 0 is as usual, 1.7 all at the upper end.",
+    "How far up among the usual values a batch's values lie on average, in standard deviations of a usual row's rank; "
+    "0 is as usual.",
 )
-SPREAD = Measure(
-    "drift.spread",
-    "How values spread",
-    "score",
+WIDTH = Measure(
+    "drift.width",
+    "How far out values lie",
+    "sd",
     Direction.NEUTRAL,
-    "Whether a batch's values lie further out among the usual ones than those do: 0 is as usual, above it further out.",
+    "How far from the middle of the usual values a batch's values lie, beyond what goes with their place; 0 is as "
+    "usual.",
 )
-MIX = Measure(
-    "drift.mix",
-    "Mix of labels",
-    "score",
+COMMONNESS = Measure(
+    "drift.commonness",
+    "How common labels are",
+    "sd",
     Direction.NEUTRAL,
-    "How much more often than usual a batch has the more frequent of the usual labels.",
+    "How common the labels of a batch usually are; it falls where rare or new ones come more often. 0 is as usual.",
+)
+LABEL_SHARE = Measure(
+    "drift.label_share",
+    "How often a label comes",
+    "sd",
+    Direction.NEUTRAL,
+    "How much more often than usual a label comes, in standard deviations of a usual row; 0 is as usual.",
 )

@@ -1,0 +1,169 @@
+"""Watch: every series is bet on, for a change of its level and against its limits; which alarm is chosen among all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from holdfast.domain.act import Kept
+from holdfast.domain.alert import Alert
+from holdfast.domain.alert import Seen as Kind
+from holdfast.domain.appetite import Limit
+from holdfast.domain.look import Line
+from holdfast.domain.verdict import parse_time
+from holdfast.domain.watch import Span
+from holdfast.flows.count_decisions import start_of
+from holdfast.monitors.contract import Seen, Series
+from holdfast.monitors.false_discovery import evidence, first_alarms, pooled
+from holdfast.monitors.seasons import Season, season
+from holdfast.monitors.streams import Watched, above, below, watch
+
+Vector = NDArray[np.float64]
+
+ALL = (("over", "all columns"),)
+"""The scope of the mean over series of one measure."""
+
+
+def lines_of(
+    seen: Seen, series: Sequence[tuple[str, Series]], limits: Sequence[Limit], settled: Sequence[Kept[Alert]]
+) -> tuple[Line, ...]:
+    """Every series, and the mean of those that pool, with what betting on it showed.
+
+    Whether one changed, and whether one lies beyond a limit, are two families; of each, those that alarm are chosen
+    among all of the release.
+    """
+    ground = _Ground(seen, limits, settled)
+    lines = [ground.line(monitor, one) for monitor, one in (*series, *_pools(seen, series))]
+    changes = [ground.change(line) for line in lines]
+    beyond = [ground.beyond(line) for line in lines]
+    lines = _chosen(lines, changes, _with_change)
+    return tuple(_chosen(lines, beyond, _with_beyond))
+
+
+def fewest(span: Span) -> int:
+    """Batches that it takes to say what is usual."""
+    return season((), span).fewest
+
+
+@dataclass(frozen=True, eq=False)
+class _Ground:
+    """What bets on a release depend on, beside the values."""
+
+    seen: Seen
+    limits: Sequence[Limit]
+    settled: Sequence[Kept[Alert]]
+
+    @property
+    def starts(self) -> list[str]:
+        return [batch.start for batch in self.seen.batches]
+
+    @property
+    def season(self) -> Season:
+        return season(self.starts, self.seen.span)
+
+    def line(self, monitor: str, one: Series) -> Line:
+        floor, ceiling = self._limits(one)
+        values = tuple(float(value) if np.isfinite(value) else None for value in one.values)
+        return Line(monitor, one.measure, one.scope, values, tuple(one.rows.tolist()), floor=floor, ceiling=ceiling)
+
+    def _limits(self, one: Series) -> tuple[float | None, float | None]:
+        """The limits that a series may not leave: its own, and the appetite's."""
+        meant = [limit for limit in self.limits if limit.measure == one.measure and set(limit.scope) <= set(one.scope)]
+        floors = [value for value in (one.floor, *(limit.minimum for limit in meant)) if value is not None]
+        ceilings = [value for value in (one.ceiling, *(limit.maximum for limit in meant)) if value is not None]
+        return max(floors, default=None), min(ceilings, default=None)
+
+    def change(self, line: Line) -> Watched | None:
+        values = _floats(line)
+        if not self._is_known(values):
+            return None
+        return watch(values, self.season, self.seen.ordinary, regimes=self._regimes(line), seed=self.seen.seed)
+
+    def beyond(self, line: Line) -> Watched | None:
+        """Against the limit that is nearer to being left, where it has two; None without one."""
+        values = self._since_settled(line)
+        if (line.floor is None and line.ceiling is None) or not self._is_known(values):
+            return None
+        found = list[Watched]()
+        if line.floor is not None:
+            found.append(below(values, self.season, self.seen.ordinary, line.floor, seed=self.seen.seed))
+        if line.ceiling is not None:
+            found.append(above(values, self.season, self.seen.ordinary, line.ceiling, seed=self.seen.seed))
+        return max(found, key=lambda one: evidence(one)[-1])
+
+    def _is_known(self, values: Vector) -> bool:
+        """Whether enough of the ordinary batches have rows, and something came after them."""
+        ordinary = self.seen.ordinary
+        return int(np.isfinite(values[:ordinary]).sum()) >= fewest(self.seen.span) and len(values) > ordinary
+
+    def _regimes(self, line: Line) -> tuple[int, ...]:
+        """The places of batches at which another level began that somebody settled, in order."""
+        first, place = self.seen.ordinary + 1, {start: at for at, start in enumerate(self.starts)}
+        began = {max(first, place[one.record.since]) for one in self._about(line, Kind.CHANGED)}
+        return tuple(sorted(at for at in began if at <= len(self.starts)))
+
+    def _since_settled(self, line: Line) -> Vector:
+        """The values, without those after the ordinary ones up to when somebody last settled that they were beyond."""
+        values, ends = _floats(line), [self._start(one) for one in self._about(line, Kind.BEYOND)]
+        if ends:
+            over = np.array([start <= max(ends) for start in self.starts])
+            over[: self.seen.ordinary] = False
+            values[over] = np.nan
+        return values
+
+    def _about(self, line: Line, kind: Kind) -> Iterator[Kept[Alert]]:
+        known = set(self.starts)
+        for kept in self.settled:
+            alert = kept.record
+            is_meant = (alert.measure, alert.scope, alert.kind) == (line.measure, line.where, kind)
+            if is_meant and alert.since in known:
+                yield kept
+
+    def _start(self, kept: Kept[Alert]) -> str:
+        return start_of(parse_time(kept.at), self.seen.span)
+
+
+def _pools(seen: Seen, series: Sequence[tuple[str, Series]]) -> Iterator[tuple[str, Series]]:
+    """The mean over series of one measure, each by how it varies ordinarily: what moves all a little shows there."""
+    together: dict[tuple[str, str], list[Series]] = {}
+    for monitor, one in series:
+        if one.pools:
+            together.setdefault((monitor, one.measure), []).append(one)
+    for (monitor, measure), some in together.items():
+        if len(some) > 1 and seen.ordinary:
+            rows = np.max([one.rows for one in some], axis=0)
+            yield monitor, Series(measure, pooled([one.values for one in some], seen.ordinary), rows, ALL)
+
+
+def _floats(line: Line) -> Vector:
+    return np.array([np.nan if value is None else value for value in line.values], dtype=np.float64)
+
+
+def _chosen(
+    lines: Sequence[Line], watched: Sequence[Watched | None], put: Callable[[Line, Watched, int | None], Line]
+) -> list[Line]:
+    """The lines with what betting showed, where there was any, and when each was named among all."""
+    alarms = iter(first_alarms([one for one in watched if one is not None]))
+    return [line if one is None else put(line, one, next(alarms)) for line, one in zip(lines, watched, strict=True)]
+
+
+def _with_change(line: Line, found: Watched, alarm: int | None) -> Line:
+    line = replace(line, money=_money(found), wanders=found.wanders)
+    if alarm is None:
+        return line
+    return replace(line, alarm=alarm, since=found.since, shift=found.shift, error=found.error)
+
+
+def _with_beyond(line: Line, found: Watched, alarm: int | None) -> Line:
+    line = replace(line, beyond=_money(found))
+    if alarm is None:
+        return line
+    return replace(line, out_alarm=alarm, out_since=found.since, level=found.level, level_error=found.error)
+
+
+def _money(found: Watched) -> tuple[float, ...]:
+    """The evidence after each batch; 0, which is none, where the stream wanders."""
+    return tuple(np.where(np.isfinite(evidence(found)), evidence(found), 0.0).tolist())
