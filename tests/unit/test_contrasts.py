@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from holdfast.probes.fairness._contrasts import (
+from holdfast.contrasts import (
     against_everyone_else,
     critical_value,
     ratio_to_best,
