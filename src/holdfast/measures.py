@@ -166,3 +166,33 @@ MEAN_ERROR_GAP = Measure(
     "A group's mean of label minus prediction, minus that of everyone else, in standard deviations of the labels; 0 is "
     "equal, above 0 the model underrates the group.",
 )
+TPR = Measure(
+    "performance.tpr",
+    "True positive rate",
+    "share",
+    Direction.HIGHER_IS_BETTER,
+    "Of the rows whose label is the favourable class (else the last one), the share that is decided so.",
+    (0, 1),
+)
+FPR = Measure(
+    "performance.fpr",
+    "False positive rate",
+    "share",
+    Direction.LOWER_IS_BETTER,
+    "Of the rows whose label is another class, the share that is decided to be the favourable one (else the last).",
+    (0, 1),
+)
+RMSE = Measure(
+    "performance.rmse",
+    "Root mean squared error",
+    "units of the target",
+    Direction.LOWER_IS_BETTER,
+    "How far a prediction is typically off, where large errors count more, in the target's own unit.",
+)
+MEAN_ERROR = Measure(
+    "performance.mean_error",
+    "Mean error",
+    "units of the target",
+    Direction.NEUTRAL,
+    "By how much predictions are too high on average, in the target's own unit; 0 is right, below 0 they are too low.",
+)

@@ -25,7 +25,7 @@ from holdfast.measures import (
 )
 from holdfast.probes.contract import Case, Need, Yielded, probe
 from holdfast.probes.performance._rows import labelled, too_few
-from holdfast.statistics import auc, auc_interval, mean_interval, share_interval, wilson
+from holdfast.statistics import auc, auc_interval, balanced, mean_interval, wilson
 
 LEAST_ROWS = 20
 ENOUGH_ROWS = 200
@@ -99,12 +99,7 @@ def _balanced(right: NDArray[np.bool_], labels: NDArray[np.int64]) -> Measuremen
     rows = np.bincount(labels)
     hits = np.bincount(labels, weights=right)[rows > 0]
     rows = rows[rows > 0]
-    recalls = hits / rows
-    value = float(recalls.mean())
-    smooth = (hits + 1) / (rows + 2)  # Laplace: a class that is always right is not surely so
-    variance = float((smooth * (1 - smooth) / rows).sum() / len(rows) ** 2)
-    most = float(rows.min() * len(rows)) if value in (0, 1) else np.inf
-    interval = share_interval(value, variance, most)
+    value, interval = balanced(hits, rows)
     return BALANCED_ACCURACY.of(value, n=len(labels), interval=interval)
 
 
