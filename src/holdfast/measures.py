@@ -196,3 +196,11 @@ MEAN_ERROR = Measure(
     Direction.NEUTRAL,
     "By how much predictions are too high on average, in the target's own unit; 0 is right, below 0 they are too low.",
 )
+SELECTION_GAP = Measure(
+    "fairness.selection_gap",
+    "Gap in selection rate",
+    "share",
+    Direction.NEUTRAL,
+    "How often a group is given the favourable outcome, minus how often everyone else is; 0 is equal.",
+    (-1, 1),
+)

@@ -165,3 +165,21 @@ def interval_of_sums(n: float, total: float, squares: float, level: float = 0.95
     spread = max(0.0, float(squares - total * centre)) / (n - 1)
     half = float(t.ppf((1 + level) / 2, n - 1) * np.sqrt(spread / n))
     return Interval(centre - half, centre + half, level)
+
+
+def confidence_sequence(values: ArrayLike, level: float = 0.95, tuned: int = 100) -> Interval:
+    """Interval of the mean of values that come one by one, that holds at every look and not only at this one.
+
+    The asymptotic confidence sequence of Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas 2024 ("Time-uniform central
+    limit theory", theorem 2.2), narrowest around `tuned` values; where the mean itself moves it is of the mean so far.
+    ValueError for fewer than two values. A sequence by bets (Waudby-Smith and Ramdas 2024) needs no limit, but bounds:
+    those of a difference of rates are -1 and 1, hundreds of times what days differ by, and it is as wide.
+    """
+    x = np.asarray(values, dtype=np.float64)
+    t = len(x)
+    if t < 2:
+        raise ValueError("a confidence sequence needs at least two values")
+    alpha = 1 - level
+    rho = (-2 * np.log(alpha) + np.log(-2 * np.log(alpha)) + 1) / tuned
+    half = float(x.std(ddof=1) * np.sqrt(2 * (t * rho + 1) / (t**2 * rho) * np.log(np.sqrt(t * rho + 1) / alpha)))
+    return Interval(float(x.mean()) - half, float(x.mean()) + half, level)

@@ -16,10 +16,12 @@ def test_contract(spec, keeps):
     keeps(spec)
 
 
-def test_the_monitors_of_outcomes_are_found():
+def test_the_monitors_of_outcomes_and_groups_are_found():
     assert {spec.id for spec in MONITORS} >= {
         "outcome.performance",
         "outcome.labels",
         "outcome.calibration",
         "outcome.estimated",
+        "fairness.outcomes",
+        "fairness.proxies",
     }
