@@ -24,6 +24,14 @@ def test_critical_value_is_the_tabled_studentized_range():
     assert critical_value(10) * np.sqrt(2) == pytest.approx(4.474, abs=1e-3)
 
 
+@pytest.mark.parametrize(("groups", "families"), [(2, 1), (5, 3), (20, 1), (60, 10)])
+def test_critical_value_is_scipys(groups, families):
+    from scipy.stats import studentized_range
+
+    want = studentized_range.ppf(1 - 0.05 / families, groups, np.inf) / np.sqrt(2)
+    assert critical_value(groups, families) == pytest.approx(want, abs=1e-6)
+
+
 def test_more_families_ask_for_more():
     assert critical_value(3, families=4) > critical_value(3)
 

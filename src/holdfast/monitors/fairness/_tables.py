@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +51,7 @@ class Counted:
     def table(self, outcome: int, name: str) -> Table:
         """Rows by group, label and decision on one outcome, whose class is called `name`."""
         *_, decision, label = self.by
-        given, true = _place(decision, name), _place(label, name)
+        given, true = place_of(decision, name), place_of(label, name)
         counts = np.zeros((len(self.groups), 3, 2))
         for column, found in ((1, self.counts[:, :, given]), (0, np.delete(self.counts, given, axis=2).sum(axis=2))):
             by_label = found.sum(axis=1)
@@ -62,14 +63,14 @@ class Counted:
     def errors(self, name: str, stated: Array) -> Moments:
         """Truth minus score by group, where the scores of a bin are taken for their mean, `stated` (bins,)."""
         known = self.counts.sum(axis=2)[:, :-1, :]
-        true = known[:, :, _place(self.by[-1], name)]
+        true = known[:, :, place_of(self.by[-1], name)]
         false = known[:, :, :-1].sum(axis=2) - true
         sums = true @ (1 - stated) - false @ stated
         squares = true @ (1 - stated) ** 2 + false @ stated**2
         return Moments(self.compared, (true + false).sum(axis=1), sums, squares)
 
 
-def _place(bins: Bins, name: str) -> int:
+def place_of(bins: Bins, name: str) -> int:
     """Where a class is; the place of all others where the held-out data did not have it."""
     labels = bins.labels or ()
     return labels.index(name) if name in labels else len(labels)
@@ -106,24 +107,61 @@ def asked(baseline: Baseline) -> Asks:
 
 def counted(seen: Seen, batches: Sequence[Batch], by: tuple[Bins, ...]) -> Counted:
     """These batches together, by the groups of one attribute or of a pair."""
-    who = tuple(bins for bins in by if bins.name.startswith(INPUT))
     shape = [bins.count + 1 for bins in by]
     whole = np.sum([seen.table(batch, by) for batch in batches], axis=0) if batches else np.zeros(shape)
+    return _counted(whole, by)
+
+
+@dataclass(frozen=True, eq=False)
+class Days:
+    """All batches by the groups of one attribute or of a pair: those of the `recent` ones together, those that are
+    `judged` by outcomes, and of `each` one the rows by group and decision, float64 (T, groups, decisions).
+    """
+
+    recent: Counted
+    judged: Counted
+    each: Array
+
+
+def read(seen: Seen, by: tuple[Bins, ...], recent: Sequence[Batch], judged: Sequence[Batch]) -> Days:
+    """Each batch is read once."""
+    shape = [bins.count + 1 for bins in by]
+    late, known, each = np.zeros(shape), np.zeros(shape), list[Array]()
+    in_recent, in_judged = {id(batch) for batch in recent}, {id(batch) for batch in judged}
+    for batch in seen.batches:
+        table = seen.table(batch, by)
+        each.append(_by_group(table, by).sum(axis=(1, 3)))
+        if id(batch) in in_recent:
+            late += table
+        if id(batch) in in_judged:
+            known += table
+    return Days(_counted(late, by), _counted(known, by), np.array(each))
+
+
+def _who(by: tuple[Bins, ...]) -> tuple[Bins, ...]:
+    return tuple(bins for bins in by if bins.name.startswith(INPUT))
+
+
+def _by_group(table: NDArray[Any], by: tuple[Bins, ...]) -> Array:
+    """Rows whose group is known: float64 (groups, bins + 1, decisions, labels + 1). A decision that is no class, or
+    none, is left out.
+    """
+    who = _who(by)
+    known = table[tuple(slice(0, bins.count) for bins in who)][..., : by[-2].count - 1, :]
     scored = any(bins.name == SCORE for bins in by)
-    table = np.asarray(whole, dtype=np.float64).reshape(*shape[: len(who)], -1 if scored else 1, *shape[-2:])
-    table = table[..., : shape[-2] - 2, :]  # a decision that is no class, or none, is none
-    everyone = table.sum()
-    known = table[tuple(slice(0, bins.count) for bins in who)]
-    counts = known.reshape(-1, *known.shape[len(who) :])
-    if not scored:
-        counts = np.concatenate([np.zeros_like(counts), counts], axis=1)
+    counts = known.reshape(-1, known.shape[-3] if scored else 1, *known.shape[-2:]).astype(np.float64)
+    return counts if scored else np.concatenate([np.zeros_like(counts), counts], axis=1)
+
+
+def _counted(table: NDArray[Any], by: tuple[Bins, ...]) -> Counted:
+    who, counts = _who(by), _by_group(table, by)
     names = _names(who)
     return Counted(
         name=" & ".join(_name(bins) for bins in who),
         groups=tuple(" & ".join(parts) for parts in names),
         words=tuple(" and ".join(part.replace("=", " = ", 1) for part in parts) for parts in names),
         counts=counts,
-        unknown=round(everyone - counts.sum()),
+        unknown=round(float(table[..., : by[-2].count - 1, :].sum() - counts.sum())),
         by=by,
         order=len(who),
     )

@@ -13,14 +13,13 @@ outcomes that come early are not like those that come late. Scores of one of 20 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.domain.measure import Interval, Measurement
-from holdfast.domain.profile import Bins
 from holdfast.domain.schema import Task
 from holdfast.domain.watch import SCORE, Baseline, Batch
 from holdfast.groups import (
@@ -40,7 +39,7 @@ from holdfast.measures import (
     TPR_DIFFERENCE,
 )
 from holdfast.monitors.contract import Asks, Need, Seen, Series, Yielded, monitor
-from holdfast.monitors.fairness._tables import Counted, asked, counted, mean_scores
+from holdfast.monitors.fairness._tables import Counted, Days, asked, counted, mean_scores, place_of, read
 from holdfast.statistics import confidence_sequence
 
 Array = NDArray[np.float64]
@@ -92,15 +91,18 @@ def run(seen: Seen, params: Params) -> Iterator[Yielded]:
     if not tables or not recent:
         return
     judged = _judged(seen, params)
-    yield from _latest(seen, tables, recent, judged)
+    days = [read(seen, by, recent, judged) for by in tables]
+    yield from _latest(seen, days, len(recent), len(judged))
+    if judged:
+        yield from _calibration(seen, days, judged)
     small = too_small(
-        [counted(seen, recent, by).compared for by in tables],
+        [day.recent.compared for day in days],
         where="in the latest decisions",
         remedy="Look at more days together, or join groups where that makes sense.",
     )
     if small is not None:
         yield small
-    yield from _gaps(seen, tables, recent, params)
+    yield from _gaps(seen, days, params.fewest)
 
 
 def _judged(seen: Seen, params: Params) -> list[Batch]:
@@ -112,40 +114,46 @@ def _judged(seen: Seen, params: Params) -> list[Batch]:
     return [batch for batch, ok in zip(seen.batches, enough, strict=True) if ok][-params.window :]
 
 
-def _latest(seen: Seen, tables: Asks, recent: list[Batch], judged: list[Batch]) -> Iterator[Yielded]:
+def _latest(seen: Seen, days: list[Days], recent: int, judged: int) -> Iterator[Yielded]:
     schema = seen.baseline.schema
     for outcome in outcomes(schema):
         name = str(schema.classes[outcome])
-        of = [counted(seen, recent, by).table(outcome, name) for by in tables]
+        of = [day.recent.table(outcome, name) for day in days]
         yield from _told(selection_rates(of, schema), recent)
         for contrast in rate_contrasts(of, schema):
             if contrast.measure in (IMPACT_RATIO, PARITY_DIFFERENCE):
                 yield from _told(contrast.measurements(schema), recent)
-        for contrast in rate_contrasts([counted(seen, judged, by).table(outcome, name) for by in tables], schema):
+        for contrast in rate_contrasts([day.judged.table(outcome, name) for day in days], schema):
             if contrast.measure in (TPR_DIFFERENCE, FPR_DIFFERENCE):
                 yield from _told(contrast.measurements(schema), judged)
-    if schema.favourable is not None and seen.baseline.bins(SCORE) is not None and judged:
-        stated, name = mean_scores(seen, judged), str(schema.classes[schema.favourable])
-        errors = [counted(seen, judged, by).errors(name, stated) for by in tables]
-        for contrast in mean_contrasts(CALIBRATION_GAP, errors, schema.favourable):
-            yield from _told(contrast.measurements(schema), judged)
 
 
-def _told(measured: Iterable[Measurement], batches: Sequence[Batch]) -> Iterator[Measurement]:
+def _calibration(seen: Seen, days: list[Days], judged: list[Batch]) -> Iterator[Yielded]:
+    schema = seen.baseline.schema
+    if schema.favourable is None or seen.baseline.bins(SCORE) is None:
+        return
+    stated, name = mean_scores(seen, judged), str(schema.classes[schema.favourable])
+    errors = [day.judged.errors(name, stated) for day in days]
+    for contrast in mean_contrasts(CALIBRATION_GAP, errors, schema.favourable):
+        yield from _told(contrast.measurements(schema), len(judged))
+
+
+def _told(measured: Iterable[Measurement], batches: int) -> Iterator[Measurement]:
     """The same, with the number of batches that they are of."""
     for one in measured:
-        yield replace(one, scope=tuple(sorted((*one.scope, ("batches", str(len(batches)))))))
+        yield replace(one, scope=tuple(sorted((*one.scope, ("batches", str(batches))))))
 
 
-def _gaps(seen: Seen, tables: Asks, recent: list[Batch], params: Params) -> Iterator[Yielded]:
+def _gaps(seen: Seen, days: list[Days], fewest: int) -> Iterator[Yielded]:
     """Each judged group's rate minus everyone else's, batch by batch, and its mean so far."""
     schema = seen.baseline.schema
+    judged = [_watched(seen, day.recent) for day in days]
     for outcome in outcomes(schema):
         name = str(schema.classes[outcome])
         watched = [
-            (whole.groups[group], *_gap(each, group, params.fewest))
-            for whole, each, judged in (_by_batch(seen, by, recent, outcome) for by in tables)
-            for group in judged
+            (day.recent.groups[group], *_gap(day.each, group, place_of(day.recent.by[-2], name), fewest))
+            for day, groups in zip(days, judged, strict=True)
+            for group in groups
         ]
         for who, values, rows in watched:
             scope = {"group": who} | ({} if schema.favourable == outcome else {"outcome": name})
@@ -157,26 +165,23 @@ def _gaps(seen: Seen, tables: Asks, recent: list[Batch], params: Params) -> Iter
                 yield SELECTION_GAP.of(float(known.mean()), n=int(rows.sum()), interval=interval, **told)
 
 
-def _by_batch(seen: Seen, by: tuple[Bins, ...], recent: list[Batch], outcome: int) -> tuple[Counted, Array, list[int]]:
-    """The latest batches together, rows not given and given the outcome of each batch, (T, groups, 2), and the groups
-    to watch: of two the one that is smaller in the held-out data, since the other mirrors it.
-    """
-    name, whole = str(seen.baseline.schema.classes[outcome]), counted(seen, recent, by)
-    judged = np.flatnonzero(whole.compared.judged)
+def _watched(seen: Seen, recent: Counted) -> list[int]:
+    """The groups that are large enough; of two the one that is smaller in the held-out data: the other mirrors it."""
+    judged = np.flatnonzero(recent.compared.judged)
     if len(judged) == 2:
-        judged = judged[[np.argmin(counted(seen, [seen.baseline.usual], by).compared.sizes[judged])]]
-    elif len(judged) < 2:
-        judged = judged[:0]
-    each = [counted(seen, [batch], by).table(outcome, name).decided for batch in seen.batches]
-    return whole, np.array(each), judged.tolist()
+        usual = counted(seen, [seen.baseline.usual], recent.by).compared.sizes
+        return [int(judged[np.argmin(usual[judged])])]
+    return list(map(int, judged)) if len(judged) > 2 else []
 
 
-def _gap(each: Array, group: int, fewest: int) -> tuple[Array, NDArray[np.int64]]:
-    """`each` is (T, groups, 2): not given and given. The gap and the rows of the group, both (T,)."""
-    rows, given = each.sum(axis=2), each[:, :, 1]
+def _gap(each: Array, group: int, given: int, fewest: int) -> tuple[Array, NDArray[np.int64]]:
+    """`each` is (T, groups, decisions). The gap and the rows of the group, both (T,)."""
+    if given >= each.shape[2]:
+        return np.full(len(each), np.nan), np.zeros(len(each), dtype=np.int64)
+    rows, hits = each.sum(axis=2), each[:, :, given]
     mine, others = rows[:, group], rows.sum(axis=1) - rows[:, group]
     with np.errstate(invalid="ignore", divide="ignore"):
-        gap = given[:, group] / mine - (given.sum(axis=1) - given[:, group]) / others
+        gap = hits[:, group] / mine - (hits.sum(axis=1) - hits[:, group]) / others
     return np.where(np.minimum(mine, others) >= max(1, fewest), gap, np.nan), mine.astype(np.int64)
 
 
