@@ -54,6 +54,11 @@ $(UV):
 	$(UV) venv --quiet .tools/nannyml --python $(PYTHON)
 	$(UV) pip install --quiet --python $@ "nannyml>=0.13,<1" statsmodels "pandas<3"
 
+# The peer of `python -m bench.fairness_monitor`.
+.tools/fairlearn/bin/python: | $(UV)
+	$(UV) venv --quiet .tools/fairlearn --python $(PYTHON)
+	$(UV) pip install --quiet --python $@ "fairlearn>=0.15,<1"
+
 clean:
 	rm -rf .venv .tools examples/*/build examples/*/.holdfast
 

@@ -18,14 +18,10 @@ import numpy as np
 
 from holdfast.datasets.dataset import Attribute, Dataset
 from holdfast.domain.schema import Feature, Kind, Schema, Task
+from holdfast.groups import mean_contrasts, rate_contrasts, selection_rates
+from holdfast.measures import CALIBRATION_GAP
 from holdfast.probes.fairness._groups import groupings
-from holdfast.probes.fairness._outcomes import (
-    CALIBRATION_GAP,
-    mean_contrasts,
-    rate_contrasts,
-    selection_rates,
-    tabulate,
-)
+from holdfast.probes.fairness._outcomes import moments, tabulate
 
 GROUPS = 20
 SEED = 7
@@ -59,7 +55,7 @@ def holdfast(data: dict[str, np.ndarray], groups: int) -> dict[str, object]:
     compared = groupings(table)
     tables = tabulate(compared, data["decision"], data["label"], 1)
     found = list(selection_rates(tables, SCHEMA))
-    gaps = mean_contrasts(CALIBRATION_GAP, compared, data["label"] - data["score"], 1)
+    gaps = mean_contrasts(CALIBRATION_GAP, list(moments(compared, data["label"] - data["score"])), 1)
     for contrast in (*rate_contrasts(tables, SCHEMA), *gaps):
         found += contrast.measurements(SCHEMA)
     return {(m.measure.partition(".")[2], int(m.scope[0][1].partition("=")[2])): m for m in found}

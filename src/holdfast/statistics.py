@@ -125,3 +125,61 @@ def auc_interval(area: float, influence: NDArray[np.float64], positives: int, le
     n = len(influence)
     most = 4 * positives * (n - positives) / n
     return share_interval(area, float(np.mean(influence**2) / n), most, level)
+
+
+def auc_of_counts(positive: ArrayLike, negative: ArrayLike) -> tuple[float, float, float]:
+    """Area under the ROC curve of rows that are known by bins alone, its variance, and what the bins may hide of it.
+
+    `positive` and `negative` (bins,) are counts in order of the score, both with a row at least. Rows of one bin count
+    as ties, as in `auc`; were all of them in order, or none, the area would be larger or smaller by the third figure.
+    """
+    pos, neg = np.asarray(positive, dtype=np.float64), np.asarray(negative, dtype=np.float64)
+    P, N = pos.sum(), neg.sum()
+    above = (np.cumsum(neg) - neg / 2) / N  # of a positive row: the share of negative ones below it
+    below = 1 - (np.cumsum(pos) - pos / 2) / P
+    area = float(pos @ above / P)
+    variance = float((pos @ (above - area) ** 2 / P) / P + (neg @ (below - area) ** 2 / N) / N)
+    return area, variance, float(pos @ neg / (2 * P * N))
+
+
+def balanced(hits: ArrayLike, rows: ArrayLike) -> tuple[float, Interval]:
+    """The mean of shares that are each as important, such as recalls by class, and its interval.
+
+    `hits` and `rows` are counts by class (classes,), with a row at least in each.
+    """
+    right, n = np.asarray(hits, dtype=np.float64), np.asarray(rows, dtype=np.float64)
+    value = float((right / n).mean())
+    smooth = (right + 1) / (n + 2)  # Laplace: a class that is always right is not surely so
+    variance = float((smooth * (1 - smooth) / n).sum() / len(n) ** 2)
+    most = float(n.min() * len(n)) if value in (0, 1) else np.inf
+    return value, share_interval(value, variance, most)
+
+
+def interval_of_sums(n: float, total: float, squares: float, level: float = 0.95) -> Interval:
+    """Student's interval of a mean (Student 1908) from sums; ValueError for fewer than two values."""
+    from scipy.stats import t
+
+    if n < 2:
+        raise ValueError("the interval of a mean needs at least two values")
+    centre = float(total / n)
+    spread = max(0.0, float(squares - total * centre)) / (n - 1)
+    half = float(t.ppf((1 + level) / 2, n - 1) * np.sqrt(spread / n))
+    return Interval(centre - half, centre + half, level)
+
+
+def confidence_sequence(values: ArrayLike, level: float = 0.95, tuned: int = 100) -> Interval:
+    """Interval of the mean of values that come one by one, that holds at every look and not only at this one.
+
+    The asymptotic confidence sequence of Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas 2024 ("Time-uniform central
+    limit theory", theorem 2.2), narrowest around `tuned` values; where the mean itself moves it is of the mean so far.
+    ValueError for fewer than two values. A sequence by bets (Waudby-Smith and Ramdas 2024) needs no limit, but bounds:
+    those of a difference of rates are -1 and 1, hundreds of times what days differ by, and it is as wide.
+    """
+    x = np.asarray(values, dtype=np.float64)
+    t = len(x)
+    if t < 2:
+        raise ValueError("a confidence sequence needs at least two values")
+    alpha = 1 - level
+    rho = (-2 * np.log(alpha) + np.log(-2 * np.log(alpha)) + 1) / tuned
+    half = float(x.std(ddof=1) * np.sqrt(2 * (t * rho + 1) / (t**2 * rho) * np.log(np.sqrt(t * rho + 1) / alpha)))
+    return Interval(float(x.mean()) - half, float(x.mean()) + half, level)

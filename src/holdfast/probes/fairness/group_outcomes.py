@@ -16,22 +16,30 @@ from holdfast.datasets.dataset import Dataset
 from holdfast.domain.finding import Cell, Confidence, Exhibit, Finding, Severity
 from holdfast.domain.measure import Measure
 from holdfast.domain.schema import Schema, Task
-from holdfast.probes.contract import Case, Need, Yielded, probe
-from holdfast.probes.fairness._groups import Grouping, groupings, too_small
-from holdfast.probes.fairness._outcomes import (
+from holdfast.groups import Contrast, mean_contrasts, outcomes, rate_contrasts, selection_rates, too_small
+from holdfast.measures import (
     CALIBRATION_GAP,
+    FPR_DIFFERENCE,
     IMPACT_RATIO,
     MEAN_ERROR_GAP,
     MEAN_PREDICTION_GAP,
-    MEASURES,
+    PARITY_DIFFERENCE,
+    SELECTION_RATE,
+    TPR_DIFFERENCE,
+)
+from holdfast.probes.contract import Case, Need, Yielded, probe
+from holdfast.probes.fairness._groups import Grouping, groupings
+from holdfast.probes.fairness._outcomes import moments, tabulate
+
+MEASURES = (
+    SELECTION_RATE,
+    IMPACT_RATIO,
     PARITY_DIFFERENCE,
     TPR_DIFFERENCE,
-    Contrast,
-    mean_contrasts,
-    outcomes,
-    rate_contrasts,
-    selection_rates,
-    tabulate,
+    FPR_DIFFERENCE,
+    CALIBRATION_GAP,
+    MEAN_PREDICTION_GAP,
+    MEAN_ERROR_GAP,
 )
 
 FOUR_FIFTHS = 0.8
@@ -98,7 +106,7 @@ def _calibration(case: Case, data: Dataset, compared: list[Grouping]) -> Iterato
         return
     stated = case.target.scores(data.X)[:, favourable]
     truth = np.where(data.y < 0, np.nan, data.y == favourable)
-    yield from mean_contrasts(CALIBRATION_GAP, compared, truth - stated, favourable)
+    yield from mean_contrasts(CALIBRATION_GAP, list(moments(compared, truth - stated)), favourable)
 
 
 def _value_contrasts(
@@ -107,11 +115,12 @@ def _value_contrasts(
     """Mean predictions and mean errors, each in standard deviations."""
     spread = float(predictions.std())
     if spread > 0:
-        yield from mean_contrasts(MEAN_PREDICTION_GAP, compared, predictions / spread)
+        yield from mean_contrasts(MEAN_PREDICTION_GAP, list(moments(compared, predictions / spread)))
     labels = np.full(len(predictions), np.nan) if y is None else y.astype(np.float64)
     known = labels[np.isfinite(labels)]
     if len(known) and known.std() > 0:
-        yield from mean_contrasts(MEAN_ERROR_GAP, compared, (labels - predictions) / known.std())
+        errors = (labels - predictions) / known.std()
+        yield from mean_contrasts(MEAN_ERROR_GAP, list(moments(compared, errors)))
 
 
 @dataclass(frozen=True)

@@ -14,40 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.domain.finding import Cell, Confidence, Exhibit, Finding, Severity
-from holdfast.domain.measure import Direction, Interval, Measure, Measurement
+from holdfast.domain.measure import Measurement
 from holdfast.domain.schema import Schema, Task
+from holdfast.measures import CALIBRATION_BIAS, CALIBRATION_ERROR, CALIBRATION_SLOPE
 from holdfast.probes.contract import Case, Need, Yielded, probe
 from holdfast.probes.performance._rows import labelled, too_few
+from holdfast.reliability import Reliability, binned, calibration_error, calibration_slope
 from holdfast.statistics import mean_interval, wilson
 
 Vector = NDArray[np.float64]
 
-ERROR = Measure(
-    "performance.calibration_error",
-    "Calibration error",
-    "share",
-    Direction.LOWER_IS_BETTER,
-    "How far a stated probability typically is from how often the thing is true (root mean square, freed of sampling "
-    "noise); 0 is honest.",
-    (0, 1),
-)
-BIAS = Measure(
-    "performance.calibration_bias",
-    "Calibration in the large",
-    "share",
-    Direction.NEUTRAL,
-    "How often the thing is true minus how often the model says so on average; 0 is right, below 0 it promises too "
-    "much.",
-    (-1, 1),
-)
-SLOPE = Measure(
-    "performance.calibration_slope",
-    "Calibration slope",
-    "slope",
-    Direction.NEUTRAL,
-    "How much the log odds truly rise when the stated ones rise by 1; 1 is right, below 1 the model is too sure of "
-    "itself.",
-)
 LEAST_ROWS = 50
 ROWS_PER_BIN = 50
 
@@ -60,25 +36,10 @@ class Params:
     bins: int = 15
 
 
-@dataclass(frozen=True, eq=False)
-class Bins:
-    """Rows grouped by what the model states: rows, stated and observed means, each float64 (bins,)."""
-
-    rows: Vector
-    stated: Vector
-    observed: Vector
-
-    @property
-    def noise(self) -> Vector:
-        """Variance of the observed shares; a bin that is all alike keeps that of one row that is not (Laplace)."""
-        smooth = (self.observed * self.rows + 1) / (self.rows + 2)
-        return np.asarray(smooth * (1 - smooth) / self.rows)
-
-
 @probe(
     title="Calibration",
     question="When the model says 80 %, is it so in 80 of 100 cases?",
-    measures=(ERROR, BIAS, SLOPE),
+    measures=(CALIBRATION_ERROR, CALIBRATION_BIAS, CALIBRATION_SLOPE),
     efforts={"quick": Params(rows=5_000), "standard": Params(), "deep": Params(rows=5_000_000)},
     needs={Need.MODEL, Need.SCORES, Need.LABELS},
     tasks={Task.BINARY, Task.MULTICLASS},
@@ -95,9 +56,11 @@ def run(case: Case, params: Params) -> Iterator[Yielded]:
     bins = binned(stated, true, min(params.bins, max(2, len(data) // ROWS_PER_BIN)))
     error = calibration_error(bins)
     yield error
-    yield BIAS.of(float((true - stated).mean()), n=len(data), interval=mean_interval(true - stated))
+    yield CALIBRATION_BIAS.of(float((true - stated).mean()), n=len(data), interval=mean_interval(true - stated))
     if len(case.schema.classes) == 2:
-        yield from _slope(stated, true)
+        slope = calibration_slope(stated, true)
+        if slope is not None:
+            yield slope
     finding = _finding(error, bins, case.schema)
     if finding is not None:
         yield finding
@@ -115,48 +78,7 @@ def _asked(schema: Schema) -> int:
     return 1 if schema.favourable is None else schema.favourable
 
 
-def binned(stated: Vector, true: Vector, most: int) -> Bins:
-    """At most `most` groups of about equal size; rows with equal statements stay together."""
-    edges = np.unique(np.quantile(stated, np.linspace(0, 1, most + 1)[1:-1], method="inverted_cdf"))
-    index = np.searchsorted(edges, stated, side="left")
-    rows = np.bincount(index, minlength=len(edges) + 1).astype(np.float64)
-    sums = [np.bincount(index, weights=values, minlength=len(edges) + 1) for values in (stated, true)]
-    full = rows > 0
-    return Bins(rows[full], sums[0][full] / rows[full], sums[1][full] / rows[full])
-
-
-def calibration_error(bins: Bins) -> Measurement:
-    """Root of the debiased mean squared gap, with the interval that its normal approximation has."""
-    weights = bins.rows / bins.rows.sum()
-    squares = (bins.observed - bins.stated) ** 2 - bins.noise
-    total = float((weights * squares).sum())
-    true_squares = np.maximum(squares, 0)
-    variance = float((weights**2 * (2 * bins.noise**2 + 4 * bins.noise * true_squares)).sum())
-    low, value, high = (np.sqrt(max(0.0, total + z * np.sqrt(variance))) for z in (-1.96, 0, 1.96))
-    return ERROR.of(float(value), n=int(bins.rows.sum()), interval=Interval(float(low), float(high)))
-
-
-def _slope(stated: Vector, true: Vector) -> Iterator[Measurement]:
-    """Logistic regression of the truth on the stated log odds, by Newton's method; nothing where it has no solution."""
-    p = np.clip(stated, 1e-3, 1 - 1e-3)
-    design = np.column_stack([np.ones(len(p)), np.log(p / (1 - p))])
-    if np.ptp(design[:, 1]) == 0 or np.ptp(true) == 0:
-        return
-    beta = np.array([0.0, 1.0])
-    for _ in range(50):
-        fitted = 1 / (1 + np.exp(-design @ beta))
-        information = design.T @ (design * (fitted * (1 - fitted))[:, None])
-        if np.linalg.cond(information) > 1e12:
-            return
-        step = np.linalg.solve(information, design.T @ (true - fitted))
-        beta = beta + np.clip(step, -2, 2)
-        if np.abs(step).max() < 1e-8:
-            half = 1.96 * float(np.sqrt(np.linalg.inv(information)[1, 1]))
-            yield SLOPE.of(beta[1], n=len(p), interval=Interval(float(beta[1]) - half, float(beta[1]) + half))
-            return
-
-
-def _finding(error: Measurement, bins: Bins, schema: Schema) -> Finding | None:
+def _finding(error: Measurement, bins: Reliability, schema: Schema) -> Finding | None:
     """Where even the lower end of the error is 3 points or more."""
     least = error.interval.low if error.interval else 0.0
     if least < 0.03:
@@ -178,12 +100,12 @@ def _finding(error: Measurement, bins: Bins, schema: Schema) -> Finding | None:
         remedy="Recalibrate on data that the model was not trained on (isotonic or logistic), and choose the decision "
         "threshold again afterwards.",
         reproduce="Sort the test rows by score, cut them into equal groups, compare mean score and share of labels.",
-        measures=(ERROR.id, BIAS.id, SLOPE.id),
+        measures=(CALIBRATION_ERROR.id, CALIBRATION_BIAS.id, CALIBRATION_SLOPE.id),
         exhibits=(_exhibit(bins),),
     )
 
 
-def _exhibit(bins: Bins) -> Exhibit:
+def _exhibit(bins: Reliability) -> Exhibit:
     rows: list[tuple[Cell, ...]] = []
     for count, stated, observed in zip(bins.rows, bins.stated, bins.observed, strict=True):
         share = wilson(float(observed * count), int(count))

@@ -10,81 +10,23 @@ from numpy.typing import NDArray
 
 from holdfast.datasets.dataset import Dataset
 from holdfast.domain.finding import Confidence, Finding, Severity
-from holdfast.domain.measure import Direction, Interval, Measure, Measurement
+from holdfast.domain.measure import Interval, Measure, Measurement
 from holdfast.domain.schema import Task
+from holdfast.measures import (
+    ACCURACY,
+    AUC,
+    BALANCED_ACCURACY,
+    BRIER,
+    BRIER_SKILL,
+    GAIN_OVER_MAJORITY,
+    LOG_LOSS,
+    MAE,
+    R2,
+)
 from holdfast.probes.contract import Case, Need, Yielded, probe
 from holdfast.probes.performance._rows import labelled, too_few
-from holdfast.statistics import auc, auc_interval, mean_interval, share_interval, wilson
+from holdfast.statistics import auc, auc_interval, balanced, mean_interval, wilson
 
-AUC = Measure(
-    "performance.auc",
-    "Area under the ROC curve",
-    "AUC",
-    Direction.HIGHER_IS_BETTER,
-    "The chance that a row of the class is scored above a row of another; 0.5 is guessing. Several classes: the mean "
-    "over one class against the rest.",
-    (0, 1),
-)
-ACCURACY = Measure(
-    "performance.accuracy",
-    "Accuracy",
-    "share",
-    Direction.HIGHER_IS_BETTER,
-    "The share of decisions that agree with the label.",
-    (0, 1),
-)
-BALANCED_ACCURACY = Measure(
-    "performance.balanced_accuracy",
-    "Balanced accuracy",
-    "share",
-    Direction.HIGHER_IS_BETTER,
-    "The mean over classes of the share that is decided rightly; guessing gives one divided by the number of classes.",
-    (0, 1),
-)
-GAIN_OVER_MAJORITY = Measure(
-    "performance.gain_over_majority",
-    "Gain over always giving the commonest answer",
-    "share",
-    Direction.HIGHER_IS_BETTER,
-    "Accuracy minus the accuracy of always answering with the commonest class; 0 is no gain.",
-    (-1, 1),
-)
-LOG_LOSS = Measure(
-    "performance.log_loss",
-    "Log loss",
-    "nats",
-    Direction.LOWER_IS_BETTER,
-    "The mean surprise at the true class, by the scores; 0 is certainty that is always right.",
-)
-BRIER = Measure(
-    "performance.brier",
-    "Brier score",
-    "squared error",
-    Direction.LOWER_IS_BETTER,
-    "The mean squared distance of all class scores from the truth (Brier 1950, so 2 at worst).",
-    (0, 2),
-)
-BRIER_SKILL = Measure(
-    "performance.brier_skill",
-    "Brier skill",
-    "share",
-    Direction.HIGHER_IS_BETTER,
-    "The share of the Brier score of always stating the class shares that the model takes away; 0 is no better.",
-)
-R2 = Measure(
-    "performance.r2",
-    "R²",
-    "share",
-    Direction.HIGHER_IS_BETTER,
-    "The share of the squared error of always predicting the mean that the model takes away; 0 is no better.",
-)
-MAE = Measure(
-    "performance.mae",
-    "Mean absolute error",
-    "units of the target",
-    Direction.LOWER_IS_BETTER,
-    "How far a prediction is off on average, in the target's own unit.",
-)
 LEAST_ROWS = 20
 ENOUGH_ROWS = 200
 
@@ -157,12 +99,7 @@ def _balanced(right: NDArray[np.bool_], labels: NDArray[np.int64]) -> Measuremen
     rows = np.bincount(labels)
     hits = np.bincount(labels, weights=right)[rows > 0]
     rows = rows[rows > 0]
-    recalls = hits / rows
-    value = float(recalls.mean())
-    smooth = (hits + 1) / (rows + 2)  # Laplace: a class that is always right is not surely so
-    variance = float((smooth * (1 - smooth) / rows).sum() / len(rows) ** 2)
-    most = float(rows.min() * len(rows)) if value in (0, 1) else np.inf
-    interval = share_interval(value, variance, most)
+    value, interval = balanced(hits, rows)
     return BALANCED_ACCURACY.of(value, n=len(labels), interval=interval)
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from holdfast.datasets.dataset import Attribute, Dataset
 from holdfast.domain.schema import Feature, Kind, Schema, Task
-from holdfast.probes.fairness._groups import carriers, groupings, too_small
+from holdfast.groups import too_small
+from holdfast.probes.fairness._groups import carriers, groupings
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from holdfast.probes.fairness._contrasts import (
+from holdfast.contrasts import (
     against_everyone_else,
     critical_value,
     ratio_to_best,
@@ -22,6 +22,14 @@ def test_critical_value_is_the_tabled_studentized_range():
     # q(0.95; 3, infinity) = 3.314, q(0.95; 10, infinity) = 4.474 (standard tables)
     assert critical_value(3) * np.sqrt(2) == pytest.approx(3.314, abs=1e-3)
     assert critical_value(10) * np.sqrt(2) == pytest.approx(4.474, abs=1e-3)
+
+
+@pytest.mark.parametrize(("groups", "families"), [(2, 1), (5, 3), (20, 1), (60, 10)])
+def test_critical_value_is_scipys(groups, families):
+    from scipy.stats import studentized_range
+
+    want = studentized_range.ppf(1 - 0.05 / families, groups, np.inf) / np.sqrt(2)
+    assert critical_value(groups, families) == pytest.approx(want, abs=1e-6)
 
 
 def test_more_families_ask_for_more():
