@@ -44,7 +44,7 @@ class Observations:
         import duckdb
 
         with duckdb.connect() as connection:
-            labels = current(self._reader, connection, system=system).fetch_arrow_table()
+            labels = current(self._reader, connection, system=system).to_arrow_table()
         return Observed(self._segments, Labels(labels))
 
 

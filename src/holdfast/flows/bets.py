@@ -18,8 +18,8 @@ from holdfast.domain.watch import Span
 from holdfast.flows.count_decisions import start_of
 from holdfast.monitors.contract import Seen, Series
 from holdfast.monitors.false_discovery import evidence, first_alarms, pooled
-from holdfast.monitors.seasons import Season, season
-from holdfast.monitors.streams import Watched, above, below, watch
+from holdfast.monitors.seasons import DAY, WEEK, Season, season
+from holdfast.monitors.streams import DELAY, EACH, LAGS, Watched, above, below, watch
 
 Vector = NDArray[np.float64]
 
@@ -44,8 +44,11 @@ def lines_of(
 
 
 def fewest(span: Span) -> int:
-    """Batches that it takes to say what is usual."""
-    return season((), span).fewest
+    """Batches that it takes to say what is usual: each phase of the season four times, and all that predicts a batch
+    learned from those that are old enough to teach.
+    """
+    phases = WEEK if span is Span.DAY else DAY + 1
+    return max(season((), span).fewest, EACH * (phases + LAGS) + DELAY)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +100,7 @@ class _Ground:
     def _is_known(self, values: Vector) -> bool:
         """Whether enough of the ordinary batches have rows, and something came after them."""
         ordinary = self.seen.ordinary
-        return int(np.isfinite(values[:ordinary]).sum()) >= fewest(self.seen.span) and len(values) > ordinary
+        return int(np.isfinite(values[:ordinary]).sum()) >= self.season.fewest and len(values) > ordinary
 
     def _regimes(self, line: Line) -> tuple[int, ...]:
         """The places of batches at which another level began that somebody settled, in order."""

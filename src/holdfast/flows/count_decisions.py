@@ -62,7 +62,7 @@ class Counter:
     @property
     def asked(self) -> str:
         """The digest of all that counts depend on."""
-        monitors = [(spec.id, spec.version, vars(spec.params)) for spec in self.monitors]
+        monitors = [(spec.id, spec.version, spec.params) for spec in self.monitors]
         how = {"span": self.watch.span, "score": self.watch.score, "decision": self.watch.decision}
         return canonical.digest({"baseline": canonical.digest(self.baseline), "monitors": monitors, **how})
 

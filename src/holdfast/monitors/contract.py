@@ -24,7 +24,7 @@ statistics are shown and never alarmed on alone. Same batches and seed, same rec
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -194,12 +194,12 @@ class MonitorSpec:
     def with_params(self, overrides: Mapping[str, Any]) -> Any:
         """The monitor's parameters, some of them as somebody set them; FixInput for a name or value that cannot be."""
         try:
-            return type(self.params)(**{**vars(self.params), **overrides})
+            return replace(self.params, **overrides)
         except (TypeError, ValueError) as error:
             raise FixInput(
                 "monitor.parameter",
                 f"The monitor {self.id} cannot be used like this: {error}.",
-                f"Its parameters are: {', '.join(vars(self.params)) or 'none'}.",
+                f"Its parameters are: {', '.join(one.name for one in fields(self.params)) or 'none'}.",
             ) from error
 
 

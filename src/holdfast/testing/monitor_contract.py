@@ -15,7 +15,6 @@ import importlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
 from functools import cache
 from typing import Any
 
@@ -29,7 +28,8 @@ from holdfast.domain.schema import Kind, Schema
 from holdfast.domain.watch import LABEL, SCORE, Baseline, Batch
 from holdfast.monitors.contract import MonitorSpec, Need, Rows, Seen, Series, Yielded
 from holdfast.monitors.counting import count
-from holdfast.monitors.streams import FEWEST, watch
+from holdfast.monitors.seasons import season
+from holdfast.monitors.streams import watch
 from holdfast.testing.trial import MonitorTrial
 
 SEEDS = (0, 1, 2)
@@ -63,10 +63,10 @@ def shown(seen: Seen, records: list[Yielded]) -> list[str]:
 
 
 def _changes(seen: Seen, series: Series) -> bool:
-    if np.isfinite(series.values[: seen.ordinary]).sum() < FEWEST:
+    when = season([batch.start for batch in seen.batches], seen.span)
+    if np.isfinite(series.values[: seen.ordinary]).sum() < when.fewest:
         return False
-    days = np.array([date.fromisoformat(batch.start[:10]).toordinal() - 1 for batch in seen.batches])
-    return watch(series.values, days, seen.ordinary, seed=seen.seed).alarm is not None
+    return watch(series.values, when, seen.ordinary, seed=seen.seed).alarm is not None
 
 
 def _beyond(seen: Seen, series: Series) -> bool:

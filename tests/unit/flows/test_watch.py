@@ -1,0 +1,120 @@
+"""Watching from end to end: decisions of a real model in a real log, and what comes of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tests.unit.flows.journey import SYSTEM
+from tests.unit.flows.watching import SCHEMA, opened
+
+from holdfast.domain.act import Verb
+from holdfast.domain.alert import Alert, Incident, Settled
+from holdfast.domain.clearance import Breaker
+from holdfast.domain.errors import Conflict, Forbidden
+from holdfast.domain.watch import Consequence, Rule, Watch, Watched
+from holdfast.flows.alerts import close_incident, settle
+from holdfast.flows.breakers import reset
+from holdfast.testing.tables import credit_rows
+
+CALM, AFTER = 84, 96
+"""Days of ordinary decisions, and how many there are in all."""
+
+ROWS = 150
+"""Decisions of a day."""
+
+INCOME = SCHEMA.index("income")
+STOPS = Watch(SYSTEM.name, rules=(Rule("drift", Consequence.RELEASE, "The model knows only what it was made for."),))
+
+
+def richer(number: int, rows: int = ROWS):
+    X = credit_rows(rows, 1000 + number).X.copy()
+    X[:, INCOME] *= 1.5
+    return X
+
+
+def lived(bank, days: int, changed: int | None = None):
+    for number in range(days):
+        bank.day(number, richer(number) if changed is not None and number >= changed else None, rows=ROWS)
+
+
+@pytest.mark.one_database
+def test_ordinary_decisions_raise_nothing_and_are_measured(office, tmp_path):
+    bank = opened(office, tmp_path)
+    lived(bank, CALM)
+    look = bank.watch(CALM - 1)
+    assert look.starts == tuple(sorted(look.starts))
+    assert (len(look.starts), sum(look.rows), look.is_learning) == (CALM, CALM * ROWS, False)
+    assert not [line for line in look.lines if line.alarm is not None or line.out_alarm is not None]
+    measured = {(one.measure, one.where) for one in look.measurements}
+    assert {("drift.psi", "feature income"), ("drift.weighted", "")} <= measured
+    desk = office.desk
+    assert (desk.store.count(Alert), desk.store.count(Watched)) == (0, 1)
+    again = bank.watch(CALM - 1)
+    assert replace(again, at=look.at) == look
+    assert desk.store.count(Watched) == 1, "the same batches are filed once"
+
+
+@pytest.mark.one_database
+def test_a_change_raises_one_group_trips_the_breaker_and_opens_an_incident(office, tmp_path):
+    bank = opened(office, tmp_path, STOPS)
+    lived(bank, AFTER, changed=CALM)
+    look = bank.watch(AFTER - 1)
+    changed = {line.where for line in look.lines if line.measure == "drift.place" and line.alarm is not None}
+    assert "feature income" in changed
+    desk = office.desk
+    alerts = [kept for kept in desk.store.list(Alert, system=SYSTEM.name).items]
+    income = next(kept for kept in alerts if kept.record.scope == "feature income")
+    assert income.record.owner == "data"
+    assert abs(look.starts.index(income.record.since) - CALM) <= 2
+    breaker = desk.store.get(Breaker, f"{SYSTEM.name}:{bank.release}")
+    assert breaker.record.is_tripped
+    incident = desk.store.list(Incident, system=SYSTEM.name).items[0]
+    assert set(incident.record.alerts) <= {kept.key for kept in alerts}
+    raised = [act for act in desk.store.acts(kind="alert").items if act.act.verb is Verb.RAISE_ALERT]
+    bank.watch(AFTER - 1)
+    assert len([a for a in desk.store.acts(kind="alert").items if a.act.verb is Verb.RAISE_ALERT]) == len(raised)
+
+
+@pytest.mark.one_database
+def test_what_was_settled_as_normal_is_usual_from_then_on(office, tmp_path):
+    bank = opened(office, tmp_path, STOPS)
+    lived(bank, AFTER, changed=CALM)
+    bank.watch(AFTER - 1)
+    desk = office.desk
+    incident = desk.store.list(Incident).items[0]
+    with pytest.raises(Conflict):
+        close_incident(desk, office.caller("owner"), incident.key, reason="over")
+    with pytest.raises(Forbidden):
+        settle(desk, office.caller("viewer"), incident.record.alerts[0], Settled.NORMAL, reason="no")
+    for kept in desk.store.list(Alert, limit=200).items:
+        settle(desk, office.caller("owner"), kept.key, Settled.NORMAL, reason="Wages rose")
+    close_incident(desk, office.caller("owner"), incident.key, reason="Wages rose, and the model was checked again")
+    reset(desk, office.caller("risk"), incident.record.breaker, reason="checked again")
+    for number in range(AFTER, AFTER + 30):
+        bank.day(number, richer(number), rows=ROWS)
+    look = bank.watch(AFTER + 29)
+    place = next(line for line in look.lines if line.measure == "drift.place" and line.where == "feature income")
+    assert place.alarm is None
+    still = desk.store.list(Alert, state="open").items
+    assert not [kept.record.what for kept in still if kept.record.measure.startswith("drift.")]
+    assert not desk.store.get(Breaker, incident.record.breaker).record.is_tripped
+
+
+@pytest.mark.one_database
+def test_labels_that_come_late_are_counted_once(office, tmp_path):
+    bank = opened(office, tmp_path)
+    ids = {number: bank.day(number) for number in range(3)}
+    bank.watch(2)
+    bank.label(ids[1], np.where(np.arange(300) % 4 == 0, "no", "yes"))
+    look = bank.watch(2)
+    assert (look.rows, look.labelled) == ((300, 300, 300), (0, 300, 0))
+    bank.label(ids[1][:100], ["no"] * 100)
+    bank.day(1, rows=50, hour=20)
+    look = bank.watch(2)
+    assert (look.rows, look.labelled) == ((300, 350, 300), (0, 300, 0))
+    batch = bank.post.batches.all(bank.release)[1]
+    label = next(c for b, c in zip(batch.profile.bins, batch.profile.counts, strict=True) if b.name == "label")
+    assert sum(label.cells) == 300
+    assert label.missing == 50
