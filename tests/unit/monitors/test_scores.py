@@ -107,7 +107,6 @@ def test_the_most_frequent_labels_are_watched_and_none_that_never_came():
 
 
 def test_rarer_labels_make_a_batch_less_common_though_no_watched_one_changes():
-    bins = Bins("kind", labels=tuple(map(str, range(20))))
     usual = Counts((*[100] * 7, *[20] * 7, *[2] * 6, 0))
     rarer = Counts((*[100] * 7, *[11] * 7, *[12] * 6, 3))
     assert label_shares(usual, rarer) == pytest.approx([0.0] * 7, abs=1e-9)
