@@ -2,8 +2,8 @@
 
 A number's values are scored by where they stand among the reference's: the first score follows their place, the second
 how far they lie from the middle. A category's by which label they have. Each is a mean over rows, from counts alone, so
-that the scores of two batches together are their mean, weighted by rows; of reference rows the mean is 0, and, but for
-shares that were 0, the standard deviation 1.
+that the scores of two batches together are their mean, weighted by rows; of reference rows the mean is 0, and the
+standard deviation 1 where the reference varies.
 
 Sources: Ledwina 1994, "Data-driven version of Neyman's smooth test of fit" (Legendre scores of ranks); Vovk 2021,
 "Conformal testing in a binary model situation" (arXiv 2102.10439) on ranks from counts.
@@ -93,11 +93,11 @@ def _shares(reference: Counts) -> Vector:
 
 
 def _standard(score: Vector, reference: Counts) -> Vector:
-    """The score of each bin, with mean 0 and standard deviation 1 over the reference; 0 where it does not vary."""
+    """The score of each bin, with mean 0 over the reference, and standard deviation 1 where it varies there."""
     weights = _shares(reference)
     apart = score - float(weights @ score)
     spread = sqrt(float(weights @ (apart * apart)))
-    return apart / spread if spread > 1e-9 else np.zeros(len(score))
+    return np.asarray(apart / spread if spread > 1e-9 else apart)
 
 
 def _mean(score: NDArray[np.generic], batch: Counts) -> float:
@@ -108,5 +108,4 @@ def _share(reference: Counts, batch: Counts, bin: int) -> float:
     usual = reference.cells[bin] / reference.known
     if not batch.known:
         return nan
-    spread = sqrt(usual * (1 - usual))
-    return (batch.cells[bin] / batch.known - usual) / spread if spread else 0.0
+    return (batch.cells[bin] / batch.known - usual) / (sqrt(usual * (1 - usual)) or 1.0)

@@ -79,13 +79,14 @@ def test_a_shift_moves_the_place_and_a_spread_the_width():
 def test_a_column_of_one_value_scores_nothing_until_others_come():
     bins = Bins("kind", labels=("only",))
     usual = Counts((500, 0))
-    assert dict(scores(bins, usual, Counts((300, 0)))) == {
-        "share of only": 0.0,
-        "commonness": 0.0,
-        "unseen": 0.0,
-        "missing": 0.0,
-    }
+    assert [value for _, value in scores(bins, usual, Counts((300, 0)))] == [0.0] * 4
     assert unseen(usual, Counts((250, 50))) == pytest.approx(1 / 6)
+    assert label_shares(usual, Counts((250, 50))) == pytest.approx((-1 / 6,))
+    bins = number_bins("x", np.full(100, 3.0))
+    usual, above = (number_counts(bins, np.full(100, value)) for value in (3.0, 4.0))
+    assert (place(usual, usual), width(usual, usual)) == (0.0, 0.0)
+    assert place(usual, above) > 0.4
+    assert width(usual, above) > 1
 
 
 def test_missing_values_have_a_score_of_their_own():
