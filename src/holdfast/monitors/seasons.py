@@ -24,7 +24,7 @@ WHOLE = 4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Season:
-    """Which phases T batches are in: int64 (T, k), k ways in which they come again, such as the hour and the weekend.
+    """In which phase each of T batches is, int64 (T,): the day of the week, for example.
 
     After `period` batches all of them have come round.
     """
@@ -45,26 +45,22 @@ class Season:
         return Season(self.phases[which], self.period)
 
     def columns(self, ordinary: int) -> Matrix:
-        """A column for each phase that the first `ordinary` batches have, but for the first of each further way.
-
-        A phase that comes only later is taken for their mean.
-        """
-        ways = [_indicators(way, ordinary) for way in self.phases.T]
-        return np.column_stack([ways[0], *(way[:, 1:] for way in ways[1:])])
+        """A column for each phase of the first `ordinary` batches; one that comes later is taken for their mean."""
+        which = np.unique(self.phases[:ordinary])
+        columns: Matrix = (self.phases[:, None] == which).astype(np.float64)
+        columns[~columns.any(axis=1)] = 1 / len(which)
+        return columns
 
 
 def daily(days: Places) -> Season:
     """Of batches of a day: the day of the week. `days` (T,) are counted from any Monday."""
-    return Season(days[:, None] % WEEK, WEEK)
+    return Season(days % WEEK, WEEK)
 
 
 def hourly(hours: Places) -> Season:
-    """Of batches of an hour: the hour of the day, and whether it is weekend. `hours` (T,) count from any Monday.
-
-    Once it is known what the weekend changes all day, what it changes of each hour pays little.
-    """
+    """Of batches of an hour: the hour of a working day or of the weekend. `hours` (T,) are counted from any Monday."""
     weekend = hours // DAY % WEEK >= WEEKEND
-    return Season(np.column_stack([hours % DAY, weekend]).astype(np.int64), DAY * WEEK)
+    return Season(hours % DAY + DAY * weekend, DAY * WEEK)
 
 
 def season(starts: Sequence[str], span: Span) -> Season:
@@ -72,10 +68,3 @@ def season(starts: Sequence[str], span: Span) -> Season:
     seconds = [datetime.fromisoformat(start).replace(tzinfo=UTC).timestamp() for start in starts]
     hours = np.array(seconds, dtype=np.float64) // 3600 + 3 * DAY  # 1 January 1970 was a Thursday
     return hourly(hours.astype(np.int64)) if span is Span.HOUR else daily((hours // DAY).astype(np.int64))
-
-
-def _indicators(way: Places, ordinary: int) -> Matrix:
-    which = np.unique(way[:ordinary])
-    columns: Matrix = (way[:, None] == which).astype(np.float64)
-    columns[~columns.any(axis=1)] = 1 / len(which)
-    return columns

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from holdfast.domain.errors import FixInput
 from holdfast.monitors.betting import ANY_SIDE, UPWARDS, bet, ranks, ranks_among
-from holdfast.monitors.residuals import Residuals, recursive
+from holdfast.monitors.residuals import Residuals, recursive, robust
 from holdfast.monitors.seasons import Season
 
 Vector = NDArray[np.float64]
@@ -37,6 +37,9 @@ slowly where each batch is predicted from the last two.
 
 SETTLING = 14
 """Batches from which an acknowledged new level is learned before anybody bets on it."""
+
+WARY = 1.25
+"""How much wider than they seem new batches are taken to vary after an acknowledged change."""
 
 EACH = 2
 """Batches for each coefficient, beside the youngest ones, from which a stream's first ones are learned."""
@@ -127,7 +130,8 @@ def watch(values: Vector, season: Season, reference: int, *, regimes: Sequence[i
         residuals = _residuals(part, skip[:end])
         begin = (stream.ordinary, *stream.steps)[place]
         ties = np.random.default_rng(seed).random(end)
-        path, begun = bet(ranks(residuals.missed, ~skip[:end], ties)[begin:], ANY_SIDE)
+        missed = _beside(part, residuals, begin) if place else residuals.missed
+        path, begun = bet(ranks(missed, ~skip[:end], ties)[begin:], ANY_SIDE)
         money[begin:end] = path
         found = _found(part, path, begun + begin, skip[:end])
         if found.since is not None:
@@ -195,6 +199,20 @@ def _residuals(stream: _Stream, skip: NDArray[np.bool_]) -> Residuals:
     start = EACH * (stream.seasonal + LAGS) + DELAY
     pauses = [(0, start), *((step, step + SETTLING) for step in stream.steps)]
     return recursive(stream.y, stream.X, DELAY, pauses, skip)
+
+
+def _beside(stream: _Stream, residuals: Residuals, begin: int) -> Vector:
+    """What was missed of batches, (T,), as those of the regime that begins at `begin` are ranked among it: what is older
+    as wide as the batches that the regime is learned from, and a little wider, as they are few.
+    """
+    missed, start = residuals.missed.copy(), begin + SETTLING
+    old = missed[:begin][np.isfinite(missed[:begin])]
+    if start >= len(missed) or not np.isfinite(robust(old)):
+        missed[:begin] = np.nan
+        return missed
+    learned = stream.y[begin:start] - stream.X[begin:start] @ residuals.coefficients[start]
+    missed[:begin] *= WARY * float(learned.std(ddof=1)) / robust(old)
+    return missed
 
 
 def _excess(stream: _Stream, residuals: Residuals, limit: float) -> Vector:
