@@ -202,7 +202,7 @@ def _residuals(stream: _Stream, skip: NDArray[np.bool_]) -> Residuals:
 
 
 def _beside(stream: _Stream, residuals: Residuals, begin: int) -> Vector:
-    """What was missed of batches, (T,), as those of the regime that begins at `begin` are ranked among it: what is older
+    """What was missed of batches, (T,), as those of the regime that begins at `begin` are ranked among it: the older
     as wide as the batches that the regime is learned from, and a little wider, as they are few.
     """
     missed, start = residuals.missed.copy(), begin + SETTLING

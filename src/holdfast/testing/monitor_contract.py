@@ -28,6 +28,7 @@ from holdfast.domain.schema import Kind, Schema
 from holdfast.domain.watch import LABEL, SCORE, Baseline, Batch
 from holdfast.monitors.contract import MonitorSpec, Need, Rows, Seen, Series, Yielded
 from holdfast.monitors.counting import count
+from holdfast.monitors.false_discovery import first_alarms
 from holdfast.monitors.seasons import season
 from holdfast.monitors.streams import watch
 from holdfast.testing.trial import MonitorTrial
@@ -59,14 +60,16 @@ def shown(seen: Seen, records: list[Yielded]) -> list[str]:
     ordinary batches, and slugs of findings above INFO.
     """
     found = [r.slug for r in records if isinstance(r, Finding) and r.severity is not Severity.INFO]
-    return found + [r.measure for r in records if isinstance(r, Series) and (_changes(seen, r) or _beyond(seen, r))]
+    series = [r for r in records if isinstance(r, Series)]
+    return [*found, *_changing(seen, series), *(one.measure for one in series if _beyond(seen, one))]
 
 
-def _changes(seen: Seen, series: Series) -> bool:
+def _changing(seen: Seen, series: list[Series]) -> list[str]:
+    """The measures of those that alarm, chosen among all."""
     when = season([batch.start for batch in seen.batches], seen.span)
-    if np.isfinite(series.values[: seen.ordinary]).sum() < when.fewest:
-        return False
-    return watch(series.values, when, seen.ordinary, seed=seen.seed).alarm is not None
+    known = [one for one in series if np.isfinite(one.values[: seen.ordinary]).sum() >= when.fewest]
+    alarms = first_alarms([watch(one.values, when, seen.ordinary, seed=seen.seed) for one in known])
+    return [one.measure for one, alarm in zip(known, alarms, strict=True) if alarm is not None]
 
 
 def _beyond(seen: Seen, series: Series) -> bool:

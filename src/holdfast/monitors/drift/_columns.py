@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -73,11 +73,11 @@ def series(seen: Seen, bins: Bins, usual: Counts, scope: tuple[tuple[str, str], 
     known = np.array([counts.known for counts in found], dtype=np.int64)
     rows = known + np.array([counts.missing for counts in found], dtype=np.int64)
 
-    def scored(score: object, least: object = known) -> Vector:
-        values = [score(bins, usual, counts) for counts in found]  # type: ignore[operator]
-        return np.where(np.asarray(least) >= fewest, values, np.nan)
+    def scored(score: Callable[[Counts, Counts], float]) -> Vector:
+        return np.where(known >= fewest, [score(usual, counts) for counts in found], np.nan)
 
-    yield Series(MISSING.id, scored(_missing, rows), rows, scope)
+    missing = np.array([counts.missing_share for counts in found])
+    yield Series(MISSING.id, np.where(rows >= fewest, missing, np.nan), rows, scope)
     if not usual.known:
         return
     if bins.is_number:
@@ -85,12 +85,9 @@ def series(seen: Seen, bins: Bins, usual: Counts, scope: tuple[tuple[str, str], 
         yield Series(WIDTH.id, scored(scores.width), known, scope, pools=True)
         return
     yield Series(COMMONNESS.id, scored(scores.commonness), known, scope, pools=True)
-    each = np.array([scores.label_shares(bins, usual, counts) for counts in found]).T
-    for place, shares in zip(scores.watched_labels(bins, usual), each, strict=True):
+    labels = scores.watched_labels(usual)
+    each = np.array([scores.label_shares(usual, counts) for counts in found]).reshape(len(found), len(labels))
+    for place, shares in zip(labels, each.T, strict=True):
         label = ("label", (bins.labels or ())[place] if place < len(bins.labels or ()) else "all others")
         yield Series(LABEL_SHARE.id, np.where(known >= fewest, shares, np.nan), known, (*scope, label))
     yield Series(UNSEEN.id, scored(scores.unseen), known, scope)
-
-
-def _missing(_bins: Bins, _usual: Counts, counts: Counts) -> float:
-    return counts.missing_share

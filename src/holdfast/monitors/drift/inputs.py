@@ -49,9 +49,11 @@ def run(seen: Seen, params: Params) -> Iterator[Yielded]:
     latest = seen.batches[seen.past :][-params.window :]
     baseline, moved = seen.baseline, list[tuple[float, float]]()
     weights = baseline.weights or (1.0,) * len(baseline.schema.features)
-    pairs = zip(baseline.training.bins, baseline.training.counts, weights, strict=True)
-    for bins, usual, weight in pairs:
-        name, now = bins.name.removeprefix(INPUT), total(latest, bins)
+    trained = zip(baseline.training.bins, baseline.training.counts, strict=True)
+    known = {bins.name.removeprefix(INPUT): (bins, counts) for bins, counts in trained}
+    for name, weight in zip(baseline.schema.names, weights, strict=True):
+        bins, usual = known[name]
+        now = total(latest, bins)
         yield from series(seen, bins, usual, (("feature", name),), params.fewest)
         if now is not None and now.known + now.missing:
             yield from measured(bins, usual, now, {"feature": name})
