@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from holdfast.decisions.subjects import Subjects
     from holdfast.domain.appetite import Appetite
     from holdfast.domain.decision import Decision
+    from holdfast.domain.look import Look
+    from holdfast.domain.watch import Watch
     from holdfast.flows.attack import Request
     from holdfast.flows.check import House
     from holdfast.flows.desk import Desk
@@ -237,6 +239,34 @@ def open_archive(home: Path, segments: str = "") -> Iterator[DecisionArchive]:
         registrar, place = LedgerRegistrar(ledger), home / PLACE
         held = HeldFolder(place) if place.is_dir() else None
         yield DecisionArchive(files.root, files.segments, files.reader, registrar, subjects, ledger, held)
+
+
+def watch_log(home: Path, run: str, *, system: str, watch: Watch, segments: str = "") -> Look:
+    """What the decision log in `home` shows against what a kept run (``latest``, or the first digits of its id) says is
+    usual, held to the appetite of that run.
+    """
+    from holdfast.decisions.observe import Observations
+    from holdfast.domain.verdict import timestamp
+    from holdfast.domain.watch import Baseline
+    from holdfast.flows.count_decisions import start_of
+    from holdfast.flows.look import Ground
+    from holdfast.flows.watch_log import watch_log as look
+    from holdfast.ledger.bundle import BASELINE
+    from holdfast.ledger.envelope import open_sealed
+    from holdfast.plugins import find_monitors
+
+    runs = RunFolders(home / "runs")
+    id = runs.find(run)
+    record, sealed = canonical.decode(Run, runs.read(id, RECORD) or b""), runs.read(id, BASELINE)
+    if sealed is None:
+        raise Absent("watch.baseline", f"The run {id} holds no baseline.", "Run `holdfast check`, without --only.")
+    baseline = open_sealed(sealed, bytes.fromhex(record.key), Baseline)
+    name, files = system or record.system.name, decision_files(home, segments)
+    limits = record.appetite.binding(record.system.tier, baseline.schema.task, record.system.use_case)
+    monitors = tuple(spec for spec in find_monitors(read_settings().plugins) if spec.id not in watch.skip)
+    ground = Ground(name, baseline, watch, monitors, limits)
+    rows = Observations(files.segments, files.reader).all(name, baseline, watch)
+    return look(ground, rows, before=start_of(now(), watch.span), at=timestamp(now()))
 
 
 def open_decision_log(

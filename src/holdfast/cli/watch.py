@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -10,6 +11,7 @@ from holdfast.cli.entrance import JSON_OPTION, Exit, command, print_json
 from holdfast.cli.remote import LIMIT_OPTION, TOKEN_OPTION, URL_OPTION, connected, one_of, show_page, show_record
 
 if TYPE_CHECKING:
+    from holdfast.domain.look import Look
     from holdfast.domain.watch import Rule
 
 app = typer.Typer(help="Watch decisions, and settle what was seen.", no_args_is_help=True, rich_markup_mode=None)
@@ -29,6 +31,11 @@ def show(
     """
     with connected(url, token) as client:
         look = client.show_look(release)
+    return show_look(look, as_json=as_json)
+
+
+def show_look(look: Look, *, as_json: bool) -> Exit:
+    """Print a look, and end as it says."""
     if as_json:
         from holdfast import canonical
 
@@ -42,6 +49,30 @@ def show(
     if any(line.alarm is not None or line.out_alarm is not None for line in look.lines):
         return Exit.BREACH
     return Exit.INCONCLUSIVE if look.is_learning else Exit.PASS
+
+
+@app.command("log")
+@command
+def watch_log(
+    system: str = typer.Argument("", help="The system's name in the log; the run's, if it is left out."),
+    run: str = typer.Option("latest", help="The run that says what is usual: the first digits of its id, or latest."),
+    span: str = typer.Option("day", help="How long a batch is: hour or day."),
+    home: Path = typer.Option(Path(".holdfast"), envvar="HOLDFAST_HOME", help="Where runs and the decision log lie."),
+    segments: str = typer.Option("", help="Where sealed segments lie: a folder or s3://…; else as the settings say."),
+    score: str = typer.Option("", help="The output that holds the score, if its name does not say so."),
+    decision: str = typer.Option("", help="The output that holds the decision, if its name does not say so."),
+    as_json: bool = JSON_OPTION,
+) -> Exit:
+    """Watch a decision log without a control plane: look at all of it once. Ends as `show` does.
+
+    Example: holdfast watch log credit
+    """
+    from holdfast import wiring
+    from holdfast.domain.watch import Span, Watch
+
+    watch = Watch(system, one_of(Span, span), score=score, decision=decision)
+    look = wiring.watch_log(home.expanduser(), run, system=system, watch=watch, segments=segments)
+    return show_look(look, as_json=as_json)
 
 
 @app.command("set")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -47,13 +47,24 @@ class Observations:
             labels = current(self._reader, connection, system=system).to_arrow_table()
         return Observed(self._segments, Labels(labels))
 
+    def all(self, system: str, baseline: Baseline, watch: Watch) -> Iterator[Rows]:
+        """Every decision of a system that the baseline's release made, sealed or not, some at a time.
+
+        In a log without a control plane decisions need not say which release made them; those count, too.
+        """
+        labels = self.now(system).labels
+        for batch in self._reader.batches(system=system):
+            table = pa.Table.from_batches([batch])
+            is_own = pc.is_in(table["release"], pa.array([baseline.release, ""]))
+            yield _rows(table.filter(pc.and_(is_own, _is_whole(table))), baseline.schema, watch, labels)
+
 
 class Observed:
     """A system's decisions with the labels that were in force at one moment."""
 
     def __init__(self, segments: Segments, labels: Labels) -> None:
         self._segments = segments
-        self._labels = labels
+        self.labels = labels
 
     def rows(self, segment: Segment, baseline: Baseline, watch: Watch) -> Rows:
         """The decisions of the baseline's release in a segment.
@@ -63,8 +74,7 @@ class Observed:
         """
         table = rows_of(self._read(segment))
         is_own = pc.equal(table["release"], baseline.release)
-        is_whole = pc.and_(pc.not_equal(table["lane"], Lane.SHADOW), pc.not_equal(table["ended"], Ended.OPENED))
-        return _rows(table.filter(pc.and_(is_own, is_whole)), baseline.schema, watch, self._labels)
+        return _rows(table.filter(pc.and_(is_own, _is_whole(table))), baseline.schema, watch, self.labels)
 
     def labelled_days(self, segment: Segment) -> frozenset[str]:
         """The days of the decisions that a segment of labels is about; errors as of `rows`."""
@@ -95,6 +105,11 @@ class Labels:
         """The labels of these decisions, in order; a row of nulls for one without."""
         places = self._places
         return self._table.take(pa.array([places.get(id) for id in ids], pa.int64()))
+
+
+def _is_whole(table: pa.Table) -> Any:
+    """Which rows are decisions that somebody heard, each once."""
+    return pc.and_(pc.not_equal(table["lane"], Lane.SHADOW), pc.not_equal(table["ended"], Ended.OPENED))
 
 
 def _rows(table: pa.Table, schema: Schema, watch: Watch, labels: Labels) -> Rows:

@@ -48,7 +48,8 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A release, watched over the batches that began at `starts`, the first `ordinary` of which say what is usual.
+    """A release, watched over the batches that began at `starts`, the first `ordinary` of which say what is usual; the
+    first `past` are held-out data, and no decisions.
 
     `needed` is how many of those it takes before anything is alarmed on. `rows` and `labelled` are by batch.
     `measurements` and `findings` are of the latest batches, with the monitors that yielded them; `unmet` are monitors
@@ -61,6 +62,7 @@ class Look:
     starts: tuple[str, ...]
     rows: tuple[int, ...]
     labelled: tuple[int, ...]
+    past: int
     ordinary: int
     needed: int
     lines: tuple[Line, ...]

@@ -5,36 +5,50 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from holdfast import canonical
 from holdfast.domain.act import Kept
 from holdfast.domain.alert import Alert
 from holdfast.domain.appetite import Limit
 from holdfast.domain.evidence import Failed, Skipped
 from holdfast.domain.finding import Finding
-from holdfast.domain.look import Line
+from holdfast.domain.look import Look
 from holdfast.domain.measure import Measurement
-from holdfast.domain.watch import SCORE, Baseline, Batch
-from holdfast.flows.bets import lines_of
+from holdfast.domain.watch import SCORE, Baseline, Batch, Span, Watch
+from holdfast.flows.bets import fewest, lines_of
 from holdfast.monitors.contract import MonitorSpec, Need, Seen, Series
 
 
-@dataclass(frozen=True, eq=False)
-class Shown:
-    """What monitors showed: lines, and what they yield of the latest batches; and those that could not look."""
+@dataclass(frozen=True)
+class Ground:
+    """What a look at a release rests on, beside its batches: what is usual of it, how it is watched and by whom, what
+    it may not leave, and what people `settled` of earlier alarms on it.
+    """
 
-    lines: tuple[Line, ...]
-    measurements: tuple[Measurement, ...]
-    findings: tuple[Finding, ...]
-    unmet: tuple[Skipped | Failed, ...]
+    system: str
+    baseline: Baseline
+    watch: Watch
+    monitors: tuple[MonitorSpec, ...]
+    limits: tuple[Limit, ...] = ()
+    settled: tuple[Kept[Alert], ...] = ()
+
+    @property
+    def past(self) -> tuple[Batch, ...]:
+        """Held-out data by day, which comes before what was decided since."""
+        return self.baseline.past if self.watch.span is Span.DAY else ()
+
+    def seen(self, batches: Sequence[Batch]) -> Seen:
+        """What monitors see. Where there is no past, the first weeks of decisions are taken for usual."""
+        ordinary = len(self.past) or min(len(batches), fewest(self.watch.span))
+        return Seen(self.baseline, (*self.past, *batches), self.watch.span, ordinary, past=len(self.past))
 
 
-def look_at(
-    seen: Seen, monitors: Sequence[MonitorSpec], limits: Sequence[Limit], settled: Sequence[Kept[Alert]]
-) -> Shown:
-    """Ask every monitor, and bet on every series it yields; `settled` is what people said of earlier alarms on them."""
+def look_at(ground: Ground, batches: Sequence[Batch], *, troubles: tuple[str, ...], at: str) -> Look:
+    """Ask every monitor, and bet on every series that they yield."""
+    seen = ground.seen(batches)
     measurements, findings, unmet = list[Measurement](), list[Finding](), list[Skipped | Failed]()
     series = list[tuple[str, Series]]()
-    for spec in monitors:
-        reason = without(spec, seen.baseline, seen.batches)
+    for spec in ground.monitors:
+        reason = without(spec, ground.baseline, seen.batches)
         if reason:
             unmet.append(Skipped(spec.id, spec.version, reason))
             continue
@@ -46,8 +60,24 @@ def look_at(
         series += [(spec.id, one) for one in yielded if isinstance(one, Series)]
         measurements += [_stamped(spec, seen, one) for one in yielded if isinstance(one, Measurement)]
         findings += [replace(one, probe=spec.id) for one in yielded if isinstance(one, Finding)]
-    lines = lines_of(seen, series, limits, settled)
-    return Shown(lines, tuple(measurements), tuple(findings), tuple(unmet))
+    return Look(
+        ground.system,
+        ground.baseline.release,
+        seen.span,
+        starts=tuple(batch.start for batch in seen.batches),
+        rows=tuple(batch.rows for batch in seen.batches),
+        labelled=tuple(batch.labelled for batch in seen.batches),
+        past=seen.past,
+        ordinary=seen.ordinary,
+        needed=fewest(seen.span),
+        lines=lines_of(seen, series, ground.limits, ground.settled),
+        measurements=tuple(measurements),
+        findings=tuple(findings),
+        unmet=tuple(unmet),
+        troubles=troubles,
+        baseline=canonical.digest(ground.baseline),
+        at=at,
+    )
 
 
 def without(spec: MonitorSpec, baseline: Baseline, batches: Iterable[Batch]) -> str:

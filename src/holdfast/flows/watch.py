@@ -25,14 +25,13 @@ from holdfast.domain.system import System
 from holdfast.domain.verdict import judge
 from holdfast.domain.watch import Baseline, Batch, Consequence, FiledBaseline, Span, Watch, Watched
 from holdfast.flows.alerts import alerts_in, drafts_for, of_release
-from holdfast.flows.bets import fewest
 from holdfast.flows.count_decisions import Counter, Observing, start_of
 from holdfast.flows.desk import Caller, Desk, every, require, stated
 from holdfast.flows.file_baseline import baseline_of
-from holdfast.flows.look import Shown, look_at
+from holdfast.flows.look import Ground, look_at
 from holdfast.flows.register import appetite_in_force
 from holdfast.ledger.envelope import seal
-from holdfast.monitors.contract import MonitorSpec, Seen
+from holdfast.monitors.contract import MonitorSpec
 from holdfast.ports import Batches
 from holdfast.version import __version__
 
@@ -127,39 +126,18 @@ class _Watching:
         post = self.post
         counter = Counter(self.desk.store, post.batches, post.observing, self.monitors, self.baseline, self.watch)
         troubles = counter.catch_up()
-        seen = self._seen(_over(post.batches.all(self.filed.release), self.watch.span, self.desk))
-        limits = appetite_in_force(self.desk).binding(self.system.tier, seen.baseline.schema.task, self.system.use_case)
-        shown = look_at(seen, self.monitors, limits, [kept for kept in self.known if not kept.record.is_open])
-        look = self._look(seen, shown, troubles)
+        batches = _over(post.batches.all(self.filed.release), self.watch.span, self.desk)
+        look = look_at(self._ground(), batches, troubles=troubles, at=self.desk.at)
         post.batches.keep_look(look.release, canonical.encode(look))
-        if len(look.starts) > seen.past:
+        if batches:
             self._act(look)
         return look
 
-    def _seen(self, batches: tuple[Batch, ...]) -> Seen:
-        """Held-out data by day comes before what was decided since; where there is none, the first weeks are usual."""
-        past = self.baseline.past if self.watch.span is Span.DAY else ()
-        ordinary = len(past) or min(len(batches), fewest(self.watch.span))
-        return Seen(self.baseline, (*past, *batches), self.watch.span, ordinary, past=len(past))
-
-    def _look(self, seen: Seen, shown: Shown, troubles: tuple[str, ...]) -> Look:
-        return Look(
-            self.filed.system,
-            self.filed.release,
-            seen.span,
-            starts=tuple(batch.start for batch in seen.batches),
-            rows=tuple(batch.rows for batch in seen.batches),
-            labelled=tuple(batch.labelled for batch in seen.batches),
-            ordinary=seen.ordinary,
-            needed=fewest(seen.span),
-            lines=shown.lines,
-            measurements=shown.measurements,
-            findings=shown.findings,
-            unmet=shown.unmet,
-            troubles=troubles,
-            baseline=self.filed.digest,
-            at=self.desk.at,
-        )
+    def _ground(self) -> Ground:
+        system, task = self.system, self.baseline.schema.task
+        limits = appetite_in_force(self.desk).binding(system.tier, task, system.use_case)
+        settled = tuple(kept for kept in self.known if not kept.record.is_open)
+        return Ground(system.name, self.baseline, self.watch, self.monitors, limits, settled)
 
     def _act(self, look: Look) -> None:
         """File what was measured, once for each batch; raise what is new, and let it have its consequences."""

@@ -7,15 +7,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from tests.unit.flows.journey import SYSTEM
-from tests.unit.flows.watching import SCHEMA, opened
+from tests.unit.flows.watching import SCHEMA, baseline_for, opened
 
 from holdfast.domain.act import Verb
 from holdfast.domain.alert import Alert, Incident, Settled
 from holdfast.domain.clearance import Breaker
-from holdfast.domain.errors import Conflict, Forbidden
+from holdfast.domain.errors import Absent, Conflict, Forbidden
 from holdfast.domain.watch import Consequence, Rule, Watch, Watched
 from holdfast.flows.alerts import close_incident, settle
 from holdfast.flows.breakers import reset
+from holdfast.flows.look import Ground
+from holdfast.flows.watch_log import watch_log
+from holdfast.plugins import find_monitors
 from holdfast.testing.tables import credit_rows
 
 CALM, AFTER = 84, 96
@@ -118,3 +121,17 @@ def test_labels_that_come_late_are_counted_once(office, tmp_path):
     label = next(c for b, c in zip(batch.profile.bins, batch.profile.counts, strict=True) if b.name == "label")
     assert sum(label.cells) == 300
     assert label.missing == 50
+
+
+@pytest.mark.one_database
+def test_a_log_without_a_control_plane_is_looked_at_at_once(office, tmp_path):
+    bank = opened(office, tmp_path)
+    lived(bank, AFTER, changed=CALM)
+    ground = Ground(SYSTEM.name, baseline_for(bank.release), Watch(SYSTEM.name), find_monitors())
+    rows = bank.post.observing.all(SYSTEM.name, ground.baseline, ground.watch)
+    look = watch_log(ground, rows, before="2027-01-01", at="2027-01-01T00:00:00Z")
+    assert sum(look.rows) == AFTER * ROWS
+    changed = {line.where for line in look.lines if line.measure == "drift.place" and line.alarm is not None}
+    assert "feature income" in changed
+    with pytest.raises(Absent):
+        watch_log(replace(ground, system="another"), (), before="2027-01-01", at="2027-01-01T00:00:00Z")

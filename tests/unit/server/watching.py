@@ -41,8 +41,8 @@ def seen(office, folder, release: str) -> tuple[str, str]:
         "drift.features", "drift.location", ABOUT, values, (300,) * 24, (0.0,) * 23 + (5.2,), since=20, alarm=23
     )
     look = Look(
-        SYSTEM.name, release, Span.DAY, STARTS, (300,) * 24, (0,) * 24, 14, 14, (line,), (), (), (), (), filed.digest,
-        desk.at,
+        SYSTEM.name, release, Span.DAY, STARTS, (300,) * 24, (0,) * 24, 0, 14, 14, (line,), (), (), (), (),
+        filed.digest, desk.at,
     )  # fmt: skip
     batches = post_of(office, folder).batches
     batches.begin(release, "counted so")
