@@ -26,7 +26,7 @@ def generator():
     return module
 
 
-@pytest.mark.parametrize("name", ["api.md", "cli.md", "guards.md", "probes.md"])
+@pytest.mark.parametrize("name", ["api.md", "cli.md", "guards.md", "monitors.md", "probes.md"])
 def test_generated_pages_are_current(name):
     assert (DOCS / "reference" / name).read_text() == generator().pages()[name], "run `make docs`"
 

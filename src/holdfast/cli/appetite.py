@@ -91,3 +91,34 @@ def enact(
     with connected(url, token) as client:
         show_record(client.enact_proposal(proposal), as_json=as_json)
     return Exit.PASS
+
+
+@app.command("backtest")
+@command
+def backtest(
+    appetite: Path = typer.Argument(help="An appetite document."),
+    url: str = URL_OPTION,
+    token: str = TOKEN_OPTION,
+    as_json: bool = JSON_OPTION,
+) -> Exit:
+    """Say what an appetite would have made of the decisions that were watched. Ends with 1 where a limit was crossed.
+
+    Example: holdfast appetite backtest stricter.yaml
+    """
+    from holdfast import canonical
+    from holdfast.appetite import read_appetite
+
+    record = read_appetite(appetite)
+    with connected(url, token) as client:
+        found = client.backtest(record)
+    if as_json:
+        print_json([canonical.plain(one) for one in found])
+    for one in found if not as_json else ():
+        typer.echo(f"{one.system}: {len(one.crossings)} of {one.limited} limited series in {one.batches} batches")
+        for crossing in one.crossings:
+            where = f" ({crossing.where})" if crossing.where else ""
+            what = f"{crossing.measure}{where} at {crossing.level:.4g}, limit {crossing.limit:.4g}"
+            typer.echo(f"  {what}: since {crossing.since}, known after {crossing.known}")
+    if not found:
+        typer.echo("No release that runs was watched yet.", err=True)
+    return Exit.BREACH if any(one.crossings for one in found) else Exit.PASS if found else Exit.INCONCLUSIVE

@@ -7,7 +7,8 @@ from typing import Any
 from holdfast.client.transport import Transport, segment
 from holdfast.domain.act import Kept, Page
 from holdfast.domain.alert import Alert, Incident, Settled
-from holdfast.domain.look import Look
+from holdfast.domain.appetite import Appetite
+from holdfast.domain.look import Backtest, Look
 from holdfast.domain.watch import FiledBaseline, Watch, Watched
 
 
@@ -65,3 +66,7 @@ class Watching(Transport):
     def close_incident(self, key: str, *, reason: str) -> Kept[Incident]:
         """Say how an incident ended."""
         return self._make(Kept[Incident], f"/incidents/{segment(key)}/close", reason=reason)
+
+    def backtest(self, appetite: Appetite) -> tuple[Backtest, ...]:
+        """What an appetite would have made of the decisions that were watched."""
+        return self._make(tuple[Backtest, ...], "/backtests", appetite=appetite)

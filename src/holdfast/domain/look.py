@@ -78,3 +78,28 @@ class Look:
     def is_learning(self) -> bool:
         """Whether there are too few batches to say what is usual."""
         return self.ordinary < self.needed
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """A series that would have been known, after the batch `known`, to lie beyond a `limit` since the batch `since`."""
+
+    measure: str
+    where: str
+    since: str
+    known: str
+    level: float
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """What other limits would have made of the `batches` of decisions of a release that were watched: `limited` series
+    of it would have had a limit, and these would have crossed it, the first one first.
+    """
+
+    system: str
+    release: str
+    batches: int
+    limited: int
+    crossings: tuple[Crossing, ...]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from holdfast.domain.act import Kept
 from holdfast.domain.alert import Alert
 from holdfast.domain.alert import Seen as Kind
 from holdfast.domain.appetite import Limit
-from holdfast.domain.look import Line
+from holdfast.domain.look import Line, Look
 from holdfast.domain.verdict import parse_time
 from holdfast.domain.watch import Span
 from holdfast.flows.count_decisions import start_of
@@ -35,12 +36,21 @@ def lines_of(
     Whether one changed, and whether one lies beyond a limit, are two families; of each, those that alarm are chosen
     among all of the release.
     """
-    ground = _Ground(seen, limits, settled)
+    ground = _Ground([batch.start for batch in seen.batches], seen.span, seen.ordinary, seen.seed, limits, settled)
     lines = [ground.line(monitor, one) for monitor, one in (*series, *_pools(seen, series))]
     changes = [ground.change(line) for line in lines]
-    beyond = [ground.beyond(line) for line in lines]
-    lines = _chosen(lines, changes, _with_change)
-    return tuple(_chosen(lines, beyond, _with_beyond))
+    return tuple(_held(ground, _chosen(lines, changes, _with_change)))
+
+
+def held_to(look: Look, limits: Sequence[Limit]) -> tuple[Line, ...]:
+    """The lines of a look as if these limits had held all along, and no other."""
+    ground = _Ground(look.starts, look.span, look.ordinary, 0, limits, ())
+    free = {"floor": None, "ceiling": None, "beyond": (), "out_alarm": None, "out_since": None}
+    return tuple(_held(ground, [ground.limited(replace(line, **free)) for line in look.lines]))  # type: ignore[arg-type]
+
+
+def _held(ground: _Ground, lines: Sequence[Line]) -> list[Line]:
+    return _chosen(lines, [ground.beyond(line) for line in lines], _with_beyond)
 
 
 def fewest(span: Span) -> int:
@@ -55,35 +65,34 @@ def fewest(span: Span) -> int:
 class _Ground:
     """What bets on a release depend on, beside the values."""
 
-    seen: Seen
+    starts: Sequence[str]
+    span: Span
+    ordinary: int
+    seed: int
     limits: Sequence[Limit]
     settled: Sequence[Kept[Alert]]
 
-    @property
-    def starts(self) -> list[str]:
-        return [batch.start for batch in self.seen.batches]
-
-    @property
+    @cached_property
     def season(self) -> Season:
-        return season(self.starts, self.seen.span)
+        return season(self.starts, self.span)
 
     def line(self, monitor: str, one: Series) -> Line:
-        floor, ceiling = self._limits(one)
         values = tuple(float(value) if np.isfinite(value) else None for value in one.values)
-        return Line(monitor, one.measure, one.scope, values, tuple(one.rows.tolist()), floor=floor, ceiling=ceiling)
+        line = Line(monitor, one.measure, one.scope, values, tuple(one.rows.tolist()))
+        return self.limited(replace(line, floor=one.floor, ceiling=one.ceiling))
 
-    def _limits(self, one: Series) -> tuple[float | None, float | None]:
-        """The limits that a series may not leave: its own, and the appetite's."""
-        meant = [limit for limit in self.limits if limit.measure == one.measure and set(limit.scope) <= set(one.scope)]
-        floors = [value for value in (one.floor, *(limit.minimum for limit in meant)) if value is not None]
-        ceilings = [value for value in (one.ceiling, *(limit.maximum for limit in meant)) if value is not None]
-        return max(floors, default=None), min(ceilings, default=None)
+    def limited(self, line: Line) -> Line:
+        """With the tightest of the limits that speak of it, its own among them."""
+        meant = [one for one in self.limits if one.measure == line.measure and set(one.scope) <= set(line.scope)]
+        floors = [value for value in (line.floor, *(one.minimum for one in meant)) if value is not None]
+        ceilings = [value for value in (line.ceiling, *(one.maximum for one in meant)) if value is not None]
+        return replace(line, floor=max(floors, default=None), ceiling=min(ceilings, default=None))
 
     def change(self, line: Line) -> Watched | None:
         values = _floats(line)
         if not self._is_known(values):
             return None
-        return watch(values, self.season, self.seen.ordinary, regimes=self._regimes(line), seed=self.seen.seed)
+        return watch(values, self.season, self.ordinary, regimes=self._regimes(line), seed=self.seed)
 
     def beyond(self, line: Line) -> Watched | None:
         """Against the limit that is nearer to being left, where it has two; None without one."""
@@ -92,19 +101,19 @@ class _Ground:
             return None
         found = list[Watched]()
         if line.floor is not None:
-            found.append(below(values, self.season, self.seen.ordinary, line.floor, seed=self.seen.seed))
+            found.append(below(values, self.season, self.ordinary, line.floor, seed=self.seed))
         if line.ceiling is not None:
-            found.append(above(values, self.season, self.seen.ordinary, line.ceiling, seed=self.seen.seed))
+            found.append(above(values, self.season, self.ordinary, line.ceiling, seed=self.seed))
         return max(found, key=lambda one: evidence(one)[-1])
 
     def _is_known(self, values: Vector) -> bool:
         """Whether enough of the ordinary batches have rows, and something came after them."""
-        ordinary = self.seen.ordinary
+        ordinary = self.ordinary
         return int(np.isfinite(values[:ordinary]).sum()) >= self.season.fewest and len(values) > ordinary
 
     def _regimes(self, line: Line) -> tuple[int, ...]:
         """The places of batches at which another level began that somebody settled, in order."""
-        first, place = self.seen.ordinary + 1, {start: at for at, start in enumerate(self.starts)}
+        first, place = self.ordinary + 1, {start: at for at, start in enumerate(self.starts)}
         began = {max(first, place[one.record.since]) for one in self._about(line, Kind.CHANGED)}
         return tuple(sorted(at for at in began if at <= len(self.starts)))
 
@@ -113,7 +122,7 @@ class _Ground:
         values, ends = _floats(line), [self._start(one) for one in self._about(line, Kind.BEYOND)]
         if ends:
             over = np.array([start <= max(ends) for start in self.starts])
-            over[: self.seen.ordinary] = False
+            over[: self.ordinary] = False
             values[over] = np.nan
         return values
 
@@ -126,7 +135,7 @@ class _Ground:
                 yield kept
 
     def _start(self, kept: Kept[Alert]) -> str:
-        return start_of(parse_time(kept.at), self.seen.span)
+        return start_of(parse_time(kept.at), self.span)
 
 
 def _pools(seen: Seen, series: Sequence[tuple[str, Series]]) -> Iterator[tuple[str, Series]]:

@@ -7,6 +7,7 @@ from holdfast.domain.access import Permission
 from holdfast.domain.act import Draft, Kept, Verb
 from holdfast.domain.errors import FixInput
 from holdfast.domain.release import Release
+from holdfast.domain.schema import Schema
 from holdfast.domain.watch import Baseline, FiledBaseline
 from holdfast.flows.desk import Caller, Desk, require
 from holdfast.flows.register import is_trusted
@@ -38,3 +39,10 @@ def baseline_of(desk: Desk, filed: FiledBaseline) -> Baseline | None:
     if not is_trusted(desk, filed.sealer):
         return None
     return open_sealed(desk.blobs.get(filed.envelope), bytes.fromhex(filed.sealer), Baseline)
+
+
+def schema_of(desk: Desk, release: str) -> Schema | None:
+    """How the columns of a release are read; None where no baseline of it counts."""
+    filed = desk.store.find(FiledBaseline, release)
+    baseline = baseline_of(desk, filed.record) if filed is not None else None
+    return baseline.schema if baseline is not None else None

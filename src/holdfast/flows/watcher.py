@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 
+from holdfast.domain.appetite import Appetite
 from holdfast.domain.errors import HoldfastError
-from holdfast.domain.look import Look
+from holdfast.domain.look import Backtest, Look
+from holdfast.flows.backtest import backtest
 from holdfast.flows.desk import Desk
 from holdfast.flows.mail import Mailer
 from holdfast.flows.watch import Post, last_look, watch_release, watched_releases
@@ -38,6 +40,10 @@ class Watcher:
     def last(self, release: str) -> Look | None:
         """What watching a release last showed; None where nobody looked yet."""
         return last_look(self._post.batches, release)
+
+    def backtest(self, appetite: Appetite) -> tuple[Backtest, ...]:
+        """What another appetite would have made of what was watched."""
+        return backtest(self._desk, self._post.batches, appetite)
 
     def watch(self) -> None:
         """Once around: every release by itself, so that one that cannot be read keeps no other back."""

@@ -11,14 +11,17 @@ from tests.unit.flows.watching import SCHEMA, baseline_for, opened
 
 from holdfast.domain.act import Verb
 from holdfast.domain.alert import Alert, Incident, Settled
+from holdfast.domain.appetite import Limit
 from holdfast.domain.clearance import Breaker
 from holdfast.domain.errors import Absent, Conflict, Forbidden
 from holdfast.domain.watch import Consequence, Rule, Watch, Watched
 from holdfast.flows.alerts import close_incident, settle
+from holdfast.flows.backtest import backtest
 from holdfast.flows.breakers import reset
 from holdfast.flows.look import Ground
 from holdfast.flows.watch_log import watch_log
 from holdfast.plugins import find_monitors
+from holdfast.testing.runs import sample_appetite
 from holdfast.testing.tables import credit_rows
 
 CALM, AFTER = 84, 96
@@ -135,3 +138,21 @@ def test_a_log_without_a_control_plane_is_looked_at_at_once(office, tmp_path):
     assert "feature income" in changed
     with pytest.raises(Absent):
         watch_log(replace(ground, system="another"), (), before="2027-01-01", at="2027-01-01T00:00:00Z")
+
+
+@pytest.mark.one_database
+def test_another_appetite_is_tried_on_decisions_that_were_watched(office, tmp_path):
+    bank = opened(office, tmp_path)
+    lived(bank, AFTER, changed=CALM)
+    bank.watch(AFTER - 1)
+    strict = Limit("drift.place", "Incomes are what the model knows.", maximum=0.3, scope=(("feature", "income"),))
+    loose = replace(strict, maximum=1.5)
+    appetite = sample_appetite()
+    (tried,) = backtest(office.desk, bank.post.batches, replace(appetite, limits=(strict,)))
+    assert (tried.release, tried.batches, tried.limited) == (bank.release, AFTER, 1)
+    (crossing,) = tried.crossings
+    assert (crossing.where, crossing.limit) == ("feature income", 0.3)
+    assert crossing.level > 0.3
+    assert crossing.since <= crossing.known
+    (calm,) = backtest(office.desk, bank.post.batches, replace(appetite, limits=(loose,)))
+    assert (calm.limited, calm.crossings) == (1, ())

@@ -9,8 +9,9 @@ from fastapi import Body
 from holdfast.domain.access import Permission
 from holdfast.domain.act import Kept, Page
 from holdfast.domain.alert import Alert, Incident, Settled
+from holdfast.domain.appetite import Appetite
 from holdfast.domain.errors import Absent
-from holdfast.domain.look import Look
+from holdfast.domain.look import Backtest, Look
 from holdfast.domain.release import Release
 from holdfast.domain.watch import FiledBaseline, Rule, Span, Watch, Watched
 from holdfast.flows import alerts, file_baseline, watch
@@ -110,3 +111,9 @@ def list_incidents(platform: Here, listing: Listed) -> Page[Incident]:
 def close_incident(platform: Here, caller: Asking, key: str, reason: OnlyReason) -> Kept[Incident]:
     """Say how an incident ended; its alerts have to be settled first."""
     return alerts.close_incident(platform.desk, caller, key, reason=reason)
+
+
+@router.post("/backtests", **needs(Permission.READ))
+def backtest(platform: Here, appetite: Annotated[Appetite, Body(embed=True)]) -> tuple[Backtest, ...]:
+    """What an appetite would have made of the decisions that were watched: which series crossed a limit, and when."""
+    return platform.watching.backtest(appetite)
