@@ -129,7 +129,7 @@ def opened(office: Office, folder: Path, watch: Watch | None = None) -> Bank:
     desk = office.desk
     sealer = desk.signer.public_bytes().hex()
     file_baseline(desk, office.caller("developer"), seal(baseline_for(release), desk.signer), sealer)
-    running = Deployment(SYSTEM.name, release, "production", "request", (), desk.at)
+    running = Deployment(SYSTEM.name, release, "production", desk.at, "request", ())
     drafts = [Draft(Verb.DEPLOY, f"{SYSTEM.name}:production:1", running)]
     if watch is not None:
         drafts.append(Draft(Verb.SET_WATCH, SYSTEM.name, replace(watch, system=SYSTEM.name)))
