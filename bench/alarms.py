@@ -81,7 +81,7 @@ def shifted(kind: str, streams: int) -> Row:
 
 def scored(streams: int) -> Iterator[Row]:
     """Changes that show in the scores of a batch: of a number's rows, and of labels."""
-    season, changes = daily(np.arange(AT + AFTER)), ("clean", "wider by 1.2", "a ramp to .5 in 100 days")
+    season, changes = daily(np.arange(AT + AFTER)), ("clean", "variance x1.2", "a ramp to .5 in 100 days")
     alarms: dict[str, list[int | None]] = {}
     for n in range(streams):
         rng = np.random.default_rng(3 * SEED + n)
@@ -279,10 +279,7 @@ def main() -> None:
             figures[name] = rows()
             shown(title, figures[name])
         figures["peers"] = peers.result()
-    shown(
-        f"{sizes[0]} streams of each kind, {sizes[2]} clean looks: then a shift of .2",
-        figures["peers"],
-    )
+    shown(f"{sizes[0]} streams of each kind: {sizes[2]} clean looks, then a shift of .2", figures["peers"])
     missing = [f"there is no {program}" for program in alarm_peers.ENVIRONMENTS.values() if not program.exists()]
     if missing:
         print("Left out: " + "; ".join(missing) + ".")
