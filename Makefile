@@ -45,7 +45,7 @@ $(UV):
 	$(UV) venv --quiet .tools/moto --python $(PYTHON)
 	$(UV) pip install --quiet --python .tools/moto/bin/python "moto[s3]>=5,<6" flask flask-cors
 
-# The peers of `python -m bench.drift`; apart, because they want an older pandas.
+# The peers of `python -m bench.drift` and of `bench.alarms`; apart, because they want an older pandas.
 .tools/evidently/bin/python: | $(UV)
 	$(UV) venv --quiet .tools/evidently --python $(PYTHON)
 	$(UV) pip install --quiet --python $@ "evidently>=0.7,<1" "pandas<3"
@@ -58,6 +58,10 @@ $(UV):
 .tools/fairlearn/bin/python: | $(UV)
 	$(UV) venv --quiet .tools/fairlearn --python $(PYTHON)
 	$(UV) pip install --quiet --python $@ "fairlearn>=0.15,<1"
+# Detectors beside which `python -m bench.alarms` holds its own, with the two above.
+.tools/river/bin/python: | $(UV)
+	$(UV) venv --quiet .tools/river --python $(PYTHON)
+	$(UV) pip install --quiet --python $@ "river>=0.26,<1"
 
 clean:
 	rm -rf .venv .tools examples/*/build examples/*/.holdfast

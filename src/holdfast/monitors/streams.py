@@ -2,7 +2,7 @@
 
 Decisions of one day resemble each other, and Mondays resemble Mondays: tests that count rows alarm on streams in which
 nothing happened. So a batch (a day, an hour) is one observation. Each is predicted from what came before it: batches
-of its season, and the last two. What the prediction missed is ranked among what earlier ones missed, and bets are
+of its season, and the last three. What the prediction missed is ranked among what earlier ones missed, and bets are
 placed on ranks. Where nothing changed ranks are fair coins: whoever bets on them has become a hundred times richer at
 any time with a chance of one in a hundred. A gambler starts anew at each batch with a share of the money, so that a
 change is found late in a stream, too. Bets are bounded, so that holidays and other single days ruin nothing.
@@ -29,10 +29,10 @@ Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 Places = NDArray[np.int64]
 
-LAGS = 2
+LAGS = 3
 DELAY = 28
 """Batches after which one teaches what is usual: what is younger may be the change itself, which comes into sight
-slowly where each batch is predicted from the last two.
+slowly where each batch is predicted from the last ones.
 """
 
 SETTLING = 14
@@ -202,8 +202,9 @@ def _residuals(stream: _Stream, skip: NDArray[np.bool_]) -> Residuals:
 
 
 def _beside(stream: _Stream, residuals: Residuals, begin: int) -> Vector:
-    """What was missed of batches, (T,), as those of the regime that begins at `begin` are ranked among it: the older
-    as wide as the batches that the regime is learned from, and a little wider, as they are few.
+    """What was missed of each batch, (T,), for ranks in the regime that begins at `begin`.
+
+    What is older is made as wide as the batches that the regime is learned from, and a little wider, as they are few.
     """
     missed, start = residuals.missed.copy(), begin + SETTLING
     old = missed[:begin][np.isfinite(missed[:begin])]
