@@ -267,9 +267,9 @@ def main() -> None:
     )
     options = parser.parse_args()
     streams = 2 if options.quick else options.streams
-    rows = [watched(monitor, streams) for monitor in CASES]
+    rows = [watched(monitor, streams, sizes[-1:] if options.quick else sizes) for monitor, (_, sizes) in CASES.items()]
     print(
-        f"{streams} streams a cell, {DAYS - 84} looks. False: any alarm on a clean stream. Then days to the alarm, unseen"
+        f"{streams} streams a cell, {DAYS - 84} looks. False: any alarm on a clean one. Then days to an alarm, unseen"
     )
     for row in rows:
         seen_in = ", ".join(f"{size:g} {row[f'{size:g}'][0]:.0f} ({row[f'{size:g}'][1]:.0%})"
