@@ -23,7 +23,7 @@ from holdfast.monitors.outcome._arrival import STEPS, Arrivals, ages, step_of, s
 
 Array = NDArray[np.float64]
 
-SCORE_BINS = 64
+SCORE_BINS = 128
 LOSSES = 7
 """Of classes: n, Brier loss, its square, log loss, its square. Of values: n, |e|, e, e², e⁴, y - c and its square."""
 

@@ -63,6 +63,7 @@ UNKNOWN = Measure(
     (0, 1),
 )
 LEVEL, Z = 0.95, 1.959964
+LEAST_BINS, ROWS_PER_BIN = 10, 50
 SUPPORT = 10
 """Labelled rows of the test data that a bin needs, alone or with all decisions at that score."""
 
@@ -70,12 +71,13 @@ SUPPORT = 10
 @dataclass(frozen=True)
 class Params:
     """`window`: figures are of so many batches, the latest. A batch with fewer than `fewest` decisions says nothing of
-    its own. `bins` of the score; `blind`: a finding where a larger share of decisions has no support.
+    its own. `bins`: at most so many of the score, of fifty labelled rows of the test data each; `blind`: a finding
+    where a larger share of decisions has no support.
     """
 
     window: int = 7
     fewest: int = 50
-    bins: int = 50
+    bins: int = 100
     blind: float = 0.1
 
 
@@ -86,7 +88,8 @@ def asks(baseline: Baseline, params: Params) -> Asks:
     if score is None or decision is None or label is None or not score.is_number or decision.labels is None:
         return ()
     counts = baseline.usual.profile.counts[baseline.usual.profile.bins.index(score)]
-    return ((coarse(score, counts.cells, params.bins), decision, label),)
+    most = min(params.bins, max(LEAST_BINS, baseline.usual.labelled // ROWS_PER_BIN))
+    return ((coarse(score, counts.cells, most), decision, label),)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ Figures are of decisions whose outcome is known, by the time of the decision. Ou
 those that come late, so every batch is judged by what came within the same time and only once it is that old; see
 `holdfast.monitors.outcome._arrival`. What never comes back (the loan that was refused) is judged by nobody.
 
-From sums everything is exact but the area under the ROC curve, which takes scores of one of 64 bins for equal: its
+From sums everything is exact but the area under the ROC curve, which takes scores of one of 128 bins for equal: its
 interval is wider by all that may hide in them. Log loss and Brier score need scores that are probabilities.
 """
 

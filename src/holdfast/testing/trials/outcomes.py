@@ -17,13 +17,13 @@ CHANGE, DAYS = 110, 160
 END = DAYS * DAY
 
 
-def delayed(rows: Rows, day: int, rng: np.random.Generator, *, kept: float = 0.9) -> Rows:
-    """Bad outcomes (0) come within days, good ones within three weeks; what has not come yet is not known, and of all
-    a share is never told.
+def delayed(rows: Rows, day: int, rng: np.random.Generator, *, kept: float = 0.9, end: float = END) -> Rows:
+    """Bad outcomes (0) come within days, good ones within three weeks; what has not come by the `end` (seconds after
+    the first day began) is not known, and of all a share is never told.
     """
     wait = np.where(rows.label == 0, rng.exponential(2.0, len(rows)), 10 + rng.exponential(3.0, len(rows))) * DAY
     arrival = rows.at + wait
-    came = (arrival - rows.at.min() + day * DAY < END) & (rng.random(len(rows)) < kept)
+    came = (wait + (rows.at % DAY) + day * DAY < end) & (rng.random(len(rows)) < kept)
     return replace(rows, label=np.where(came, rows.label, np.nan), label_at=np.where(came, arrival, np.nan))
 
 

@@ -44,15 +44,16 @@ def harsher(rows: Rows, day: int, rng: np.random.Generator) -> Rows:
     return replace(rows, decision=np.where(refused, 0.0, rows.decision))
 
 
-def _outcomes(seed: int, spoil: Any) -> Seen:
+def by_group(seed: int, spoil: Any, *, days: int = DAYS) -> Seen:
+    """What `fairness.outcomes` sees of days that are spoilt like this."""
     from holdfast.monitors.fairness.outcomes import run
 
-    return credit_days(run, seed, spoil, days=DAYS, schema=schema_with_groups(), people=people_with_groups)
+    return credit_days(run, seed, spoil, days=days, schema=schema_with_groups(), people=people_with_groups)
 
 
 outcomes = MonitorTrial(
-    planted=lambda seed: _outcomes(seed, harsher),
-    clean=lambda seed: _outcomes(seed, lambda rows, _day, _rng: rows),
+    planted=lambda seed: by_group(seed, harsher),
+    clean=lambda seed: by_group(seed, lambda rows, _day, _rng: rows),
     finds="fairness.selection_gap",
 )
 
@@ -73,7 +74,8 @@ def harsher_on_tenants(rows: Rows, day: int, rng: np.random.Generator) -> Rows:
     return replace(rows, decision=np.where(refused, 0.0, rows.decision))
 
 
-def _proxies(seed: int, spoil: Any) -> Seen:
+def by_stand_ins(seed: int, spoil: Any, *, days: int = DAYS) -> Seen:
+    """What `fairness.proxies` sees of days that are spoilt like this."""
     from holdfast.monitors.fairness.proxies import proxy_table, run
 
     held_out = people_of_two_places(4_000, 3_000_000 + seed)
@@ -82,11 +84,11 @@ def _proxies(seed: int, spoil: Any) -> Seen:
         cross = proxy_table(baseline, Rows.of(held_out.X), "sex", held_out.protected["sex"], run.params)
         return replace(baseline, usual=replace(baseline.usual, crosses=(cross,)))
 
-    return credit_days(run, seed, spoil, days=DAYS, people=people_of_two_places, more=with_table)
+    return credit_days(run, seed, spoil, days=days, people=people_of_two_places, more=with_table)
 
 
 proxies = MonitorTrial(
-    planted=lambda seed: _proxies(seed, harsher_on_tenants),
-    clean=lambda seed: _proxies(seed, lambda rows, _day, _rng: rows),
+    planted=lambda seed: by_stand_ins(seed, harsher_on_tenants),
+    clean=lambda seed: by_stand_ins(seed, lambda rows, _day, _rng: rows),
     finds="fairness.proxy_selection_gap",
 )
