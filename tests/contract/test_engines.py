@@ -1,0 +1,187 @@
+"""Every engine counts what is counted in memory, over every odd value, in a session of any time zone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from math import inf, nan
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from tests.engines import on_duckdb, on_postgresql, on_spark, spark_session
+from tests.unit.engines.making import (
+    ASKS,
+    BINS,
+    SCHEMA,
+    VIEW,
+    all_same,
+    arrow,
+    in_memory,
+    mixed,
+    outcomes,
+    row,
+)
+
+from holdfast.domain.errors import FixInput
+from holdfast.domain.profile import Bins
+from holdfast.domain.watch import Batch, Span
+from holdfast.engines.counts import count
+from holdfast.engines.known import Batches
+from holdfast.engines.rows import chunks, count_chunks
+from holdfast.engines.view import View
+
+ibis = pytest.importorskip("ibis")
+
+ZONE = "Asia/Kolkata"
+"""Half an hour off, so that no truncation in it is one in UTC."""
+
+MIDNIGHT = datetime(2026, 11, 29, tzinfo=UTC)
+BORDERS = [
+    MIDNIGHT + timedelta(microseconds=off) for off in (-1, 0, 1, -500_000, 500_000, -1_800_000_000, 19_800_000_000)
+]
+NOTHING = dict.fromkeys(
+    ("amount_eur", "input_big", "input_known", "kind_of_loan", "input_grade", "input_rate", "input_owner", "risk",
+     "answer", "outcome")
+)  # fmt: skip
+CASES = {
+    "everything": mixed(500, 7),
+    "one row": [row()],
+    "all missing": [row(number, **NOTHING) for number in range(3)],
+    "nothing but NaN": [row(number, amount_eur=nan, risk=nan, input_rate=nan) for number in range(3)],
+    "infinities": [row(number, amount_eur=value, risk=value) for number, value in enumerate([inf, -inf, inf, nan])],
+    "beyond float64": [row(number, amount_eur=1.7e308) for number in range(3)] + [row(3, amount_eur=5e-324)],
+    "midnight": [row(number, decided_at=at) for number, at in enumerate(BORDERS)],
+    "streamed": [
+        row(0, ended="opened", answer=None, outcome=None),
+        row(1, follows="d000000", outcome="yes"),
+        row(2, ended="opened", outcome="no"),
+        row(3, lane="shadow", follows="d000000"),
+    ],
+}
+WHOLE = [
+    one
+    | {name: f"{case}: {one[name]}" for name in ("id", "release")}
+    | {"follows": one["follows"] and f"{case}: {one['follows']}"}
+    for case, rows in CASES.items()
+    for one in rows
+]
+"""All cases as one table, each as a release of its own: an engine takes its time for each question."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    name: str
+    load: Callable[[pa.Table], Any]
+    zone: Callable[[], str]
+
+
+@pytest.fixture(scope="module", params=["duckdb", "postgresql", "spark"])
+def engine(request, tmp_path_factory) -> Iterator[Engine]:
+    if request.param == "duckdb":
+        duckdb = ibis.duckdb.connect()
+        duckdb.raw_sql(f"SET TimeZone = '{ZONE}'")
+        ask = "SELECT current_setting('TimeZone')"
+        yield Engine("duckdb", lambda table: on_duckdb(duckdb, table), lambda: duckdb.raw_sql(ask).fetchall()[0][0])
+    elif request.param == "postgresql":
+        postgresql = ibis.connect(request.getfixturevalue("postgresql_server") + "/postgres")
+        postgresql.raw_sql(f"SET TimeZone = '{ZONE}'").close()
+        yield Engine("postgresql", lambda table: on_postgresql(postgresql, table), lambda: ZONE)
+        postgresql.disconnect()
+    else:
+        with spark_session() as session:
+            spark = ibis.pyspark.connect(session)
+            session.conf.set("spark.sql.session.timeZone", ZONE)
+            folder = tmp_path_factory.mktemp("spark")
+            zone = lambda: session.conf.get("spark.sql.session.timeZone")  # noqa: E731
+            yield Engine("spark", lambda table: on_spark(spark, table, folder), zone)
+
+
+def test_counts_are_those_in_memory(engine):
+    decisions, labels = engine.load(arrow(WHOLE)), engine.load(outcomes(WHOLE))
+    assert all_same(count(decisions, VIEW, BINS, ASKS, labels=labels), in_memory(WHOLE))
+    assert engine.zone() == ZONE
+
+
+def test_a_table_without_rows_has_no_batches(engine):
+    decisions, labels = engine.load(arrow([])), engine.load(outcomes([]))
+    assert count(decisions, VIEW, BINS[:4], ASKS[:1], labels=labels) == {}
+    assert list(chunks(decisions, VIEW, SCHEMA, labels=labels)) == []
+
+
+def test_rows_come_in_chunks_that_add_up(engine):
+    decisions, labels = engine.load(arrow(WHOLE)), engine.load(outcomes(WHOLE))
+    found = list(chunks(decisions, VIEW, SCHEMA, labels=labels, size=64))
+    assert all(len(chunk) <= 64 for _, chunk in found)
+    assert len({str(one) for _, chunk in found for one in chunk.id}) == sum(len(chunk) for _, chunk in found)
+    assert all_same(count_chunks(found, SCHEMA, BINS, ASKS), in_memory(WHOLE))
+
+
+def test_hours_are_spans_too(engine):
+    rows = CASES["midnight"]
+    decisions = engine.load(arrow(rows))
+    assert all_same(count(decisions, VIEW, BINS[:1], span=Span.HOUR), _some(in_memory(rows, (), Span.HOUR), 1))
+
+
+def test_a_table_of_ones_own_has_its_own_names_and_its_outcomes_inside(engine):
+    rows = CASES["everything"]
+    own = arrow(rows).append_column("paid_back", pa.array([one["outcome"] for one in rows], pa.string()))
+    names = {"id": "case", "decided_at": "day_and_time", "release": "model"}
+    own = own.rename_columns([names.get(name, name) for name in own.column_names]).drop_columns(["ended", "follows"])
+    view = View(**{**_fields(VIEW), "id": "case", "at": "day_and_time", "release": "model", "label": "paid_back"})
+    assert all_same(count(engine.load(own), view, BINS[-3:], ASKS[:1]), _some(in_memory(rows, ASKS[:1]), -3))
+
+
+def test_times_without_a_zone_are_utc(engine):
+    rows = CASES["midnight"]
+    table = arrow(rows)
+    at = table.column("decided_at").cast(pa.int64()).cast(pa.timestamp("us"))
+    naive = table.set_column(table.column_names.index("decided_at"), "decided_at", at)
+    assert all_same(count(engine.load(naive), VIEW, BINS[:1]), _some(in_memory(rows, ()), 1))
+
+
+def test_what_has_no_place_is_refused_in_words(engine):
+    decisions = engine.load(arrow([row(0), row(1, decided_at=None)]))
+    with pytest.raises(FixInput, match="no time"):
+        count(decisions, VIEW, BINS[:1])
+    with pytest.raises(FixInput, match="'amount_usd'"):
+        count(decisions, View("risk", inputs=(("amount", "amount_usd"),)), BINS[:1])
+    with pytest.raises(FixInput, match="no column 'at'"):
+        count(decisions, View(at="at"), BINS[:1])
+    assert engine.zone() == ZONE
+
+
+def test_values_of_several_types_meet(engine):
+    """The log has a column for each type that a name's values had."""
+    rows = [row(0, amount_eur=2.0), row(1, amount_eur=None), row(2, amount_eur=None), row(3, amount_eur=None)]
+    more = {
+        "amount_eur:int": pa.array([None, 3, None, None], pa.int64()),
+        "amount_eur:bool": pa.array([None, None, True, None], pa.bool_()),
+        "amount_eur:text": pa.array([None, None, None, "4"], pa.string()),
+    }
+    table = arrow(rows)
+    for name, values in more.items():
+        table = table.append_column(name, values)
+    decisions = engine.load(table)
+    as_number = Bins("input_amount", (1.0, 2.0, 3.0, 4.0))
+    as_label = Bins("input_amount", labels=("2", "3", "True", "4"))
+    [batch] = count(decisions, VIEW, (as_number, as_label)).values()
+    numbers, labels = batch.profile.counts
+    assert (numbers.cells, numbers.sums, numbers.missing) == ((0, 1, 1, 1, 0), (0.0, 1.0, 2.0, 3.0, 0.0), 1)
+    assert (labels.cells, labels.missing) == ((1, 1, 1, 1, 0), 0)
+
+
+def _fields(view: View) -> dict[str, Any]:
+    return {name: getattr(view, name) for name in View.__slots__}
+
+
+def _some(found: Batches, columns: int) -> Batches:
+    """Of the first columns only, which know no outcomes; of the last where negative."""
+    some = slice(columns) if columns > 0 else slice(columns, None)
+
+    def of(batch: Batch) -> Batch:
+        profile = replace(batch.profile, bins=batch.profile.bins[some], counts=batch.profile.counts[some])
+        return replace(batch, profile=profile, labelled=batch.labelled if columns < 0 else 0)
+
+    return {key: of(batch) for key, batch in found.items()}
