@@ -1,4 +1,4 @@
-"""Tables on real engines for tests: DuckDB, PostgreSQL and a local Spark, from one Arrow table."""
+"""Tables on real engines for tests: DuckDB, PostgreSQL, a local Spark and SQLite, from one Arrow table."""
 
 from __future__ import annotations
 
@@ -66,6 +66,17 @@ def on_postgresql(connection: Any, table: pa.Table) -> Any:
     return connection.table(name)
 
 
+def on_sqlite(connection: Any, table: pa.Table) -> Any:
+    """SQLite has no times and no booleans of its own, and takes NaN for NULL. It rounds times to milliseconds."""
+    name, types = _name(), {pa.int64(): "BIGINT", pa.float64(): "REAL", pa.bool_(): "BOOLEAN", pa.string(): "TEXT"}
+    columns = ", ".join(f'"{field.name}" {types.get(field.type, "TIMESTAMP")}' for field in table.schema)
+    connection.con.execute(f"CREATE TABLE {name} ({columns})")
+    texts = [_second(column) if pa.types.is_timestamp(column.type) else column for column in table.columns]
+    rows = zip(*[column.to_pylist() for column in texts], strict=True)
+    connection.con.executemany(f"INSERT INTO {name} VALUES ({', '.join('?' * len(texts))})", rows)
+    return connection.table(name)
+
+
 def on_spark(connection: Any, table: pa.Table, folder: Path) -> Any:
     """By way of Parquet: what Spark makes of Arrow tables has 'NaN' where text is NULL."""
     path = folder / f"{_name()}.parquet"
@@ -78,6 +89,11 @@ def _copied(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_timestamp(column.type):
         return pc.strftime(column, "%Y-%m-%dT%H:%M:%S" + ("Z" if column.type.tz else ""))
     return column
+
+
+def _second(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    whole = pc.floor_temporal(column, unit="second").cast(pa.timestamp("s", column.type.tz))
+    return pc.strftime(whole, "%Y-%m-%d %H:%M:%S")
 
 
 def _schema(table: pa.Table) -> Any:

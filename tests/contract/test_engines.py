@@ -2,35 +2,44 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from math import inf, nan
 from typing import Any
 
 import pyarrow as pa
 import pytest
-from tests.engines import on_duckdb, on_postgresql, on_spark, spark_session
+from tests.engines import on_duckdb, on_postgresql, on_spark, on_sqlite, spark_session
 from tests.unit.engines.making import (
     ASKS,
     BINS,
     SCHEMA,
+    TALLY,
     VIEW,
     all_same,
     arrow,
+    files,
     in_memory,
     mixed,
     outcomes,
     row,
+    whole_log,
 )
 
 from holdfast.domain.errors import FixInput
-from holdfast.domain.profile import Bins
-from holdfast.domain.watch import Batch, Span
+from holdfast.domain.guard import Action
+from holdfast.domain.profile import Bins, Profile
+from holdfast.domain.watch import Baseline, Batch, Span
 from holdfast.engines.counts import count
+from holdfast.engines.folds import fold
 from holdfast.engines.known import Batches
+from holdfast.engines.labels import in_force, touched
 from holdfast.engines.rows import chunks, count_chunks
-from holdfast.engines.view import View
+from holdfast.engines.segments import count_segments, decisions, tables
+from holdfast.engines.view import View, gateway_view
 
 ibis = pytest.importorskip("ibis")
 
@@ -73,29 +82,32 @@ WHOLE = [
 @dataclass(frozen=True)
 class Engine:
     name: str
+    connection: Any
     load: Callable[[pa.Table], Any]
-    zone: Callable[[], str]
+    zone: Callable[[], str] = lambda: ZONE
 
 
-@pytest.fixture(scope="module", params=["duckdb", "postgresql", "spark"])
+@pytest.fixture(scope="module", params=["duckdb", "postgresql", "sqlite", "spark"])
 def engine(request, tmp_path_factory) -> Iterator[Engine]:
     if request.param == "duckdb":
         duckdb = ibis.duckdb.connect()
         duckdb.raw_sql(f"SET TimeZone = '{ZONE}'")
         ask = "SELECT current_setting('TimeZone')"
-        yield Engine("duckdb", lambda table: on_duckdb(duckdb, table), lambda: duckdb.raw_sql(ask).fetchall()[0][0])
+        yield Engine("duckdb", duckdb, partial(on_duckdb, duckdb), lambda: duckdb.raw_sql(ask).fetchall()[0][0])
     elif request.param == "postgresql":
         postgresql = ibis.connect(request.getfixturevalue("postgresql_server") + "/postgres")
         postgresql.raw_sql(f"SET TimeZone = '{ZONE}'").close()
-        yield Engine("postgresql", lambda table: on_postgresql(postgresql, table), lambda: ZONE)
+        yield Engine("postgresql", postgresql, partial(on_postgresql, postgresql))
         postgresql.disconnect()
+    elif request.param == "sqlite":
+        sqlite = ibis.sqlite.connect()
+        yield Engine("sqlite", sqlite, partial(on_sqlite, sqlite))
     else:
         with spark_session() as session:
             spark = ibis.pyspark.connect(session)
             session.conf.set("spark.sql.session.timeZone", ZONE)
-            folder = tmp_path_factory.mktemp("spark")
-            zone = lambda: session.conf.get("spark.sql.session.timeZone")  # noqa: E731
-            yield Engine("spark", lambda table: on_spark(spark, table, folder), zone)
+            load = partial(on_spark, spark, folder=tmp_path_factory.mktemp("spark"))
+            yield Engine("spark", spark, load, lambda: session.conf.get("spark.sql.session.timeZone"))
 
 
 def test_counts_are_those_in_memory(engine):
@@ -170,6 +182,57 @@ def test_values_of_several_types_meet(engine):
     numbers, labels = batch.profile.counts
     assert (numbers.cells, numbers.sums, numbers.missing) == ((0, 1, 1, 1, 0), (0.0, 1.0, 2.0, 3.0, 0.0), 1)
     assert (labels.cells, labels.missing) == ((1, 1, 1, 1, 0), 0)
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory):
+    """A log whose segments have the same input as floats, as whole numbers and as text; and its rows."""
+    folder = tmp_path_factory.mktemp("log")
+    odd = [row(number, amount_eur=value) for number, value in enumerate(["5", True, 7, None])]
+    whole = [row(number, amount_eur=number, input_grade=1.0, kind_of_loan=None) for number in range(9)]
+    parts = [mixed(150, 8), whole, odd, CASES["streamed"], CASES["midnight"]]
+    made = whole_log(folder, parts)
+    return folder, [one for part in parts for one in part], made
+
+
+def test_segments_are_counted_where_they_lie(engine, log):
+    folder, rows, _ = log
+    view = gateway_view(SCHEMA)
+    if engine.name not in ("duckdb", "spark"):
+        with pytest.raises(FixInput, match="reads no Parquet"):
+            count_segments(engine.connection, files(folder), view, BINS)
+        return
+    known = in_force(tables(engine.connection, files(folder, "labels"), {"outcome"}))
+    found = count_segments(engine.connection, files(folder), view, BINS, ASKS, labels=known)
+    assert all_same(found, in_memory([one | {"amount_eur": _number(one["amount_eur"])} for one in rows]))
+
+
+def test_folds_of_rows_add_up_where_they_lie(engine, log):
+    folder, rows, made = log
+    if engine.name not in ("duckdb", "spark"):
+        pytest.skip("it reads no segments")
+    names = [feature.name for feature in SCHEMA.features]
+    parts = decisions(engine.connection, files(folder), gateway_view(SCHEMA), names)
+    known = in_force(tables(engine.connection, files(folder, "labels"), {"outcome"}))
+    baseline = Baseline("sha256:one", SCHEMA, "", Profile(0, (), ()), Batch("", 0, 0, Profile(0, (), ())))
+    found = fold(parts, gateway_view(SCHEMA), baseline, {"misuse.tally": (TALLY, None)}, labels=known)
+    expected: dict[Any, Any] = {}
+    for one, told in zip(rows, made, strict=True):
+        if one["lane"] != "shadow" and one["ended"] != "opened":
+            mine = expected.setdefault((told.at[:10], told.release), {}).setdefault(told.principal, [0, 0, 0])
+            flagged = told.verdicts[0].action is Action.FLAG
+            mine[:] = [mine[0] + 1, mine[1] + flagged, mine[2] + (one["outcome"] == "yes")]
+    assert {key: json.loads(dict(facts)["misuse.tally"]) for key, facts in found.items()} == expected
+
+
+def test_outcomes_that_come_late_touch_the_batches_that_they_are_about(engine):
+    decisions, labels = engine.load(arrow(CASES["midnight"])), engine.load(outcomes(CASES["midnight"][1:3]))
+    assert touched(decisions, VIEW, labels) == {"2026-11-29"}
+    assert touched(decisions, VIEW, engine.load(outcomes([]))) == set()
+
+
+def _number(value: Any) -> Any:
+    return None if isinstance(value, str) else value
 
 
 def _fields(view: View) -> dict[str, Any]:

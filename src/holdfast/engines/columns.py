@@ -167,11 +167,20 @@ def _has(table: Table) -> str:
 def _first(values: list[Any], kind: str) -> Any:
     import ibis
 
-    return ibis.coalesce(*values) if values else ibis.null(kind)
+    if not values:
+        return ibis.null(kind)
+    return values[0] if len(values) == 1 else ibis.coalesce(*values)
 
 
 def _missing(column: Any) -> Any:
-    return column.isnull() | column.isnan() if column.type().is_floating() else column.isnull()
+    return column.isnull() | _is_nan(column) if column.type().is_floating() else column.isnull()
+
+
+def _is_nan(value: Any) -> Any:
+    """SQLite has no NaN, and no word for it: it keeps NULL instead."""
+    import ibis
+
+    return ibis.literal(False) if value.get_backend().name == "sqlite" else value.isnan()
 
 
 def _float(column: Any) -> Any:
@@ -181,7 +190,7 @@ def _float(column: Any) -> Any:
     if column.type().is_boolean():
         return ibis.cases((column, literal(1.0)), (~column, literal(0.0)), else_=None)
     value = column.cast("float64")
-    return value.isnan().ifelse(ibis.null("float64"), value)
+    return _is_nan(value).ifelse(ibis.null("float64"), value)
 
 
 def _text(column: Any, labels: Sequence[str]) -> Any:
@@ -195,7 +204,8 @@ def _text(column: Any, labels: Sequence[str]) -> Any:
     if kind.is_floating() or kind.is_decimal():
         value = _float(column)
         same = [(value == literal(known), label) for known, label in _numbers(labels)]
-        return ibis.cases((value.isnull(), ibis.null("string")), *same, else_=value.cast("string"))
+        other = "?" * (1 + max(map(len, labels), default=0))  # not its text: some engines write 15 digits
+        return ibis.cases((value.isnull(), ibis.null("string")), *same, else_=other)
     text = column.cast("string")
     if kind.is_integer():
         odd = [(column == int(known), label) for known, label in _numbers(labels) if _is_odd(known, label)]

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from math import inf, isclose, nan
+from math import inf, isclose, isnan, nan
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from tests.unit.decisions.making import IDS, VERDICT, decision, segment_log
 
+from holdfast.domain.decision import Decision, Ended, Label, Lane
+from holdfast.domain.guard import Action
 from holdfast.domain.profile import Bins
 from holdfast.domain.schema import Feature, Kind, Schema, Task
 from holdfast.domain.watch import Batch, Span
 from holdfast.engines.view import View
 from holdfast.monitors import counting
-from holdfast.monitors.contract import Asks, Rows
+from holdfast.monitors.contract import Asks, Fold, Rows
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -71,6 +76,9 @@ TYPES = {
     "risk": pa.float64(),
     "answer": pa.string(),
 }
+COLUMNS = ("amount_eur", "input_big", "input_known", "kind_of_loan", "input_grade", "input_rate", "input_owner")
+"""Those of the features, in the order of the schema."""
+
 Row = dict[str, Any]
 
 
@@ -147,9 +155,8 @@ def in_memory(rows: Sequence[Row], asks: Asks = ASKS, span: Span = Span.DAY) -> 
 
 
 def as_rows(rows: Sequence[Row]) -> Rows:
-    columns = ["amount_eur", "input_big", "input_known", "kind_of_loan", "input_grade", "input_rate", "input_owner"]
     X = [
-        [_code(one[name], feature.categories) for name, feature in zip(columns, SCHEMA.features, strict=True)]
+        [_code(one[name], feature.categories) for name, feature in zip(COLUMNS, SCHEMA.features, strict=True)]
         for one in rows
     ]
     answers = {"decision": "answer", "label": "outcome"}
@@ -159,7 +166,7 @@ def as_rows(rows: Sequence[Row]) -> Rows:
 
 
 def _code(value: Any, categories: tuple[Any, ...]) -> float:
-    if value is None or value != value:
+    if value is None or (isinstance(value, float) and isnan(value)):
         return nan
     if not categories:
         return float(value)
@@ -182,3 +189,81 @@ def same(found: Batch, expected: Batch) -> bool:
 def all_same(found: dict[tuple[str, str], Batch], expected: dict[tuple[str, str], Batch]) -> bool:
     assert sorted(found) == sorted(expected)
     return all(same(found[key], expected[key]) for key in expected)
+
+
+SYSTEM = "loans: é/50%"
+
+
+def logged(rows: Sequence[Row]) -> list[Decision]:
+    """Rows as a gateway logs them; who asked is told by their number."""
+    ids = {one["id"]: IDS.next() for one in rows}
+    return [
+        decision(
+            id=ids[one["id"]],
+            at=one["decided_at"].strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            system=SYSTEM,
+            release=one["release"],
+            lane=Lane(one["lane"]),
+            ended=Ended(one["ended"]),
+            follows=ids.get(one["follows"], ""),
+            principal=f"key {number % 3}",
+            inputs=tuple((f.name, one[column]) for f, column in zip(SCHEMA.features, COLUMNS, strict=True)),
+            outputs=(("yes", one["risk"]), ("predict", one["answer"])),
+            verdicts=(VERDICT if number % 2 else replace(VERDICT, action=Action.FLAG),),
+        )
+        for number, one in enumerate(rows)
+    ]
+
+
+def said(rows: Sequence[Row], made: Sequence[Decision]) -> list[Label]:
+    """The outcomes of the rows."""
+    at = "2027-02-01T00:00:00.000000Z"
+    return [
+        Label(SYSTEM, told.follows or told.id, one["outcome"], at, "core banking")
+        for one, told in zip(rows, made, strict=True)
+        if one["outcome"] is not None
+    ]
+
+
+def whole_log(folder: Path, parts: Sequence[Sequence[Row]]) -> list[Decision]:
+    """A log of these parts, each a segment or more with columns of its own types, then the outcomes, some corrected."""
+    made: list[Decision] = []
+    with segment_log(folder) as log:
+        for part in parts:
+            decisions = logged(part)
+            labels = said(part, decisions)
+            log.append(decisions)
+            log.append_labels([replace(label, outcome=False) for label in labels[:2]])
+            log.seal()
+            log.append_labels(labels)
+            log.append_labels([replace(label, outcome=False) for label in labels[:2]])  # again: it says nothing new
+            made += decisions
+        log.seal()
+    return made
+
+
+def files(folder: Path, form: str = "decisions") -> list[str]:
+    """The segments of a log made here."""
+    return [str(path) for path in sorted((folder / "segments" / form).rglob("*.parquet"))]
+
+
+def tally_of(baseline: Any, rows: Rows, _params: Any) -> Any:
+    """A fold: who asked how often, how often a guard flagged them, and what came of it."""
+    del baseline
+    found: dict[str, list[float]] = {}
+    for who, flags, label in zip(rows.principal, rows.flagged, rows.label, strict=True):
+        mine = found.setdefault(str(who), [0, 0, 0])
+        mine[0] += 1
+        mine[1] += len(flags)
+        mine[2] += float(label == 1)
+    return found
+
+
+def tally_plus(one: Any, other: Any) -> Any:
+    return {
+        who: [a + b for a, b in zip(one.get(who, [0, 0, 0]), other.get(who, [0, 0, 0]), strict=True)]
+        for who in sorted({*one, *other})
+    }
+
+
+TALLY = Fold(tally_of, tally_plus)
