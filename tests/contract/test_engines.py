@@ -161,7 +161,15 @@ def test_what_has_no_place_is_refused_in_words(engine):
         count(decisions, View("risk", inputs=(("amount", "amount_usd"),)), BINS[:1])
     with pytest.raises(FixInput, match="no column 'at'"):
         count(decisions, View(at="at"), BINS[:1])
+    twice = pa.table({"decision": ["d000000"] * 2, "outcome": ["yes", "no"]})
+    with pytest.raises(FixInput, match="several outcomes"):
+        count(engine.load(arrow([row(0)])), VIEW, BINS[:1], labels=engine.load(twice))
     assert engine.zone() == ZONE
+
+
+def test_rows_of_which_lane_and_end_are_unknown_count(engine):
+    decisions = engine.load(arrow([row(0, lane=None), row(1, ended=None, follows=None), row(2, lane="shadow")]))
+    assert [batch.rows for batch in count(decisions, VIEW, []).values()] == [2]
 
 
 def test_values_of_several_types_meet(engine):

@@ -6,7 +6,7 @@ log splits a name with values of several types into columns (see `holdfast.ledge
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import reduce
@@ -26,36 +26,58 @@ SECONDS = {Span.HOUR: 3_600, Span.DAY: 86_400}
 SPLIT = ("float", "int", "bool", "text")
 """The types for which a name has columns of its own, ``input_age:text``."""
 
+_DECIDES = ("lane", "ended", "follows")
 _FORMS = {Span.DAY: "%Y-%m-%d", Span.HOUR: "%Y-%m-%dT%H"}
 _UTC = "UTC"
 _SPARK_ZONE = "spark.sql.session.timeZone"
 _SPELLED = {True: ("True", "1"), False: ("False", "0")}
 
 
-def asked(decisions: Table, view: View, labels: Table | None = None) -> Table:
-    """The rows that count as decisions, with their outcomes as columns `label` where there is a table of `labels`.
+def asked(
+    decisions: Table, view: View, names: Iterable[str], labels: Table | None = None, also: Iterable[str] = ()
+) -> Table:
+    """The rows that count as decisions: the columns of `names`, those `also` wanted where there are any, and no others.
 
     Shadows answer nobody. A streamed answer is two rows, of which the second, that says how it ended, counts under the
-    id of the first. `labels` has at most one row for each ``decision``; see `holdfast.engines.labels`.
+    id of the first. `labels` has at most one row for each ``decision``, whose outcome is the column `label`; see
+    `holdfast.engines.labels`.
     """
-    found = decisions
     for name in (view.at, view.release, *([view.id] if labels is not None else [])):
-        if name not in found.columns:
-            raise FixInput("view.column", f"The table of decisions has no column {name!r:.80}.", _has(found))
+        if name not in decisions.columns:
+            raise FixInput("view.column", f"The table of decisions has no column {name!r:.80}.", _has(decisions))
+    wanted = [one for name in names if labels is None or name != LABEL for one in _columns(decisions, view, name)]
+    fixed = [one for one in (view.at, view.release, view.id, *_DECIDES, *also) if one in decisions.columns]
+    found = decisions.select(**_without_nan(decisions, dict.fromkeys([*fixed, *wanted])))
     if "lane" in found.columns:
-        found = found.filter(found.lane.isin([Lane.LIVE.value, Lane.CANARY.value]))
+        found = found.filter(found.lane.fill_null(Lane.LIVE.value).isin([Lane.LIVE.value, Lane.CANARY.value]))
     if "ended" in found.columns:
-        found = found.filter(found.ended != Ended.OPENED.value)
-    if labels is None:
-        return found
+        found = found.filter(found.ended.fill_null("") != Ended.OPENED.value)
+    return found if labels is None else _with(found, view, labels)
+
+
+def _with(found: Table, view: View, labels: Table) -> Table:
     if view.label:
         raise FixInput("view.label", "Outcomes are both in the table and beside it.", "Name one of them.")
-    outcomes = {name.replace("outcome", LABEL, 1): labels[name] for name in split(labels, "outcome")}
+    told = _without_nan(labels, split(labels, "outcome"))
+    outcomes = {name.replace("outcome", LABEL, 1): value for name, value in told.items()}
     more = {f"label_{name}": labels[name] for name in ("source", "received_at") if name in labels.columns}
     said = labels.select(label_of=labels.decision, **outcomes, **more)
     free = found.drop(*[name for name in said.columns if name in found.columns])
     keyed = free.mutate(label_key=decision_id(free, view))
     return keyed.left_join(said, keyed.label_key == said.label_of)
+
+
+def _without_nan(table: Table, names: Iterable[str]) -> dict[str, Any]:
+    """Columns, NULL where they are NaN. SQLite has no NaN, and no word for it: it keeps NULL instead."""
+    import ibis
+
+    has_nan = table.get_backend().name != "sqlite"
+    found = {name: table[name] for name in names}
+    for name, column in found.items():
+        if has_nan and (column.type().is_floating() or column.type().is_decimal()):
+            value = column.cast("float64")
+            found[name] = value.isnan().ifelse(ibis.null("float64"), value)
+    return found
 
 
 def decision_id(table: Table, view: View) -> Any:
@@ -93,8 +115,8 @@ def is_known(table: Table, view: View, name: str) -> Any:
     """Whether a column has a value of any type."""
     import ibis
 
-    found = [_missing(table[one]) for one in _columns(table, view, name)]
-    return ~reduce(lambda one, other: one & other, found, ibis.literal(True))
+    found = [table[one].notnull() for one in _columns(table, view, name)]
+    return reduce(lambda one, other: one | other, found, ibis.literal(False))
 
 
 def split(table: Table, name: str) -> list[str]:
@@ -172,25 +194,13 @@ def _first(values: list[Any], kind: str) -> Any:
     return values[0] if len(values) == 1 else ibis.coalesce(*values)
 
 
-def _missing(column: Any) -> Any:
-    return column.isnull() | _is_nan(column) if column.type().is_floating() else column.isnull()
-
-
-def _is_nan(value: Any) -> Any:
-    """SQLite has no NaN, and no word for it: it keeps NULL instead."""
-    import ibis
-
-    return ibis.literal(False) if value.get_backend().name == "sqlite" else value.isnan()
-
-
 def _float(column: Any) -> Any:
-    """As float64, NaN as NULL. PostgreSQL casts no boolean to a float."""
+    """As float64. PostgreSQL casts no boolean to one."""
     import ibis
 
     if column.type().is_boolean():
         return ibis.cases((column, literal(1.0)), (~column, literal(0.0)), else_=None)
-    value = column.cast("float64")
-    return _is_nan(value).ifelse(ibis.null("float64"), value)
+    return column.cast("float64")
 
 
 def _text(column: Any, labels: Sequence[str]) -> Any:

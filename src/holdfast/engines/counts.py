@@ -66,17 +66,21 @@ class _Query:
     """The questions asked of one table, by span and release."""
 
     def __init__(self, decisions: Table, view: View, labels: Table | None, span: Span) -> None:
-        self._view, self._span = view, span
-        self._plain, self._labelled = asked(decisions, view), asked(decisions, view, labels)
-        self._has_labels = labels is not None or bool(view.label)
+        self._decisions, self._view, self._labels, self._span = decisions, view, labels, span
 
     def totals(self) -> dict[Group, tuple[int, int]]:
-        """Rows, and how many of them have an outcome."""
-        table = self._table([LABEL] if self._has_labels else [])
-        known = is_known(table, self._view, LABEL) if self._has_labels else None
-        labelled = 0 if known is None else known.ifelse(1, 0)
-        found = self._grouped(table, {"labelled": labelled}, (), labelled=lambda t: t.labelled.sum())
-        return {_group(cell): (cell["n"], int(cell["labelled"])) for cell in found}
+        """Rows, and how many of them have an outcome. FixInput where outcomes would make rows of a decision."""
+        plain = {_group(cell): cell["n"] for cell in self._grouped(self._table([]), {}, ())}
+        if self._labels is None and not self._view.label:
+            return {group: (rows, 0) for group, rows in plain.items()}
+        table = self._table([LABEL])
+        known = {"known": is_known(table, self._view, LABEL)}
+        found = defaultdict[Group, list[int]](lambda: [0, 0])
+        for cell in self._grouped(table, known, ("known",)):
+            found[_group(cell)][bool(cell["known"])] += cell["n"]
+        if {group: sum(rows) for group, rows in found.items()} != plain:
+            raise FixInput("labels.twice", "Some decision has several outcomes.", "Pass the one in force of each.")
+        return {group: (sum(rows), rows[1]) for group, rows in found.items()}
 
     def alone(self, bins: Bins) -> dict[Group, Counts]:
         """A column's counts."""
@@ -100,8 +104,8 @@ class _Query:
             found[_group(cell)][tuple(_place(bins, at, cell) for at, bins in enumerate(by))] = cell["n"]
         return found
 
-    def _table(self, names: Iterable[str]) -> Table:
-        return self._labelled if LABEL in names else self._plain
+    def _table(self, names: Sequence[str]) -> Table:
+        return asked(self._decisions, self._view, names, self._labels if LABEL in names else None)
 
     def _keys(self, table: Table, at: int, bins: Bins) -> dict[str, Any]:
         """What tells the places of the column number `at` apart; `_place` reads it."""
@@ -117,9 +121,8 @@ class _Query:
         """Rows counted by span, release and keys."""
         release = table[self._view.release].cast("string").fill_null("")
         rows = table.select(start=start(table, self._view, self._span), release=release, **values)
-        found = rows.group_by("start", "release", *keys).aggregate(
-            n=rows.count(), **{k: f(rows) for k, f in sums.items()}
-        )
+        totals = {name: of(rows) for name, of in sums.items()}
+        found = rows.group_by("start", "release", *keys).aggregate(n=rows.count(), **totals)
         cells: list[Cells] = found.to_pyarrow().to_pylist()
         return cells
 

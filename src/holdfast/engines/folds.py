@@ -87,4 +87,3 @@ class _Folding:
         columns = list(zip(*rows, strict=True)) or [()] * 4
         names = [name.split()[0] for name in _COLUMNS.split(", ")]
         yield pa.RecordBatch.from_arrays([pa.array(column, pa.string()) for column in columns], names=names)
-

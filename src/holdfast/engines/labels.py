@@ -34,7 +34,7 @@ def in_force(labels: Sequence[Table]) -> Table:
 
 def touched(decisions: Table, view: View, labels: Table, span: Span = Span.DAY) -> set[str]:
     """The starts of the batches that these labels are about: they have to be counted anew where they were before."""
-    found = asked(decisions, view)
+    found = asked(decisions, view, [])
     told = found.mutate(told=decision_id(found, view))
     about = told.semi_join(labels, told.told == labels.decision)
     with in_utc(decisions.get_backend()):

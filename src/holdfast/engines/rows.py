@@ -63,14 +63,15 @@ def selected(decisions: Table, view: View, schema: Schema, *, labels: Table | No
     """The columns that `parted` reads: ``x0`` ... for the features, the others by their names in `Rows`."""
     import ibis
 
-    table = asked(decisions, view, labels)
+    has = {SCORE: bool(view.score), DECISION: bool(view.decision), LABEL: bool(view.label) or labels is not None}
+    names = [*(INPUT + name for name in schema.names), *(name for name, is_there in has.items() if is_there)]
+    table = asked(decisions, view, names, labels, [view.principal, view.subject, *_TEXTS] if texts else [])
     columns: dict[str, Any] = {"at": table[view.at], "release": table[view.release].cast("string")}
     for place, feature in enumerate(schema.features):
         name, known = INPUT + feature.name, tuple(map(str, feature.categories))
         is_word = feature.kind is Kind.CATEGORY
         columns[f"x{place}"] = word(table, view, name, known) if is_word else number(table, view, name)
-    columns["score"] = number(table, view, SCORE) if view.score else ibis.null("float64")
-    has = {DECISION: bool(view.decision), LABEL: bool(view.label) or labels is not None}
+    columns["score"] = number(table, view, SCORE) if has[SCORE] else ibis.null("float64")
     for name in (DECISION, LABEL):
         columns[name] = _answer(table, view, schema, name) if has[name] else ibis.null("float64")
     if labels is not None and "label_received_at" in table.columns:
