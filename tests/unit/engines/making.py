@@ -162,7 +162,7 @@ def as_rows(rows: Sequence[Row]) -> Rows:
     answers = {"decision": "answer", "label": "outcome"}
     known = {name: np.array([_code(one[own], SCHEMA.classes) for one in rows]) for name, own in answers.items()}
     scores = np.array([_code(one["risk"], ()) for one in rows])
-    return Rows.of(np.array(X, dtype=float), score=scores, **known)
+    return Rows.of(np.array(X, dtype=float).reshape(len(rows), len(COLUMNS)), score=scores, **known)
 
 
 def _code(value: Any, categories: tuple[Any, ...]) -> float:
