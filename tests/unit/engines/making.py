@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from tests.unit.decisions.making import IDS, VERDICT, decision, segment_log
+from tests.unit.decisions.making import VERDICT, decision, segment_log
 
 from holdfast.domain.decision import Decision, Ended, Label, Lane
 from holdfast.domain.guard import Action
+from holdfast.domain.ids import Ids
 from holdfast.domain.profile import Bins
 from holdfast.domain.schema import Feature, Kind, Schema, Task
 from holdfast.domain.watch import Batch, Span
@@ -195,8 +196,8 @@ SYSTEM = "loans: é/50%"
 
 
 def logged(rows: Sequence[Row]) -> list[Decision]:
-    """Rows as a gateway logs them; who asked is told by their number."""
-    ids = {one["id"]: IDS.next() for one in rows}
+    """Rows as a gateway logs them, under ids of their own time; who asked is told by their number."""
+    ids = {one["id"]: _id_at(one["decided_at"]) for one in rows}
     return [
         decision(
             id=ids[one["id"]],
@@ -213,6 +214,10 @@ def logged(rows: Sequence[Row]) -> list[Decision]:
         )
         for number, one in enumerate(rows)
     ]
+
+
+def _id_at(at: datetime) -> str:
+    return Ids(lambda: (at - EPOCH) // timedelta(milliseconds=1)).next()
 
 
 def said(rows: Sequence[Row], made: Sequence[Decision]) -> list[Label]:
