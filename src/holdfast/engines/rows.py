@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from ibis import Table
 
-SIZE = 131_072
+SIZE = 65_536
 """Rows of a chunk."""
 
 Chunk = tuple[Key, Rows]
