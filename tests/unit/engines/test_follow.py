@@ -1,0 +1,117 @@
+"""A log that grows is followed segment by segment, and ends where a single count of all of it does."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from tests.unit.decisions.making import segment_log
+from tests.unit.engines.making import (
+    ASKS,
+    BINS,
+    NOON,
+    SCHEMA,
+    all_same,
+    arrow,
+    in_memory,
+    logged,
+    mixed,
+    row,
+    said,
+    whole_log,
+)
+
+from holdfast.decisions.read import Reader
+from holdfast.decisions.segments import FolderSegments
+from holdfast.domain.watch import Span
+from holdfast.engines.counts import count
+from holdfast.engines.follow import follow
+from holdfast.engines.known import Known
+from holdfast.engines.segments import count_segments
+from holdfast.engines.view import gateway_view
+
+ibis = pytest.importorskip("ibis")
+VIEW = gateway_view(SCHEMA)
+
+
+@pytest.fixture
+def duckdb():
+    return ibis.duckdb.connect()
+
+
+def files(folder):
+    root = folder / "segments"
+    return {str(path.relative_to(root)): str(path) for path in root.rglob("*.parquet")}
+
+
+def test_only_new_segments_are_read_and_late_outcomes_reach_the_days_that_they_are_about(tmp_path, duckdb):
+    first, second = mixed(80, 31), mixed(60, 32)
+    silent = [one | {"outcome": None} for one in first]
+    with segment_log(tmp_path) as log:
+        made = logged(first)
+        log.append(made)
+        log.seal()
+        known = follow(Known(), duckdb, files(tmp_path), VIEW, BINS, asks=ASKS)
+        assert all_same(known.by_key, in_memory(silent))
+        more = logged(second)
+        log.append(more)
+        log.append_labels(said(second, more))
+        log.seal()
+        known = follow(known, duckdb, files(tmp_path), VIEW, BINS, asks=ASKS)
+        assert all_same(known.by_key, in_memory([*silent, *second]))
+        log.append_labels(said(first, made))
+        log.seal()
+        known = follow(known, duckdb, files(tmp_path), VIEW, BINS, asks=ASKS)
+    assert all_same(known.by_key, in_memory([*first, *second]))
+    assert known == follow(known, duckdb, files(tmp_path), VIEW, BINS, asks=ASKS)
+
+
+def test_a_segment_that_was_counted_is_not_opened_again(tmp_path, duckdb):
+    with segment_log(tmp_path) as log:
+        log.append(logged([row(0)]))
+        log.seal()
+        known = follow(Known(), duckdb, files(tmp_path), VIEW, BINS)
+        [(place, path)] = files(tmp_path).items()
+        log.append(logged([row(1)]))
+        log.seal()
+    now = files(tmp_path) | {place: f"{path}-that-is-gone"}
+    assert [batch.rows for _, batch in follow(known, duckdb, now, VIEW, BINS).batches] == [2]
+
+
+def test_counts_of_segments_that_were_removed_stay(tmp_path, duckdb):
+    rows = [row(number, outcome="yes") for number in range(3)]
+    with segment_log(tmp_path) as log:
+        made = logged(rows)
+        log.append(made)
+        log.seal()
+        known = follow(Known(), duckdb, files(tmp_path), VIEW, BINS)
+        log.append_labels(said(rows, made))
+        log.seal()
+    left = {place: path for place, path in files(tmp_path).items() if place.startswith("labels/")}
+    after = follow(known, duckdb, left, VIEW, BINS)
+    assert [(batch.rows, batch.labelled) for _, batch in after.batches] == [(3, 0)]
+
+
+def test_segments_hold_what_the_reader_reads(tmp_path, duckdb):
+    rows = mixed(200, 33)
+    whole_log(tmp_path, [rows[:90], rows[90:]])
+    reader = Reader(tmp_path / "log", FolderSegments(tmp_path / "segments"))
+    duckdb.con.register("read", reader.table(lambda _: True, system="loans: é/50%"))
+    paths = [path for place, path in files(tmp_path).items() if place.startswith("decisions/")]
+    found = count_segments(duckdb, paths, VIEW, BINS[:-1], ASKS[2:])
+    assert all_same(found, count(duckdb.table("read"), VIEW, BINS[:-1], ASKS[2:]))
+    assert sum(batch.rows for batch in found.values()) == sum(one["lane"] != "shadow" for one in rows)
+
+
+def test_hours_are_followed_too(tmp_path, duckdb):
+    rows = [row(number, decided_at=NOON + timedelta(minutes=40 * number), outcome="no") for number in range(6)]
+    with segment_log(tmp_path) as log:
+        made = logged(rows)
+        log.append(made)
+        log.seal()
+        known = follow(Known(), duckdb, files(tmp_path), VIEW, BINS, span=Span.HOUR)
+        log.append_labels(said(rows[2:3], made[2:3]))
+        log.seal()
+    after = follow(known, duckdb, files(tmp_path), VIEW, BINS, span=Span.HOUR)
+    assert [(batch.start, batch.labelled) for _, batch in after.batches if batch.labelled] == [("2026-11-28T13", 1)]
+    assert arrow(rows).num_rows == sum(batch.rows for _, batch in after.batches)
