@@ -60,7 +60,8 @@ def _places(schema: Schema, values: NDArray[np.float64], bins: Bins) -> Codes:
 
 def trained(baseline: Baseline, levels: Levels) -> list[NDArray[np.float64]]:
     """How many training rows have each level, by feature; half a row more, so that none has no chance."""
-    known = {bins.name: (bins, counts) for bins, counts in zip(baseline.training.bins, baseline.training.counts, strict=True)}
+    pairs = zip(baseline.training.bins, baseline.training.counts, strict=True)
+    known = {bins.name: (bins, counts) for bins, counts in pairs}
     found = []
     for bins, count in zip(levels.bins, levels.counts, strict=True):
         own = np.full(int(count), 0.5)

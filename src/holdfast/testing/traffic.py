@@ -39,7 +39,9 @@ def _bins(schema: Schema, rows: Rows, name: str) -> Bins:
     return label_bins(name, dict(zip(known, seen.tolist(), strict=True)))
 
 
-def baseline_of(spec: MonitorSpec, schema: Schema, train: NDArray[np.float64], usual: Rows, params: Any = None) -> Baseline:
+def baseline_of(
+    spec: MonitorSpec, schema: Schema, train: NDArray[np.float64], usual: Rows, params: Any = None
+) -> Baseline:
     """What is usual: `train` (n, features), and held-out rows that the model answered."""
     params = spec.params if params is None else params
     trained = Rows.of(train)
@@ -58,7 +60,7 @@ def batch_of(spec: MonitorSpec, baseline: Baseline, start: str, rows: Rows, para
 
 
 def seen_of(
-    spec: MonitorSpec, baseline: Baseline, days: Sequence[Rows], ordinary: int = 0, seed: int = 0, params: Any = None
+    spec: MonitorSpec, baseline: Baseline, days: Sequence[Rows], *, ordinary: int = 0, seed: int = 0, params: Any = None
 ) -> Seen:
     """Batches of a day each, the first on a Monday, of which the first `ordinary` are in order."""
     batches = tuple(batch_of(spec, baseline, day_name(k), rows, params) for k, rows in enumerate(days))

@@ -67,6 +67,15 @@ def expected(baseline: Baseline) -> tuple[Array, Array]:
     return rows, ones
 
 
+def ordinary(baseline: Baseline, few: Bins) -> Array:
+    """How many held-out decisions fall into each of the few bins of the score."""
+    score, found = baseline.bins(SCORE), np.zeros(few.count)
+    for bins, counts in zip(baseline.usual.profile.bins, baseline.usual.profile.counts, strict=True):
+        if bins == score:
+            np.add.at(found, np.searchsorted(np.array(few.edges), [-np.inf, *bins.edges], side="right"), counts.cells)
+    return found
+
+
 def places_of(few: Bins, score: Array) -> NDArray[np.int64]:
     """In which of the few bins scores (n,) lie."""
     return np.searchsorted(np.array(few.edges), score, side="right")
@@ -74,12 +83,12 @@ def places_of(few: Bins, score: Array) -> NDArray[np.int64]:
 
 def is_one(schema: Schema, rows: Rows) -> NDArray[np.bool_]:
     """Which labels are ones, (n,)."""
-    return rows.label == wanted(schema)
+    return np.asarray(rows.label == wanted(schema), dtype=np.bool_)
 
 
 def is_labelled(rows: Rows) -> NDArray[np.bool_]:
     """Which rows have a label of somebody, and a score, (n,)."""
-    return (rows.label >= 0) & np.isfinite(rows.score) & (rows.source != "")
+    return np.asarray((rows.label >= 0) & np.isfinite(rows.score) & (rows.source != ""), dtype=np.bool_)
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,23 +15,29 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from holdfast.domain.profile import Bins
+from holdfast.domain.verdict import Outcome
 from holdfast.domain.watch import Baseline
 from holdfast.monitors.contract import Rows, Vector
 from holdfast.monitors.feedback import sources as monitor
 from holdfast.monitors.feedback._sources import (
-    SCORE_BINS,
     Sources,
     expected,
     is_labelled,
     is_one,
+    ordinary,
     places_of,
     score_bins,
+    wanted,
 )
 from holdfast.monitors.feedback.own_data import OwnData, own_data
 from holdfast.monitors.feedback.sources import Agreement, Turned, agreeing, cells_of, suspicious
 
 BATCH = 500
 """Rows that are looked at together, in order of time."""
+
+FEWEST = 200
+"""Labelled rows that say enough to let any pass."""
 
 DOUBT = 0.2
 """A label that is wrong with this chance or more is held back."""
@@ -59,28 +65,39 @@ class Held:
 class Admitted:
     """What the gate says of n rows: those that are `held` back, and the sources that are `named`.
 
-    `passes` where none is. `unlabelled` is the share of ordinary decisions with scores of which no label came, of which
-    the rows can teach nothing.
+    Without enough `labelled` rows of several `sources` nothing can be told. `produced` is the least share of labels,
+    among those that nobody vouches for, that only the model can have given. `unlabelled` is the share of ordinary
+    decisions with scores of which no label came: of them the rows teach nothing.
     """
 
     rows: int
-    held: tuple[Held, ...]
-    named: tuple[Turned, ...]
-    agreed: tuple[Agreement, ...]
-    unlabelled: float
+    labelled: int = 0
+    sources: int = 0
+    held: tuple[Held, ...] = ()
+    named: tuple[Turned, ...] = ()
+    agreed: tuple[Agreement, ...] = ()
+    produced: float = 0.0
+    unlabelled: float = 0.0
 
     @property
-    def passes(self) -> bool:
+    def outcome(self) -> Outcome:
         """Whether all rows may become training data."""
-        return not self.held and not self.named
+        if self.held or self.named or self.produced > 0:
+            return Outcome.BREACH
+        enough = self.labelled >= FEWEST and self.sources >= monitor.FEWEST_SOURCES
+        return Outcome.PASS if enough else Outcome.INCONCLUSIVE
 
     @property
     def reasons(self) -> tuple[str, ...]:
         """What a person should know, in sentences."""
         said = [f"{sum(one.why is why for one in self.held):,} rows: {why}." for why in Why]
-        said += [f"About {one.share:.0%} of the labels of {one.name} seem turned." for one in self.named]
+        said += [f"Labels of {one.name} seem turned." for one in self.named]
+        if self.produced > 0:
+            said.append(f"At least {self.produced:.0%} of the labels that nobody vouches for are the model's own.")
         if self.unlabelled > 0:
             said.append(f"No label came back for {self.unlabelled:.0%} of the range of scores.")
+        if self.outcome is Outcome.INCONCLUSIVE:
+            said.append(f"{self.labelled:,} labelled rows of {self.sources} sources say too little.")
         return tuple(sentence for sentence in said if not sentence.startswith("0 rows"))
 
 
@@ -94,89 +111,103 @@ def judge(
     """
     few = score_bins(baseline)
     if few is None or not len(rows):
-        return Admitted(len(rows), (), (), (), 0.0)
+        return Admitted(len(rows))
     order = np.lexsort([rows.at, rows.label_at])
     batch = np.empty(len(rows), dtype=np.int64)
     batch[order] = np.arange(len(rows)) // BATCH
-    told = [monitor.of(baseline, rows.take(batch == t), None) for t in range(int(batch.max()) + 1)]
+    told = [monitor.of(baseline, rows.take(batch == t)) for t in range(int(batch.max()) + 1)]
     found = Sources.told(told, 0, few.count, cells_of(baseline)[2])
-    chances = _chances(found, baseline, rows, batch)
     named, agreed = suspicious(found, baseline, margin), agreeing(found, baseline)
-    own = None if log is None else own_data(rows, log, np.maximum(_usual(baseline, rows), 1 - _usual(baseline, rows)))
-    held = _held(baseline, rows, batch, chances, named, agreed, own, doubt)
-    return Admitted(len(rows), held, tuple(named), tuple(agreed), _unlabelled(baseline, rows))
-
-
-def _usual(baseline: Baseline, rows: Rows) -> Vector:
-    """How often labels are ones where the model scores like this, in held-out data, (n,)."""
-    few = score_bins(baseline)
-    known, ones = expected(baseline)
-    places = places_of(few, rows.score) if few is not None else np.zeros(len(rows), dtype=np.int64)
-    return np.asarray(((ones + 0.5) / (known + 1.0))[places])
-
-
-def _chances(found: Sources, baseline: Baseline, rows: Rows, batch: NDArray[np.int64]) -> Vector:
-    """How often other sources say one of decisions with this score, (n,); of a row without a source the usual."""
-    few, chances = score_bins(baseline), _usual(baseline, rows)
-    known = is_labelled(rows) & np.isin(rows.source.astype(str), found.names)
-    if few is None or not known.any():
-        return chances
-    others, _ = found.chances(expected(baseline))
-    who = np.searchsorted(np.array(found.names), rows.source[known].astype(str))
-    chances[known] = others[batch[known], who, places_of(few, rows.score[known])]
-    return chances
-
-
-def _held(
-    baseline: Baseline,
-    rows: Rows,
-    batch: NDArray[np.int64],
-    chances: Vector,
-    named: list[Turned],
-    agreed: list[Agreement],
-    own: OwnData | None,
-    doubt: float,
-) -> tuple[Held, ...]:
-    wrong, why = np.zeros(len(rows)), np.full(len(rows), "", dtype=object)
-    ones, labelled = is_one(baseline.schema, rows), is_labelled(rows)
-
-    def suspect(which: NDArray[np.bool_], into: bool, share: float, reason: Why) -> None:
-        right = chances if into else 1 - chances
-        chance = share * (1 - right) / np.maximum(share * (1 - right) + right, 1e-9)
-        more = which & (ones == into) & (chance > wrong) & (chance >= doubt)
-        wrong[more], why[more] = chance[more], reason
-
+    doubts = _Doubts(baseline, rows, _chances(found, baseline, few, rows, batch), doubt)
     for one in named:
-        suspect(labelled & (rows.source == one.name) & (batch >= one.since), one.into, one.share, Why.TURNED)
-    codes = cells_of(baseline)[0].codes(rows.X)
+        doubts.turned(one, batch)
     for agreement in agreed:
-        theirs = labelled & np.isin(rows.source.astype(str), agreement.names)
-        there = theirs & (codes[:, agreement.feature] == agreement.level)
-        suspect(there, agreement.into, _share(chances, ones, there, agreement.into), Why.AGREED)
-    if own is not None and own.is_too_good:
-        wrong[own.own], why[own.own] = own.produced.low, Why.OWN
-    return tuple(
-        Held(int(i), why[i], str(rows.source[i]), round(float(wrong[i]), 6)) for i in np.flatnonzero(why != "")
+        doubts.agreed(agreement)
+    own = None if log is None else own_data(rows, log, _right(baseline, few, rows))
+    produced = own.produced.low if own is not None else 0.0
+    if own is not None and produced >= doubt:
+        doubts.own(own)
+    return Admitted(
+        len(rows),
+        int(found.labels.sum()),
+        len(found.names),
+        doubts.held(),
+        tuple(named),
+        tuple(agreed),
+        produced,
+        _unlabelled(baseline, few, rows),
     )
 
 
-def _share(chances: Vector, ones: NDArray[np.bool_], which: NDArray[np.bool_], into: bool) -> float:
-    """About which share of the labels that could be turned were turned."""
-    more = (ones[which] - chances[which]).sum() * (1 if into else -1)
-    could = ((1 - chances[which]) if into else chances[which]).sum()
-    return float(np.clip(more / max(could, 1e-9), 0, 1))
+def _usual(baseline: Baseline, few: Bins, rows: Rows) -> Vector:
+    """How often labels are ones where the model scores like this, in held-out data, (n,)."""
+    known, ones = expected(baseline)
+    return np.asarray(((ones + 0.5) / (known + 1.0))[places_of(few, rows.score)])
 
 
-def _unlabelled(baseline: Baseline, rows: Rows) -> float:
+def _right(baseline: Baseline, few: Bins, rows: Rows) -> Vector:
+    """How often what the model decides here is true, in held-out data, (n,)."""
+    chance = _usual(baseline, few, rows)
+    decided = np.where(np.isnan(rows.decision), chance >= 0.5, rows.decision == wanted(baseline.schema))
+    return np.where(decided, chance, 1 - chance)
+
+
+def _chances(found: Sources, baseline: Baseline, few: Bins, rows: Rows, batch: NDArray[np.int64]) -> Vector:
+    """How often other sources say one of decisions with this score, (n,); of a row without a source the usual."""
+    chances = _usual(baseline, few, rows)
+    known = is_labelled(rows) & np.isin(rows.source.astype(str), found.names)
+    if known.any():
+        others, _ = found.chances(expected(baseline))
+        who = np.searchsorted(np.array(found.names), rows.source[known].astype(str))
+        chances[known] = others[batch[known], who, places_of(few, rows.score[known])]
+    return chances
+
+
+class _Doubts:
+    """The greatest chance, for each row, that its label is wrong, and why; `chances` (n,) is that of a one."""
+
+    def __init__(self, baseline: Baseline, rows: Rows, chances: Vector, doubt: float) -> None:
+        self._rows, self._chances, self._doubt = rows, chances, doubt
+        self._ones, self._labelled = is_one(baseline.schema, rows), is_labelled(rows)
+        self._codes = cells_of(baseline)[0].codes(rows.X)
+        self._wrong, self._why = np.zeros(len(rows)), np.full(len(rows), "", dtype=object)
+
+    def turned(self, one: Turned, batch: NDArray[np.int64]) -> None:
+        """Labels of a source that turned some, in either direction."""
+        theirs = self._labelled & (self._rows.source == one.name) & (batch >= one.since)
+        for share, into in ((one.into_ones, True), (one.into_zeros, False)):
+            self._suspect(theirs, share, Why.TURNED, into=into)
+
+    def agreed(self, agreement: Agreement) -> None:
+        """Labels of several sources on one level of a feature."""
+        theirs = self._labelled & np.isin(self._rows.source.astype(str), agreement.names)
+        there = theirs & (self._codes[:, agreement.feature] == agreement.level)
+        ones, chances = self._ones[there], self._chances[there]
+        could = (1 - chances if agreement.into else chances).sum()
+        more = (ones - chances).sum() * (1 if agreement.into else -1)
+        self._suspect(there, float(np.clip(more / max(could, 1e-9), 0, 1)), Why.AGREED, into=agreement.into)
+
+    def own(self, own: OwnData) -> None:
+        """Labels that the model gave itself."""
+        self._wrong[own.own], self._why[own.own] = own.produced.low, Why.OWN
+
+    def held(self) -> tuple[Held, ...]:
+        """What is held back, in the order of the rows."""
+        places = np.flatnonzero(self._why != "")
+        sources = self._rows.source
+        return tuple(Held(int(i), self._why[i], str(sources[i]), round(float(self._wrong[i]), 6)) for i in places)
+
+    def _suspect(self, which: NDArray[np.bool_], share: float, why: Why, *, into: bool) -> None:
+        """Of labels in one direction, of which `share` of those that should be others were turned (Bayes)."""
+        right = self._chances if into else 1 - self._chances
+        wrong = share * (1 - right) / np.maximum(share * (1 - right) + right, 1e-9)
+        more = which & (self._ones == into) & (wrong > self._wrong) & (wrong >= self._doubt)
+        self._wrong[more], self._why[more] = wrong[more], why
+
+
+def _unlabelled(baseline: Baseline, few: Bins, rows: Rows) -> float:
     """The share of ordinary decisions whose bin of the score has no label among the rows."""
-    few = score_bins(baseline)
-    if few is None:
-        return 0.0
-    got = np.bincount(places_of(few, rows.score[~np.isnan(rows.label) & np.isfinite(rows.score)]), minlength=SCORE_BINS)
-    counts = next(c for b, c in zip(baseline.usual.profile.bins, baseline.usual.profile.counts, strict=True) if b.name == few.name)
-    score = baseline.bins(few.name)
-    if score is None or not counts.known:
-        return 0.0
-    usual = np.zeros(SCORE_BINS)
-    np.add.at(usual, np.searchsorted(np.array(few.edges), [-np.inf, *score.edges], side="right"), counts.cells)
-    return float(usual[got == 0].sum() / counts.known)
+    has = ~np.isnan(rows.label) & np.isfinite(rows.score)
+    got = np.bincount(places_of(few, rows.score[has]), minlength=few.count)
+    usual = ordinary(baseline, few)
+    return float(usual[got == 0].sum() / max(usual.sum(), 1.0))

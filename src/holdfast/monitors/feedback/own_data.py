@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from holdfast.domain.measure import Interval
 from holdfast.monitors.contract import Matrix, Rows, Vector
+from holdfast.monitors.hashing import Hashes, cell_hashes
 from holdfast.statistics import clopper_pearson
 
 DIGITS = 9
@@ -77,7 +78,7 @@ def own_data(candidate: Rows, log: Rows, chance: Vector) -> OwnData:
 
 
 def _vouched(log: Rows) -> NDArray[np.bool_]:
-    return (log.source != "") & ~np.isnan(log.label)
+    return np.asarray((log.source != "") & ~np.isnan(log.label), dtype=np.bool_)
 
 
 def _places(X: Matrix, logged: Matrix) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
@@ -86,35 +87,27 @@ def _places(X: Matrix, logged: Matrix) -> tuple[NDArray[np.int64], NDArray[np.bo
     if not len(X) or not len(logged):
         return place, place >= 0
     own, theirs = _hashed(X), _hashed(logged)
-    place = _found(np.add.reduce(own, axis=1), np.add.reduce(theirs, axis=1), most=len(logged))
+    whole, logged_whole = np.add.reduce(own, axis=1), np.add.reduce(theirs, axis=1)
+    place = _found(whole, logged_whole, most=len(logged))
     exact = place >= 0
     for j in range(X.shape[1]):
         missing = np.flatnonzero(place < 0)
-        rest = np.delete(own[missing], j, axis=1), np.delete(theirs, j, axis=1)
-        place[missing] = _found(*(np.add.reduce(part, axis=1) for part in rest), most=FEW_LOGGED)
+        rest, logged_rest = whole[missing] - own[missing, j], logged_whole - theirs[:, j]
+        place[missing] = _found(rest, logged_rest, most=FEW_LOGGED)
     return place, (place >= 0) & ~exact
 
 
-def _found(own: NDArray[np.uint64], theirs: NDArray[np.uint64], most: int) -> NDArray[np.int64]:
+def _found(own: Hashes, theirs: Hashes, most: int) -> NDArray[np.int64]:
     """The place of each of `own` among `theirs`, -1 where it is not there, or there more than `most` times."""
     keys, first, times = np.unique(theirs, return_index=True, return_counts=True)
     at = np.minimum(np.searchsorted(keys, own), len(keys) - 1)
     return np.where((keys[at] == own) & (times[at] <= most), first[at], -1).astype(np.int64)
 
 
-def _hashed(X: Matrix) -> NDArray[np.uint64]:
+def _hashed(X: Matrix) -> Hashes:
     """Each cell as a number that depends on its column and on its value in `DIGITS` digits; all NaN are one value."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         size = np.floor(np.log10(np.abs(X)))
         scale = 10.0 ** (DIGITS - 1 - np.where(np.isfinite(size), size, 0.0))
         rounded = np.where(np.isfinite(scale) & np.isfinite(X), np.round(X * scale) / scale, X) + 0.0
-    rounded = np.where(np.isnan(rounded), 1.7e308, rounded)
-    bits = np.ascontiguousarray(rounded).view(np.uint64)
-    return _mixed(bits + np.arange(1, X.shape[1] + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15))
-
-
-def _mixed(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The finaliser of splitmix64 (Steele, Lea and Flood 2014), so that sums of cells do not meet by chance."""
-    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(bits ^ (bits >> np.uint64(31)))
+    return cell_hashes(rounded)

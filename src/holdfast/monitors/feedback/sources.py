@@ -27,7 +27,7 @@ from holdfast.domain.measure import Direction, Measure
 from holdfast.domain.schema import Task
 from holdfast.domain.watch import LABEL, SCORE, Baseline
 from holdfast.monitors.contract import Asks, Fold, Need, Rows, Seen, Series, Yielded, monitor
-from holdfast.monitors.evidence import LEVEL, Grown, bet, threshold
+from holdfast.monitors.evidence import LEVEL, WORTH, Grown, bet, threshold
 from holdfast.monitors.feedback._sources import (
     FLIPPED,
     MOST,
@@ -38,9 +38,10 @@ from holdfast.monitors.feedback._sources import (
     places_of,
     score_bins,
     turned,
+    wanted,
 )
 from holdfast.monitors.levels import Levels
-from holdfast.monitors.tally import plus, tally
+from holdfast.monitors.tally import Placed, kept, plus, tally
 
 Array = NDArray[np.float64]
 
@@ -87,38 +88,31 @@ class Params:
             raise ValueError("`margin` is 0 or more")
 
 
-def asks(baseline: Baseline, params: Params) -> Asks:
+def asks(baseline: Baseline, _params: Params) -> Asks:
     """Labels by score: what held-out data says of the model."""
     score, label = baseline.bins(SCORE), baseline.bins(LABEL)
     return ((score, label),) if score is not None and label is not None else ()
 
 
-def of(baseline: Baseline, rows: Rows, params: Params) -> dict[str, Any]:
+def of(baseline: Baseline, rows: Rows, _params: Params | None = None) -> dict[str, Any]:
     """By source, labels that are zeros and ones by bin of the score; by level of each feature the labels, what they
     exceed the expected by, and its variance, both in thousandths.
     """
     few = score_bins(baseline)
     if few is None:
-        return tally(np.empty(0, dtype=object), np.empty((0, 0), dtype=np.int64), MOST)
+        return kept(0, 0, {}, MOST)
     rows = rows.take(is_labelled(rows))
     ones, place = is_one(baseline.schema, rows), places_of(few, rows.score)
-    by_score = np.zeros((len(rows), 2 * few.count), dtype=np.int64)
-    by_score[np.arange(len(rows)), place + few.count * ones] = 1
     known, said = expected(baseline)
     chance = ((said + 0.5) / (known + 1.0))[place]
-    values = np.rint(1_000 * np.column_stack([ones - chance, chance * (1 - chance)])).astype(np.int64)
-    return tally(rows.source, np.column_stack([by_score, _cells(baseline, rows, values)]), MOST)
-
-
-def _cells(baseline: Baseline, rows: Rows, values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """By level of each feature: 1 and the two `values` (n, 2) in the level that the row has, 0 elsewhere."""
+    values = [np.rint(1_000 * part).astype(np.int64) for part in (ones - chance, chance * (1 - chance))]
     levels, starts, count = cells_of(baseline)
-    codes = levels.codes(rows.X)[:, :MOST_FEATURES]
-    found = np.zeros((len(rows), count, 3), dtype=np.int64)
-    each = np.column_stack([np.ones(len(rows), dtype=np.int64), values])
+    codes = levels.codes(rows.X)
+    placed: list[Placed] = [(place + few.count * ones, None)]
     for j, start in enumerate(starts):
-        found[np.arange(len(rows)), start + codes[:, j]] = each
-    return found.reshape(len(rows), 3 * count)
+        cell = 2 * few.count + 3 * (start + codes[:, j])
+        placed += [(cell, None), (cell + 1, values[0]), (cell + 2, values[1])]
+    return tally(rows.source, placed, 2 * few.count + 3 * count, MOST)
 
 
 def cells_of(baseline: Baseline) -> tuple[Levels, list[int], int]:
@@ -135,14 +129,17 @@ def added(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Turned:
-    """A source whose labels were turned: `into` ones or not, since and named at which batch, which share of them."""
+    """A source whose labels were turned, since and named at which batch, and how many labels it gave since.
+
+    `into_ones` is about the share of labels that should be zeros and are not, `into_zeros` the share of ones.
+    """
 
     name: str
     since: int
     alarm: int
     labels: int
-    into: bool
-    share: float
+    into_ones: float
+    into_zeros: float
 
 
 def suspicious(sources: Sources, baseline: Baseline, margin: float) -> list[Turned]:
@@ -151,21 +148,28 @@ def suspicious(sources: Sources, baseline: Baseline, margin: float) -> list[Turn
         return []
     chance, error = sources.chances(expected(baseline))
     won = turned(sources, chance, error, margin)
+    won[: sources.ordinary] = 0.0
     found = bet(won, threshold(len(sources.names)))
-    named = np.flatnonzero((found.alarm >= 0) & (found.alarm >= sources.ordinary))
+    named = np.flatnonzero(found.alarm >= 0)
     return [_turned(sources, chance, won, found, int(s)) for s in named]
 
 
 def _turned(sources: Sources, chance: Array, won: Array, found: Grown, s: int) -> Turned:
     since, alarm = int(found.since[s]), int(found.alarm[s])
-    span = slice(since, None)
-    best = int(won[since : alarm + 1, s].sum(axis=0).argmax())
-    into = best < len(FLIPPED)
-    zeros, ones, p = sources.zeros[span, s], sources.ones[span, s], chance[span, s]
-    more = (ones - (zeros + ones) * p).sum()
-    could = ((zeros + ones) * ((1 - p) if into else p)).sum()
-    share = float(np.clip((more if into else -more) / max(could, 1e-9), 0, 1))
-    return Turned(sources.names[s], since, alarm, int((zeros + ones).sum()), into, share)
+    zeros, ones, p = sources.zeros[since:, s], sources.ones[since:, s], chance[since:, s]
+    gains = won[since : alarm + 1, s].sum(axis=0)
+    shares = _share_turned(ones, zeros, p), _share_turned(zeros, ones, 1 - p)
+    sides = gains[: len(FLIPPED)].max(), gains[len(FLIPPED) :].max()
+    into = [share if gain > 0 else 0.0 for share, gain in zip(shares, sides, strict=True)]
+    return Turned(sources.names[s], since, alarm, int((zeros + ones).sum()), *into)
+
+
+def _share_turned(hits: Array, others: Array, chance: Array) -> float:
+    """About which share of the labels that should be others became hits, where hits should be the fewer."""
+    few = chance < 0.5
+    labels = (hits + others)[few]
+    more, could = hits[few].sum() - (labels * chance[few]).sum(), (labels * (1 - chance[few])).sum()
+    return float(np.clip(more / max(could, 1e-9), 0, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +185,7 @@ class Agreement:
 def agreeing(sources: Sources, baseline: Baseline) -> list[Agreement]:
     """Where two sources or more depart in the same direction, on the same level of a feature: the strongest ones.
 
-    Two that are right to do so meet with a chance of one in a hundred: sources squared, times levels, times the chance
-    of each.
+    That two honest ones meet has a chance of one in a hundred: sources squared, times levels, times that of each.
     """
     T, S, C, _ = sources.cells.shape
     if S < FEWEST_SOURCES or not C or not T:
@@ -190,8 +193,10 @@ def agreeing(sources: Sources, baseline: Baseline) -> list[Agreement]:
     enough = 0.5 * log(S * S * C / LEVEL)
     found = []
     for into in (True, False):
-        grown = bet(_departures(sources, into).reshape(T, S * C, len(STEPS)), enough)
-        beyond = ((grown.alarm >= 0) & (grown.alarm >= sources.ordinary)).reshape(S, C)
+        won = _departures(sources, into).reshape(T, S * C, len(STEPS))
+        won[: sources.ordinary] = 0.0
+        grown = bet(won, enough)
+        beyond = (grown.alarm >= 0).reshape(S, C)
         money = grown.money.max(axis=0).reshape(S, C)
         found += [(float(money[beyond[:, c], c].sum()), c, into, np.flatnonzero(beyond[:, c])) for c in range(C)]
     _, starts, _ = cells_of(baseline)
@@ -206,7 +211,7 @@ def _departures(sources: Sources, into: bool) -> Array:
     others = labels.sum(axis=1, keepdims=True) - labels
     common = (more.sum(axis=1, keepdims=True) - more) / np.maximum(others, 1.0)
     excess = (more - labels * common) * (1 if into else -1) - ROOM * labels
-    worth = 1 / (1 + sources.labels / 200.0)
+    worth = 1 / (1 + sources.labels / WORTH)
     won = [step * excess - (exp(step) - 1 - step) * spread for step in STEPS]
     return np.asarray(np.stack(won, axis=3) * worth[:, :, None, None])
 
@@ -258,14 +263,14 @@ def _concentration(labels: Array) -> Iterator[Yielded]:
 def _named(seen: Seen, one: Turned) -> Finding:
     since, alarm = seen.batches[one.since].start, seen.batches[one.alarm].start
     schema = seen.baseline.schema
-    code = len(schema.classes) - 1 if schema.favourable is None else schema.favourable
-    word = f"{schema.target} = {schema.classes[code]}"
-    what = f"into {word}" if one.into else f"away from {word}"
+    word = f"{schema.target} = {schema.classes[wanted(schema)]}"
+    sides = ((one.into_ones, "is", "is not"), (one.into_zeros, "is not", "is"))
+    what = " and ".join(f"{share:.0%} of those where it {was} {word}" for share, _, was in sides if share > 0)
     return Finding(
         slug=f"turned-{one.name}",
         title="A source gives labels that were turned",
         sentence=(
-            f"Since {since} about {one.share:.0%} of the labels of {one.name} seem turned {what}: {one.labels:,} came."
+            f"Since {since} labels of {one.name} seem turned, about {what or 'a few of them'}; {one.labels:,} came."
         ),
         severity=Severity.HIGH,
         confidence=Confidence.MEDIUM,
@@ -281,8 +286,8 @@ def _named(seen: Seen, one: Turned) -> Finding:
         exhibits=(
             Exhibit(
                 "Whose labels",
-                ("source", "since", "named on", "labels", "turned"),
-                ((one.name, since, alarm, one.labels, round(one.share, 4)),),
+                ("source", "since", "named on", "labels", "turned into ones", "into zeros"),
+                ((one.name, since, alarm, one.labels, round(one.into_ones, 4), round(one.into_zeros, 4)),),
             ),
         ),
     )

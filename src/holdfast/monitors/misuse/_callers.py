@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.monitors.contract import Seen
-from holdfast.monitors.evidence import Grown, bet, raised, stakes, threshold
+from holdfast.monitors.evidence import bet, raised, stakes, threshold
 from holdfast.monitors.tally import counts_of
 
 Array = NDArray[np.float64]
@@ -55,7 +55,7 @@ def usual(hits: Array, rows: Array, ordinary: int, nominal: float) -> Array:
 
     What happens to all callers at once is a change of the world, and accuses nobody.
     """
-    most = np.full(hits.shape, nominal)
+    most: Array = np.full(hits.shape, nominal)
     past, had = hits[:ordinary].sum(axis=0), rows[:ordinary].sum(axis=0)
     most = np.maximum(most, np.where(had >= FEWEST_ROWS, past / np.maximum(had, 1), 0.0))
     for t in range(len(hits)):
@@ -63,14 +63,36 @@ def usual(hits: Array, rows: Array, ordinary: int, nominal: float) -> Array:
         asked = rows[week].sum(axis=0)
         known = asked >= FEWEST_ROWS
         if known.sum() > FEWEST_PEERS:
-            shares = hits[week].sum(axis=0)[known] / asked[known]
+            shares: Array = hits[week].sum(axis=0)[known] / asked[known]
             most[t] = np.maximum(most[t], float(np.median(shares)))
     return most
 
 
+@dataclass(frozen=True, eq=False)
+class Kind:
+    """A kind of rows that somebody may have too many of: `hits` among `rows`, both (T, P), of which the share `usual`
+    (T, P) is in order.
+    """
+
+    hits: Array
+    rows: Array
+    usual: Array
+
+    @classmethod
+    def of(cls, callers: Callers, hits: Array, rows: Array, nominal: float) -> Kind:
+        """A kind of which ordinary rows have the `nominal` share."""
+        return cls(hits, rows, usual(hits, rows, callers.ordinary, nominal))
+
+    def stakes(self, odds: float, ordinary: int) -> Array:
+        """What bets on more than so many times the usual odds win, once batches are not known to be in order."""
+        won = stakes(self.hits, self.rows, raised(self.usual, odds))
+        won[:ordinary] = 0.0
+        return won
+
+
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A caller beyond what is usual: since and at which batch, with how many rows since, and of the share of `hits`."""
+    """A caller beyond what is usual: since and at which batch, with how many rows since, and of the share of hits."""
 
     name: str
     since: int
@@ -78,43 +100,23 @@ class Suspect:
     rows: int
     share: float
     usual: float
-    money: float
 
 
-def suspects(callers: Callers, kinds: Sequence[tuple[Array, Array, float]], odds: float) -> tuple[list[Suspect], Grown]:
-    """Who has more rows of some kind than `odds` times what is usual. A kind is hits (T, P), rows (T, P) and the
-    nominal share of ordinary rows. The figures of a suspect are of the kind that says most against him.
+def suspects(callers: Callers, kinds: Sequence[Kind], odds: float) -> list[Suspect]:
+    """Who has more rows of some kind than `odds` times what is usual.
+
+    The figures of a suspect are of the kind that says most against him.
     """
     if not callers.names or not len(callers.counts):
-        return [], Grown(*(np.zeros(shape, dtype=kind) for shape, kind in (((0, 0), float), (0, int), (0, int))))
-    shares = [usual(hits, rows, callers.ordinary, nominal) for hits, rows, nominal in kinds]
-    won = [stakes(hits, rows, raised(share, odds)) for (hits, rows, _), share in zip(kinds, shares, strict=True)]
+        return []
+    won = [kind.stakes(odds, callers.ordinary) for kind in kinds]
     found = bet(np.concatenate(won, axis=2), threshold(len(callers.names)))
-    return [
-        _suspect(callers, kinds, shares, won, found, int(p))
-        for p in np.flatnonzero((found.alarm >= 0) & (found.alarm >= callers.ordinary))
-    ], found
-
-
-def _suspect(
-    callers: Callers,
-    kinds: Sequence[tuple[Array, Array, float]],
-    shares: Sequence[Array],
-    won: Sequence[Array],
-    found: Grown,
-    p: int,
-) -> Suspect:
-    since, alarm = int(found.since[p]), int(found.alarm[p])
-    span = slice(since, alarm + 1)
-    worst = int(np.argmax([one[span, p].sum(axis=0).max() for one in won]))
-    hits, rows, _ = kinds[worst]
-    asked = float(rows[span, p].sum())
-    return Suspect(
-        callers.names[p],
-        since,
-        alarm,
-        int(rows[since:, p].sum()),
-        float(hits[span, p].sum()) / max(asked, 1.0),
-        float(shares[worst][alarm, p]),
-        float(found.money[alarm, p]),
-    )
+    named = []
+    for p in np.flatnonzero(found.alarm >= 0):
+        since, alarm = int(found.since[p]), int(found.alarm[p])
+        span = slice(since, alarm + 1)
+        worst = kinds[int(np.argmax([one[span, p].sum(axis=0).max() for one in won]))]
+        share = float(worst.hits[span, p].sum() / max(worst.rows[span, p].sum(), 1.0))
+        rows = int(worst.rows[since:, p].sum())
+        named.append(Suspect(callers.names[p], since, alarm, rows, share, float(worst.usual[alarm, p])))
+    return named

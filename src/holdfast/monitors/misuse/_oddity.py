@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.domain.watch import INPUT, Baseline
-from holdfast.monitors.levels import Codes, Levels
+from holdfast.monitors.levels import Codes
 
 Vector = NDArray[np.float64]
 
@@ -24,9 +24,9 @@ SHARES = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 """Where degrees of oddity begin: by the share of ordinary rows that are less odd."""
 
 
-def telling(baseline: Baseline, levels: Levels) -> tuple[int, ...]:
+def telling(baseline: Baseline) -> tuple[int, ...]:
     """Of a wide table the features whose levels vary most in training rows; of others all."""
-    spread = [_spread(baseline, levels, j) for j in range(len(levels.bins))]
+    spread = [_spread(baseline, j) for j in range(len(baseline.schema.names))]
     order = sorted(range(len(spread)), key=lambda j: (-spread[j], j))
     return tuple(sorted(order[:MOST_COLUMNS]))
 
@@ -130,7 +130,7 @@ def _surprise(tables: Tables, j: int, parent: int) -> Vector:
     return np.asarray(-np.log((table + weight * overall) / (table.sum(axis=1, keepdims=True) + weight)))
 
 
-def _spread(baseline: Baseline, levels: Levels, j: int) -> float:
+def _spread(baseline: Baseline, j: int) -> float:
     """The chance that two training rows differ in this feature's bins."""
     name = INPUT + baseline.schema.names[j]
     for bins, counts in zip(baseline.training.bins, baseline.training.counts, strict=True):

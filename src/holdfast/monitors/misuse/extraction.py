@@ -27,7 +27,7 @@ from holdfast.domain.measure import Direction, Measure
 from holdfast.domain.watch import DECISION, SCORE, Baseline
 from holdfast.monitors.contract import Asks, Fold, Need, Rows, Seen, Series, Yielded, monitor
 from holdfast.monitors.levels import Levels, trained
-from holdfast.monitors.misuse._callers import MOST, Callers, Suspect, suspects
+from holdfast.monitors.misuse._callers import MOST, Callers, Kind, Suspect, suspects
 from holdfast.monitors.misuse._oddity import SHARES, Oddity, pairs, telling
 from holdfast.monitors.tally import plus, tally
 
@@ -68,10 +68,10 @@ class Params:
             raise ValueError("`odds` is 1 or more, `levels` 2 or more")
 
 
-def asks(baseline: Baseline, params: Params) -> Asks:
+def asks(baseline: Baseline, _params: Params) -> Asks:
     """Scores by decision, which show where decisions turn."""
     score, decision = baseline.bins(SCORE), baseline.bins(DECISION)
-    return ((score, decision),) if score is not None and decision is not None else ()
+    return ((score, decision),) if score is not None and decision is not None and decision.labels is not None else ()
 
 
 def of(baseline: Baseline, rows: Rows, params: Params) -> dict[str, Any]:
@@ -80,14 +80,14 @@ def of(baseline: Baseline, rows: Rows, params: Params) -> dict[str, Any]:
     Of the rows of a baseline that knows of no pairs yet, the pairs of their levels, too.
     """
     levels = Levels(baseline, params.levels)
-    columns = telling(baseline, levels)
+    columns = telling(baseline)
     codes, counts = levels.codes(rows.X)[:, columns], levels.counts[list(columns)]
     told = baseline.usual.fact(ID)
     known = json.loads(told)["pairs"] if told else []
     own = [] if known else pairs(codes, counts)
     degree = Oddity(known or _alone(baseline, levels, columns), counts).degree(codes)
     place = degree + DEGREES * _near(baseline, rows.score)
-    return {"pairs": own, "callers": tally(rows.principal, np.eye(2 * DEGREES, dtype=np.int64)[place], MOST)}
+    return {"pairs": own, "callers": tally(rows.principal, [(place, None)], 2 * DEGREES, MOST)}
 
 
 def added(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
@@ -130,12 +130,11 @@ def _turn(baseline: Baseline) -> tuple[float, float] | None:
         if place < score.count:
             is_wanted = what < len(decision.labels) and decision.labels[what] == wanted
             table[place, int(is_wanted)] += count
-    total = table.sum()
-    if not total or (table.sum(axis=0) == 0).any():
+    if (table.sum(axis=0) == 0).any():
         return None
-    below = np.concatenate([[0.0], np.cumsum(table[:, 0])]) + table[:, 1].sum() - np.concatenate([[0.0], np.cumsum(table[:, 1])])
-    until = np.concatenate([[0.0], np.cumsum(table.sum(axis=1))]) / total
-    turn = until[int(np.argmax(below))]
+    refused, granted = (np.concatenate([[0.0], np.cumsum(column)]) for column in table.T)
+    until = (refused + granted) / table.sum()
+    turn = until[int(np.argmax(refused - granted))]  # fewest decisions on the wrong side of it
     edges = np.array([-np.inf, *score.edges, np.inf])
     first = int(np.searchsorted(until, turn - NEAR, side="left"))
     last = int(np.searchsorted(until, turn + NEAR, side="right")) - 1
@@ -161,12 +160,9 @@ def run(seen: Seen, params: Params) -> Iterator[Yielded]:
     rows = counts.sum(axis=2)
     degree, near = counts[..., :DEGREES] + counts[..., DEGREES:], counts[..., DEGREES:]
     odd = degree[..., ODD:].sum(axis=2)
-    kinds = (
-        (odd, rows, 1 - SHARES[ODD - 1]),
-        (degree[..., ODDER:].sum(axis=2), rows, 1 - SHARES[ODDER - 1]),
-        (near[..., HALF:].sum(axis=2), rows, NEAR),
-    )
-    found, _ = suspects(callers, kinds, params.odds)
+    odder, crowded = degree[..., ODDER:].sum(axis=2), near[..., HALF:].sum(axis=2)
+    shares = ((odd, 1 - SHARES[ODD - 1]), (odder, 1 - SHARES[ODDER - 1]), (crowded, NEAR))
+    found = suspects(callers, [Kind.of(callers, hits, rows, share) for hits, share in shares], params.odds)
     yield COPIERS.of(len(found), n=len(callers.names))
     yield _series(odd.sum(axis=1), rows.sum(axis=1))
     for suspect in found:

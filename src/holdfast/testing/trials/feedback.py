@@ -79,3 +79,17 @@ def _sources(change: Callable[[Rows, int], Rows]) -> Callable[[int], Seen]:
 
 
 sources = MonitorTrial(_sources(turn), _sources(as_it_is), finds=f"turned-{COLLUDERS[0]}")
+
+
+def _refused_are_lost(rows: Rows, _day: int) -> Rows:
+    """Nobody hears of those that were refused."""
+    return changed(rows, label=np.where(rows.decision == 1, rows.label, np.nan))
+
+
+def _selective(change: Callable[[Rows, int], Rows]) -> Callable[[int], Seen]:
+    from holdfast.monitors.feedback import selective as watched
+
+    return lambda seed: seen(watched.run, seed, change)
+
+
+selective = MonitorTrial(_selective(_refused_are_lost), _selective(as_it_is), finds="range-without-labels")
