@@ -25,6 +25,7 @@ from holdfast.monitors.contract import Fold, Need, Rows, Seen, Yielded, monitor
 from holdfast.monitors.hashing import cell_hashes
 from holdfast.monitors.levels import Levels
 from holdfast.monitors.misuse._crowds import added, crowds, different, moved
+from holdfast.monitors.misuse._oddity import telling
 
 ID = "misuse.evasion"
 LEVELS = 8
@@ -64,7 +65,7 @@ def of(baseline: Baseline, rows: Rows, _params: Params) -> dict[str, Any]:
     wanted = baseline.schema.favourable
     yes = rows.decision == (len(baseline.schema.classes) - 1 if wanted is None else wanted)
     keys = {"callers": rows.principal, "persons": rows.subject, ALL: np.full(len(rows), ALL, dtype=object)}
-    return {name: crowds(key, codes, cells, yes) for name, key in keys.items()}
+    return {name: crowds(key, codes, cells, yes, telling(baseline)) for name, key in keys.items()}
 
 
 def plus(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
@@ -116,16 +117,16 @@ def _beyond(
 ) -> Iterator[tuple[str, Campaign]]:
     if not week:
         return
-    told = week[0][1][kind]
+    together, told = week[0][1][kind], telling(seen.baseline)
     for _, fact in week[1:]:
-        told = added(told, fact[kind])
-    for name, (rows, found) in told["of"].items():
+        together = added(together, fact[kind])
+    for name, (rows, found) in together["of"].items():
         enough = params.fewest + params.times * usually * rows
         for place, (count, yes, no, bits, features) in found["of"].items():
             size = min(different(bits), count)
             if size >= params.fewest and count >= enough and min(yes, no) >= params.each:
                 since = next(k for k, fact in week if place in fact[kind]["of"].get(name, [0, {"of": {}}])[1]["of"])
-                names = tuple(seen.baseline.schema.names[j] for j in moved(features))
+                names = tuple(seen.baseline.schema.names[told[j]] for j in moved(features))
                 yield name, Campaign(kind, name, week[-1][0], since, count, round(size), yes, no, names)
 
 
