@@ -49,6 +49,7 @@ TABLES = ("adult", "credit_default")
 SOURCES, A_DAY, ORDINARY, WATCHED = 40, 500, 28, 56
 HABIT = 0.02
 BADS = (0.0, 0.0044, 0.0094)
+GATED = (("clean", 0.0), ("turn", 0.01), ("turn", 0.02), ("favour", 0.01), ("favour", 0.02), ("part", 0.02))
 KINDS = ("turn", "favour", "part")
 ART = Path(".tools/art/bin/python")
 PACKAGES = ("numpy", "pandas", "scikit-learn", "scipy")
@@ -112,10 +113,12 @@ def holdfast(s: Stream, baseline: Baseline) -> dict[str, int]:
     """Whom the monitor names, and on which day after the start."""
     spec = find_monitor("feedback.sources")
     seen = seen_of(spec, baseline, s.days, ordinary=ORDINARY)
-    found = {}
+    found: dict[str, int] = {}
     for one in spec.run(seen, spec.params):
         if isinstance(one, Finding) and one.exhibits:
-            found[one.where] = (date.fromisoformat(str(one.exhibits[0].rows[0][2])) - FIRST).days - ORDINARY + 1
+            for name, _, day, *_ in one.exhibits[0].rows:
+                at = (date.fromisoformat(str(day)) - FIRST).days - ORDINARY + 1
+                found[str(name)] = min(found.get(str(name), at), at)
     return found
 
 

@@ -24,7 +24,7 @@ import argparse
 import json
 import platform
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -159,18 +159,28 @@ def grid(t: Traffic, seed: int) -> Matrix:
 # --- what monitors see ------------------------------------------------------------------------------------------------
 
 
-def days_of(t: Traffic, callers: dict[str, Matrix], start: dict[str, int], night: Sequence[str] = ()) -> list[Rows]:
-    """The rows of each caller, dealt evenly to the days from its `start` on, at office hours or at night."""
-    parts: list[list[Rows]] = [[] for _ in range(DAYS)]
-    for caller, X in callers.items():
-        first, rng, name = start.get(caller, 0), np.random.default_rng(len(X)), caller.removesuffix(", again")
-        for day, rows in enumerate(np.array_split(X, DAYS - first), first):
-            if not len(rows):
-                continue
-            hour = 21 if caller in night else 8
-            at = moment(day) + hour * 3600 + np.sort(rng.random(len(rows))) * (2 if caller in night else 9) * 3600
-            parts[day].append(t.rows(rows, principal=np.full(len(rows), name, dtype=object), at=at))
-    return [together(rows) for rows in parts]
+def at_hours(t: Traffic, name: str, X: Matrix, day: int, *, night: bool = False) -> Rows:
+    """Rows that somebody asks about on a day, at office hours or at night."""
+    rng, hour, hours = np.random.default_rng((day, len(X))), 21 if night else 8, 2 if night else 9
+    at = moment(day) + hour * 3600 + np.sort(rng.random(len(X))) * hours * 3600
+    return t.rows(X, principal=np.full(len(X), name, dtype=object), at=at)
+
+
+def honest_days(t: Traffic, callers: dict[str, Matrix]) -> list[Rows]:
+    """The rows of each caller, dealt evenly to all days."""
+    parts = {name: np.array_split(X, DAYS) for name, X in callers.items()}
+    return [together([at_hours(t, name, days[k], k) for name, days in parts.items()]) for k in range(DAYS)]
+
+
+def joined(
+    t: Traffic, days: list[Rows], name: str, X: Matrix, span: int, *, first: int = ONSET, night: bool = False
+) -> list[Rows]:
+    """The same with somebody's rows, dealt evenly to `span` days from `first` on."""
+    found = list(days)
+    for day, part in enumerate(np.array_split(X, span), first):
+        if len(part) and day < DAYS:
+            found[day] = together([days[day], at_hours(t, name, part, day, night=night)])
+    return found
 
 
 def named(spec: MonitorSpec, t: Traffic, days: list[Rows], ordinary: int = 0) -> dict[str, int]:
@@ -232,17 +242,17 @@ def prada(t: Traffic, X: Matrix, most: int = QUESTIONS) -> dict[float, int | Non
 # --- tables -----------------------------------------------------------------------------------------------------------
 
 
-def copying(t: Traffic, seed: int) -> list[dict[str, Any]]:
-    spec, honest = find_monitor("misuse.extraction"), ordinary(t, seed)
+def copying(t: Traffic, honest: dict[str, Matrix], seed: int) -> list[dict[str, Any]]:
+    spec, days = find_monitor("misuse.extraction"), honest_days(t, honest)
     wrong = [prada(t, X, EACH) for X in honest.values()]
     wrongly = {delta: np.mean([one[delta] is not None for one in wrong]) for delta in PRADA}
     rows = []
     for what, make in COPYING.items():
         X = make(t, seed)
-        found = named(spec, t, days_of(t, honest | {"thief": X}, {"thief": ONSET}))
+        found = named(spec, t, joined(t, days, "thief", X, DAYS - ONSET))
         at = (found["thief"] - ONSET + 1) * QUESTIONS // (DAYS - ONSET) if "thief" in found else None
-        others = [name for name in found if name != "thief"]
-        rows.append(_row(t, ("copying", what, "holdfast"), at, len(others) / len(honest)))
+        others = sum(name != "thief" for name in found)
+        rows.append(_row(t, ("copying", what, "holdfast"), at, others / len(honest)))
         told = prada(t, X)
         rows += [_row(t, ("copying", what, f"PRADA {delta:.2f}"), told[delta], wrongly[delta]) for delta in PRADA]
     return rows
@@ -253,43 +263,27 @@ def _row(t: Traffic, told: tuple[str, str, str], after: int | None, wrongly: flo
     return {"table": t.name, "kind": kind, "what": what, "by": by, "after": after, "wrongly": float(wrongly)}
 
 
-def turning(t: Traffic, seed: int) -> list[dict[str, Any]]:
-    spec, honest = find_monitor("misuse.evasion"), ordinary(t, seed) | tries(t, seed)
-    rows = []
+def turning(t: Traffic, honest: dict[str, Matrix], seed: int) -> list[dict[str, Any]]:
+    """Walks, and a grid, beside callers who try values and ask again; and a credential that two use."""
+    honest = honest | tries(t, seed)
+    days, rows = honest_days(t, honest), []
     for victims in (1, 5, 20):
         X = walk(t, seed, victims)
-        span = max(1, -(-len(X) // 200))
-        days = days_of(t, honest, {})
-        for day, part in enumerate(np.array_split(X, span), ONSET):
-            if day < DAYS:
-                who = np.full(len(part), "walker", dtype=object)
-                days[day] = together([days[day], t.rows(part, principal=who, at=np.full(len(part), moment(day)))])
-        found = named(spec, t, days)
+        found = named(find_monitor("misuse.evasion"), t, joined(t, days, "walker", X, -(-len(X) // 200)))
         at = (found["walker"] - ONSET + 1) * 200 if "walker" in found else None
-        others = sum(name != "walker" for name in found)
-        rows.append(_row(t, ("turning", f"a walk around {victims}", "holdfast"), at, others / len(honest)))
-    return rows
+        rows.append(_row(t, ("turning", f"a walk around {victims}", "holdfast"), at, _others(found, honest, "walker")))
+    found = named(find_monitor("misuse.scraping"), t, joined(t, days, "scraper", grid(t, seed), 1))
+    at = 400 if "scraper" in found else None
+    rows.append(_row(t, ("reading out", "a grid of 20 x 20", "holdfast"), at, _others(found, honest, "scraper")))
+    X, first = t.live.X[np.random.default_rng(seed).choice(len(t.live.X), EACH)], 14
+    shared = joined(t, days, "caller-0", X, DAYS - first, first=first, night=True)
+    found = named(find_monitor("misuse.sharing"), t, shared, ordinary=first)
+    at = 0 if "caller-0" in found else None
+    return [*rows, _row(t, ("sharing", "another at night", "holdfast"), at, _others(found, honest, "caller-0"))]
 
 
-def reading(t: Traffic, seed: int) -> list[dict[str, Any]]:
-    honest = ordinary(t, seed)
-    swept = named(find_monitor("misuse.scraping"), t, _with(t, honest | tries(t, seed), "scraper", grid(t, seed)))
-    night = {"caller-0, again": t.live.X[np.random.default_rng(seed).choice(len(t.live.X), EACH)]}
-    days = days_of(t, honest | night, dict.fromkeys(night, ONSET + 4), night=tuple(night))
-    shared = named(find_monitor("misuse.sharing"), t, days, ordinary=ONSET + 4)
-    grids, shares = sum(name != "scraper" for name in swept), sum(name != "caller-0" for name in shared)
-    after = 400 if "scraper" in swept else None
-    return [
-        _row(t, ("reading out", "a grid of 20 x 20", "holdfast"), after, grids / (len(honest) + 10)),
-        _row(t, ("sharing", "another at night", "holdfast"), 0 if "caller-0" in shared else None, shares / len(honest)),
-    ]
-
-
-def _with(t: Traffic, honest: dict[str, Matrix], name: str, X: Matrix) -> list[Rows]:
-    days = days_of(t, honest, {})
-    who = np.full(len(X), name, dtype=object)
-    days[ONSET] = together([days[ONSET], t.rows(X, principal=who, at=np.full(len(X), moment(ONSET)))])
-    return days
+def _others(found: dict[str, int], honest: dict[str, Matrix], name: str) -> float:
+    return sum(one != name for one in found) / len(honest)
 
 
 def summed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -334,7 +328,8 @@ def main() -> None:
             except FileNotFoundError:
                 print(f"{name} is not in {options.data}; left out")
                 break
-            rows += copying(t, seed) + turning(t, seed) + reading(t, seed)
+            honest = ordinary(t, seed)
+            rows += copying(t, honest, seed) + turning(t, honest, seed)
     print(f"{'':<13}{'':<16}{'':<20}{'':<12}{'named':>7}{'after':>8}{'wrongly':>9}")
     for row in summed(rows):
         after = "-" if row["after"] is None else f"{row['after']:,.0f}"

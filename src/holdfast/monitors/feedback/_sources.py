@@ -94,7 +94,8 @@ def is_labelled(rows: Rows) -> NDArray[np.bool_]:
 @dataclass(frozen=True, eq=False)
 class Sources:
     """The `names` of S sources and how many labels each gave: `zeros` and `ones`, (T, S, bins); `cells` holds, of the
-    C levels of features, labels, what they exceed the expected by, and the variance of that, (T, S, C, 3).
+    C levels of features, labels, what they exceed the expected by, the variance of that, and by how much more often
+    than expected they are what is expected less, (T, S, C, 4).
     """
 
     names: tuple[str, ...]
@@ -114,12 +115,12 @@ class Sources:
         """The same from what the fold made of each batch."""
         told = [counts_of(fact) if fact else {} for fact in facts]
         names = sorted({name for batch in told for name in batch})
-        counts = np.zeros((len(told), len(names), 2 * bins + 3 * cells))
+        counts = np.zeros((len(told), len(names), 2 * bins + 4 * cells))
         place = {name: s for s, name in enumerate(names)}
         for t, batch in enumerate(told):
             for name, found in batch.items():
                 counts[t, place[name]] = found
-        inner = counts[..., 2 * bins :].reshape(len(told), len(names), cells, 3)
+        inner = counts[..., 2 * bins :].reshape(len(told), len(names), cells, 4)
         inner[..., 1:] /= 1_000
         return cls(tuple(names), counts[..., :bins], counts[..., bins : 2 * bins], inner, ordinary)
 
@@ -164,20 +165,23 @@ def habits(sources: Sources, chance: Array) -> Array:
 
 
 def turned(sources: Sources, chance: Array, error: Array, margin: float) -> Array:
-    """What bets win that labels were turned, into ones and into zeros: logarithms (T, S, 8).
+    """What bets win that labels were turned, into ones, into zeros, and into whatever others hardly say: logarithms
+    (T, S, 12).
 
     The claim that is bet against leaves room: for what others' labels leave open, for the source's own habit, and for
-    a `margin` in log odds by which sources may differ.
+    a `margin` in log odds by which sources may differ. Each bet wins only by what is rarer than that, so that it is
+    fair for all chances that the claim allows.
     """
     own = habits(sources, chance)[:, None]
     high = _chance(_odds(np.clip(chance + 2 * error, 1e-4, 1 - 1e-4)) + np.maximum(own, 0.0) + margin)
     low = _chance(_odds(np.clip(chance - 2 * error, 1e-4, 1 - 1e-4)) + np.minimum(own, 0.0) - margin)
-    won = [_won(sources.ones, sources.zeros, high, share) for share in FLIPPED]
-    won += [_won(sources.zeros, sources.ones, 1 - low, share) for share in FLIPPED]
-    worth = 1 / (1 + sources.labels / WORTH)
-    return np.stack(won, axis=2) * worth[..., None]
+    ones = [_won(sources.ones, sources.zeros, high, share) for share in FLIPPED]
+    zeros = [_won(sources.zeros, sources.ones, 1 - low, share) for share in FLIPPED]
+    either = [np.where(chance < 0.5, *both) for both in zip(ones, zeros, strict=True)]
+    won = np.stack([part.sum(axis=2) for part in (*ones, *zeros, *either)], axis=2)
+    return np.asarray(won / (1 + sources.labels / WORTH)[..., None])
 
 
 def _won(hits: Array, others: Array, chance: Array, share: float) -> Array:
     more = chance + (1 - chance) * share
-    return np.asarray((hits * np.log(more / chance) + others * np.log((1 - more) / (1 - chance))).sum(axis=2))
+    return np.asarray(hits * np.log(more / chance) + others * np.log((1 - more) / (1 - chance)))

@@ -31,7 +31,7 @@ from holdfast.monitors.feedback._sources import (
     wanted,
 )
 from holdfast.monitors.feedback.own_data import OwnData, own_data
-from holdfast.monitors.feedback.sources import Agreement, Turned, agreeing, cells_of, suspicious
+from holdfast.monitors.feedback.sources import Agreement, Turned, Way, agreeing, cells_of, suspicious
 
 BATCH = 500
 """Rows that are looked at together, in order of time."""
@@ -182,10 +182,12 @@ class _Doubts:
         """Labels of several sources on one level of a feature."""
         theirs = self._labelled & np.isin(self._rows.source.astype(str), agreement.names)
         there = theirs & (self._codes[:, agreement.feature] == agreement.level)
-        ones, chances = self._ones[there], self._chances[there]
-        could = (1 - chances if agreement.into else chances).sum()
-        more = (ones - chances).sum() * (1 if agreement.into else -1)
-        self._suspect(there, float(np.clip(more / max(could, 1e-9), 0, 1)), Why.AGREED, into=agreement.into)
+        for into, way in ((True, Way.ONES), (False, Way.ZEROS)):
+            if agreement.way in {way, Way.EITHER}:
+                right = self._chances if into else 1 - self._chances
+                few = there & (right < 0.5)
+                more, could = ((self._ones == into) - right)[few].sum(), (1 - right)[few].sum()
+                self._suspect(there, float(np.clip(more / max(could, 1e-9), 0, 1)), Why.AGREED, into=into)
 
     def own(self, own: OwnData) -> None:
         """Labels that the model gave itself."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from math import exp, log
 from typing import Any
 
@@ -52,6 +53,9 @@ ROOM = 0.05
 """Share of a source's labels on one level of a feature that may depart from the expected."""
 
 STEPS = (0.5, 1.0, 2.0)
+"""What is staked on departures, as the exponent of a bet."""
+
+MOST_AGREEMENTS = 3
 
 SUSPECTS = Measure(
     "feedback.suspicious_sources",
@@ -95,8 +99,8 @@ def asks(baseline: Baseline, _params: Params) -> Asks:
 
 
 def of(baseline: Baseline, rows: Rows, _params: Params | None = None) -> dict[str, Any]:
-    """By source, labels that are zeros and ones by bin of the score; by level of each feature the labels, what they
-    exceed the expected by, and its variance, both in thousandths.
+    """By source, labels that are zeros and ones by bin of the score; by level of each feature the labels, and in
+    thousandths what they exceed the expected by, its variance, and the same towards what is expected less.
     """
     few = score_bins(baseline)
     if few is None:
@@ -105,14 +109,16 @@ def of(baseline: Baseline, rows: Rows, _params: Params | None = None) -> dict[st
     ones, place = is_one(baseline.schema, rows), places_of(few, rows.score)
     known, said = expected(baseline)
     chance = ((said + 0.5) / (known + 1.0))[place]
-    values = [np.rint(1_000 * part).astype(np.int64) for part in (ones - chance, chance * (1 - chance))]
+    more = ones - chance
+    parts = (more, chance * (1 - chance), np.where(chance < 0.5, more, -more))
+    values = [np.rint(1_000 * part).astype(np.int64) for part in parts]
     levels, starts, count = cells_of(baseline)
     codes = levels.codes(rows.X)
     placed: list[Placed] = [(place + few.count * ones, None)]
     for j, start in enumerate(starts):
-        cell = 2 * few.count + 3 * (start + codes[:, j])
-        placed += [(cell, None), (cell + 1, values[0]), (cell + 2, values[1])]
-    return tally(rows.source, placed, 2 * few.count + 3 * count, MOST)
+        cell = 2 * few.count + 4 * (start + codes[:, j])
+        placed += [(cell, None), *((cell + k, value) for k, value in enumerate(values, 1))]
+    return tally(rows.source, placed, 2 * few.count + 4 * count, MOST)
 
 
 def cells_of(baseline: Baseline) -> tuple[Levels, list[int], int]:
@@ -159,8 +165,9 @@ def _turned(sources: Sources, chance: Array, won: Array, found: Grown, s: int) -
     zeros, ones, p = sources.zeros[since:, s], sources.ones[since:, s], chance[since:, s]
     gains = won[since : alarm + 1, s].sum(axis=0)
     shares = _share_turned(ones, zeros, p), _share_turned(zeros, ones, 1 - p)
-    sides = gains[: len(FLIPPED)].max(), gains[len(FLIPPED) :].max()
-    into = [share if gain > 0 else 0.0 for share, gain in zip(shares, sides, strict=True)]
+    sides = gains.reshape(3, len(FLIPPED)).max(axis=1)
+    both = sides[2] > max(sides[:2])
+    into = [share if both or gain > 0 else 0.0 for share, gain in zip(shares, sides[:2], strict=True)]
     return Turned(sources.names[s], since, alarm, int((zeros + ones).sum()), *into)
 
 
@@ -172,45 +179,63 @@ def _share_turned(hits: Array, others: Array, chance: Array) -> float:
     return float(np.clip(more / max(could, 1e-9), 0, 1))
 
 
+class Way(StrEnum):
+    """Into which labels some were turned: ones, zeros, or whatever is expected less."""
+
+    ONES = "ones"
+    ZEROS = "zeros"
+    EITHER = "either"
+
+
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Sources that depart in one direction where a feature has one level."""
+    """Sources that depart in one `way` where a feature has one level, since and named at which batch."""
 
     feature: int
     level: int
-    into: bool
+    way: Way
     names: tuple[str, ...]
+    since: int
+    alarm: int
 
 
 def agreeing(sources: Sources, baseline: Baseline) -> list[Agreement]:
-    """Where two sources or more depart in the same direction, on the same level of a feature: the strongest ones.
+    """Where two sources or more depart in the same way, on the same level of a feature: the strongest ones.
 
     That two honest ones meet has a chance of one in a hundred: sources squared, times levels, times that of each.
     """
     T, S, C, _ = sources.cells.shape
     if S < FEWEST_SOURCES or not C or not T:
         return []
-    enough = 0.5 * log(S * S * C / LEVEL)
+    enough = 0.5 * log(len(Way) * S * S * C / LEVEL)
     found = []
-    for into in (True, False):
-        won = _departures(sources, into).reshape(T, S * C, len(STEPS))
+    for way in Way:
+        won = _departures(sources, way).reshape(T, S * C, len(STEPS))
         won[: sources.ordinary] = 0.0
-        grown = bet(won, enough)
-        beyond = (grown.alarm >= 0).reshape(S, C)
-        money = grown.money.max(axis=0).reshape(S, C)
-        found += [(float(money[beyond[:, c], c].sum()), c, into, np.flatnonzero(beyond[:, c])) for c in range(C)]
-    _, starts, _ = cells_of(baseline)
-    place = [(j, c - start) for c in range(C) for j, start in [max((j, s) for j, s in enumerate(starts) if s <= c)]]
-    strong = sorted((one for one in found if len(one[3]) > 1), key=lambda one: -one[0])
-    return [Agreement(*place[c], into, tuple(sources.names[s] for s in who)) for _, c, into, who in strong[:3]]
+        found += list(_meeting(sources, bet(won, enough), way, cells_of(baseline)[1]))
+    return [agreement for _, agreement in sorted(found, key=lambda one: -one[0])[:MOST_AGREEMENTS]]
 
 
-def _departures(sources: Sources, into: bool) -> Array:
+def _meeting(sources: Sources, grown: Grown, way: Way, starts: list[int]) -> Iterator[tuple[float, Agreement]]:
+    """Each level on which several sources have been found to depart, with how much was won of them together."""
+    shape = (len(sources.names), -1)
+    alarm, since, money = (part.reshape(shape) for part in (grown.alarm, grown.since, grown.money.max(axis=0)))
+    for c in np.flatnonzero((alarm >= 0).sum(axis=0) > 1):
+        who = np.flatnonzero(alarm[:, c] >= 0)
+        feature = max(j for j, start in enumerate(starts) if start <= c)
+        names = tuple(sources.names[s] for s in who)
+        named = int(np.sort(alarm[who, c])[1])  # the day on which a second one was
+        first = int(since[who, c].min())
+        yield float(money[who, c].sum()), Agreement(feature, int(c) - starts[feature], way, names, first, named)
+
+
+def _departures(sources: Sources, way: Way) -> Array:
     """What bets win that labels of a level exceed what other sources say (Bennett's bound), (T, S, C, 3)."""
-    labels, more, spread = np.moveaxis(sources.cells, 3, 0)
+    labels, more, spread, less_expected = np.moveaxis(sources.cells, 3, 0)
+    found = {Way.ONES: more, Way.ZEROS: -more, Way.EITHER: less_expected}[way]
     others = labels.sum(axis=1, keepdims=True) - labels
-    common = (more.sum(axis=1, keepdims=True) - more) / np.maximum(others, 1.0)
-    excess = (more - labels * common) * (1 if into else -1) - ROOM * labels
+    common = (found.sum(axis=1, keepdims=True) - found) / np.maximum(others, 1.0)
+    excess = found - labels * (common + ROOM)
     worth = 1 / (1 + sources.labels / WORTH)
     won = [step * excess - (exp(step) - 1 - step) * spread for step in STEPS]
     return np.asarray(np.stack(won, axis=3) * worth[:, :, None, None])
@@ -297,10 +322,11 @@ def _agreed(seen: Seen, agreement: Agreement) -> Finding:
     levels, _, _ = cells_of(seen.baseline)
     where = levels.words(agreement.feature, agreement.level)
     names = ", ".join(agreement.names)
+    since, named = seen.batches[agreement.since].start, seen.batches[agreement.alarm].start
     return Finding(
         slug="sources-agree",
         title="Sources agree with each other against all others",
-        sentence=f"{len(agreement.names)} sources depart in the same direction where {where}: {names}.",
+        sentence=f"{len(agreement.names)} sources depart in the same way where {where}, since {since}: {names}.",
         severity=Severity.HIGH,
         confidence=Confidence.MEDIUM,
         why=(
@@ -311,4 +337,7 @@ def _agreed(seen: Seen, agreement: Agreement) -> Finding:
         where=where,
         measures=(SUSPECTS.id,),
         catalogue=("ATLAS:AML.T0020", "OWASP:ML02", "NISTAML.013"),
+        exhibits=(
+            Exhibit("Who agrees", ("source", "since", "named on"), tuple((n, since, named) for n in agreement.names)),
+        ),
     )

@@ -49,7 +49,7 @@ def _facts(seen: Seen, monitor: str) -> Sequence[str]:
     return [batch.fact(monitor) for batch in seen.batches]
 
 
-def usual(hits: Array, rows: Array, ordinary: int, nominal: float) -> Array:
+def usual(hits: Array, rows: Array, ordinary: int, nominal: float | Array) -> Array:
     """(T, P) the share of hits that is usual: of other callers in the same week, of the caller's own past, and at
     least the `nominal` one of ordinary rows. `hits` and `rows` are (T, P).
 
@@ -79,8 +79,8 @@ class Kind:
     usual: Array
 
     @classmethod
-    def of(cls, callers: Callers, hits: Array, rows: Array, nominal: float) -> Kind:
-        """A kind of which ordinary rows have the `nominal` share."""
+    def of(cls, callers: Callers, hits: Array, rows: Array, nominal: float | Array) -> Kind:
+        """A kind of which ordinary rows have the `nominal` share, one for all or one for each caller, (P,)."""
         return cls(hits, rows, usual(hits, rows, callers.ordinary, nominal))
 
     def stakes(self, odds: float, ordinary: int) -> Array:

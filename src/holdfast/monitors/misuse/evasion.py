@@ -2,8 +2,9 @@
 
 An attack on one decision alone needs hundreds of rows around it (Chen, Carlini and Wagner 2019, "Stateful detection of
 black-box adversarial attacks", arXiv 1907.05587). Counted are crowds: rows of one caller, or about one person, that
-differ but fall into the same levels in every feature, with both decisions among them. Ordinary traffic has few such
-rows, how many is told by held-out data; the same row again is a retry, and a field corrected some times stays below.
+differ but fall into the same levels in every feature, with both decisions among them; and, where many cases are tried
+at once, how many different rows share such a place on average. Ordinary traffic has few such rows, how many is told by
+held-out data; the same row again is a retry, and a field corrected some times stays below.
 
 Not seen are walks that are dealt to many names, and those that move so far at each step that no levels are shared.
 """
@@ -24,7 +25,7 @@ from holdfast.domain.watch import Baseline
 from holdfast.monitors.contract import Fold, Need, Rows, Seen, Yielded, monitor
 from holdfast.monitors.hashing import cell_hashes
 from holdfast.monitors.levels import Levels
-from holdfast.monitors.misuse._crowds import added, crowds, different, moved
+from holdfast.monitors.misuse._crowds import Crowd, Crowded, added, crowds
 from holdfast.monitors.misuse._oddity import telling
 
 ID = "misuse.evasion"
@@ -47,11 +48,15 @@ CAMPAIGNS = Measure(
 
 @dataclass(frozen=True)
 class Params:
-    """`fewest` different rows in a crowd, and `each` of either decision; `times` as large as ordinary traffic has."""
+    """`fewest` different rows in a crowd, and `each` of either decision; `times` as large as ordinary traffic has.
+
+    Or so many rows to a place, over all of somebody's rows, in times (`crowded`) of what ordinary rows have.
+    """
 
     fewest: int = 30
     each: int = 3
     times: float = 3.0
+    crowded: float = 4.0
 
     def __post_init__(self) -> None:
         if self.fewest < 3 or self.each < 1 or self.times < 1:
@@ -75,7 +80,7 @@ def plus(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """A crowd beyond what is usual, of a `kind` of name (``callers``, ``persons``) in the week up to batch `at`."""
+    """Rows of a `kind` of name (``callers``, ``persons``) that crowd, in the week up to batch `at`, in `places`."""
 
     kind: str
     name: str
@@ -83,51 +88,61 @@ class Campaign:
     since: int
     rows: int
     different: int
+    places: int
     yes: int
     no: int
-    moved: tuple[str, ...]
+    moved: tuple[str, ...] = ()
 
 
 def campaigns(seen: Seen, params: Params) -> list[Campaign]:
     """The first crowd beyond what is usual of everybody who has one."""
     facts = [json.loads(fact) if (fact := batch.fact(ID)) else None for batch in seen.batches]
-    usually = _usually(seen.baseline)
+    usual = _usual(seen.baseline)
     found: dict[tuple[str, str], Campaign] = {}
-    for t in range(len(facts)):
+    for t in range(seen.ordinary, len(facts)):
         week = [(k, fact) for k, fact in enumerate(facts[: t + 1]) if k > t - WEEK and fact]
-        for kind in ("callers", "persons"):
-            for name, one in _beyond(seen, week, kind, usually, params):
-                if t >= seen.ordinary:
-                    found.setdefault((kind, name), one)
+        for kind in ("callers", "persons") if week else ():
+            for one in _beyond(seen, week, kind, usual, params):
+                found.setdefault((kind, one.name), one)
     return sorted(found.values(), key=lambda one: (-one.different, one.name))
 
 
-def _usually(baseline: Baseline) -> float:
-    """The share of ordinary rows in their largest crowd."""
+def _usual(baseline: Baseline) -> Crowded:
+    """How ordinary rows crowd; hardly, where nothing is known."""
     told = baseline.usual.fact(ID)
-    if not told:
-        return USUALLY
-    rows, found = (json.loads(told)[ALL]["of"].get(ALL) or [0, {"of": {}}])[:2]
-    largest = max((crowd[0] for crowd in found["of"].values()), default=0)
-    return float(max(largest / rows, 1 / rows)) if rows else USUALLY
+    record = json.loads(told)[ALL]["of"].get(ALL) if told else None
+    return Crowded(0, 0, (), 0.0, 1.0) if record is None else Crowded.told(record)
 
 
 def _beyond(
-    seen: Seen, week: list[tuple[int, dict[str, Any]]], kind: str, usually: float, params: Params
-) -> Iterator[tuple[str, Campaign]]:
-    if not week:
-        return
-    together, told = week[0][1][kind], telling(seen.baseline)
+    seen: Seen, week: list[tuple[int, dict[str, Any]]], kind: str, usual: Crowded, params: Params
+) -> Iterator[Campaign]:
+    together = week[0][1][kind]
     for _, fact in week[1:]:
         together = added(together, fact[kind])
-    for name, (rows, found) in together["of"].items():
-        enough = params.fewest + params.times * usually * rows
-        for place, (count, yes, no, bits, features) in found["of"].items():
-            size = min(different(bits), count)
-            if size >= params.fewest and count >= enough and min(yes, no) >= params.each:
-                since = next(k for k, fact in week if place in fact[kind]["of"].get(name, [0, {"of": {}}])[1]["of"])
-                names = tuple(seen.baseline.schema.names[told[j]] for j in moved(features))
-                yield name, Campaign(kind, name, week[-1][0], since, count, round(size), yes, no, names)
+    largest = max((crowd.rows for crowd in usual.crowds), default=1) / usual.rows if usual.rows else USUALLY
+    for name, record in together["of"].items():
+        rows = Crowded.told(record)
+        had = [(k, fact[kind]["of"][name]) for k, fact in week if name in fact[kind]["of"]]
+        enough = params.fewest + params.times * largest * rows.rows
+        crowd = next((one for one in rows.crowds if _is_campaign(one, enough, params)), None)
+        if crowd is not None:
+            since = next((k for k, record in had if crowd.place in record[2]["of"]), had[0][0])
+            names = tuple(seen.baseline.schema.names[telling(seen.baseline)[j]] for j in crowd.moved)
+            told = (crowd.rows, crowd.different, 1, crowd.yes, crowd.no)
+            yield Campaign(kind, name, week[-1][0], since, *told, names)
+        elif _is_crowded(rows, usual, params):
+            told = (rows.rows, round(rows.different), round(rows.places), rows.yes, rows.rows - rows.yes)
+            yield Campaign(kind, name, week[-1][0], had[0][0], *told)
+
+
+def _is_campaign(crowd: Crowd, enough: float, params: Params) -> bool:
+    return crowd.different >= params.fewest and crowd.rows >= enough and min(crowd.yes, crowd.no) >= params.each
+
+
+def _is_crowded(rows: Crowded, usual: Crowded, params: Params) -> bool:
+    many = rows.different >= 2 * params.fewest and min(rows.yes, rows.rows - rows.yes) >= params.fewest / 2
+    return many and rows.to_a_place >= params.crowded * max(usual.to_a_place, 1.0)
 
 
 @monitor(
@@ -145,7 +160,7 @@ def _beyond(
 def run(seen: Seen, params: Params) -> Iterator[Yielded]:
     """Name the callers and persons with a crowd, and the features that were moved in it."""
     found = campaigns(seen, params)
-    yield CAMPAIGNS.of(len(found), n=len(seen.batches))
+    yield CAMPAIGNS.of(len(found), n=sum(batch.rows for batch in seen.batches[seen.ordinary :]))
     for one in found:
         yield _finding(seen, one)
 
@@ -154,11 +169,12 @@ def _finding(seen: Seen, one: Campaign) -> Finding:
     since, named = seen.batches[one.since].start, seen.batches[one.at].start
     who = "caller" if one.kind == "callers" else "person"
     what = ", ".join(one.moved[:4]) or "single fields"
+    many = f" crowd in {one.places:,} places and" if one.places > 1 else ""
     return Finding(
         slug=f"tries-{one.name}",
         title="One case was tried again and again, and the decision turned",
         sentence=(
-            f"Since {since} about {one.different:,} nearly equal rows of the {who} {one.name} differ in {what}: "
+            f"Since {since} about {one.different:,} nearly equal rows of the {who} {one.name}{many} differ in {what}: "
             f"{one.yes:,} were decided one way, {one.no:,} the other."
         ),
         severity=Severity.HIGH,

@@ -2,8 +2,9 @@
 
 A credential that was passed on, or stolen, goes on as before and does something else beside it: at hours at which it
 never asked, or about people of a kind that it never asked about. Both are held against the caller's own past, and
-against what others do in the same week, with bets that keep their promise however often somebody looks. Where the old
-use goes on beside the new, the credential is shared; where it ends, somebody moved, and nothing is said.
+against what others do in the same week, with bets that keep their promise however often somebody looks; a caller who
+does something else each day is expected to go on doing so. Where the old use goes on beside the new, the credential is
+shared; where it ends, somebody moved, and nothing is said.
 
 What is seen is when and about whom is asked. Addresses, sessions and gateways are not part of what monitors get.
 """
@@ -107,12 +108,21 @@ def run(seen: Seen, params: Params) -> Iterator[Yielded]:
     for axis in (3, 2):
         by = counts.sum(axis=axis)
         share = past.sum(axis=axis - 1) / np.maximum(past.sum(axis=(1, 2)), 1.0)[:, None]
-        kinds.append(Kind.of(callers, (by * (share < NEVER)).sum(axis=2) * known, rows, NEVER))
+        new = (by * (share < NEVER)).sum(axis=2) * known
+        kinds.append(Kind.of(callers, new, rows, np.maximum(_unseen(by[: seen.ordinary]), NEVER)))
     found = suspects(callers, kinds, params.odds)
     shared = [one for one in found if _goes_on(callers, one, kinds, params.goes_on)]
     yield SHARED.of(len(shared), n=int(known.sum()))
     for one in shared:
         yield _finding(seen, one)
+
+
+def _unseen(past: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How much of what each caller does is not yet seen, (P,), of counts (T, P, places): about as much as was seen on
+    one day alone (Good 1953, "The population frequencies of species").
+    """
+    days = (past > 0).sum(axis=0)
+    return np.asarray((days == 1).sum(axis=1) / np.maximum(days.sum(axis=1), 1))
 
 
 def _goes_on(callers: Callers, one: Suspect, kinds: Sequence[Kind], least: float) -> bool:

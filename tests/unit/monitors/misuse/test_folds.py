@@ -54,7 +54,7 @@ def test_parts_add_up_to_the_whole(spec):
         part.pop("persons", None)
         for name in ("callers", "all"):  # which of many small crowds are kept hangs on the order
             if spec.id == "misuse.evasion":
-                part[name] = {key: value[0] for key, value in part[name]["of"].items()}
+                part[name] = {key: [*value[:2], *value[3:]] for key, value in part[name]["of"].items()}
     assert canonical.encode(added) == canonical.encode(whole)
 
 
