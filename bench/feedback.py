@@ -64,8 +64,7 @@ told = np.load(sys.argv[1])
 X, y, who = told["X"], np.eye(2)[told["y"]], np.eye(int(told["who"].max()) + 1)[told["who"]]
 model = LogisticRegression(max_iter=1000).fit(X, told["y"])
 half = len(X) // 2
-defence = ProvenanceDefense(SklearnClassifier(model), X[:half], y[:half], who[:half], X[half:], y[half:],
-    eps=0.0, perfect_model=False)
+defence = ProvenanceDefense(SklearnClassifier(model), X[:half], y[:half], who[:half], X[half:], y[half:], eps=0.0)
 report, clean = defence.detect_poison()
 wrong = np.flatnonzero(np.asarray(clean) == 0)
 print(json.dumps(sorted({int(w) for w in told["who"][:half][wrong]})))
