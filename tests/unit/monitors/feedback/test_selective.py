@@ -1,0 +1,104 @@
+"""Selective labels: which come back is counted, bounds hold, and a loop that feeds itself is said to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from holdfast.domain.finding import Finding
+from holdfast.domain.measure import Measurement
+from holdfast.monitors.contract import Series
+from holdfast.plugins import find_monitor
+from holdfast.testing.traffic import seen_of
+from holdfast.testing.trials import feedback as trials
+
+SPEC = find_monitor("feedback.selective")
+
+
+def told(days, ordinary=0):
+    return list(SPEC.run(seen_of(SPEC, trials._baseline(SPEC, 4), days, ordinary=ordinary), SPEC.params))
+
+
+def measured(found, measure, **scope):
+    (one,) = [
+        m for m in found if isinstance(m, Measurement) and m.measure == measure and m.scope == tuple(scope.items())
+    ]
+    return one
+
+
+def days_of(n=20):
+    return [trials.labelled(200, 7_000 + day, day) for day in range(n)]
+
+
+def refused_lost(rows, keep=0.0, seed=0):
+    rng = np.random.default_rng(seed)
+    lost = (rows.decision == 0) & (rng.random(len(rows)) >= keep)
+    return trials.changed(rows, label=np.where(lost, np.nan, rows.label))
+
+
+def test_shares_are_those_that_were_planted():
+    found = told([refused_lost(rows, keep=0.25, seed=day) for day, rows in enumerate(days_of())])
+    assert measured(found, "feedback.labelled_share", decision="yes").value == 1.0
+    assert measured(found, "feedback.labelled_share", decision="no").value == pytest.approx(0.25, abs=0.03)
+    assert not [one for one in found if isinstance(one, Finding)]
+
+
+def test_the_bounds_hold_what_is_true():
+    days = days_of()
+    right = np.mean([np.mean(rows.decision == rows.label) for rows in days])
+    found = told([refused_lost(rows) for rows in days])
+    least, most = (measured(found, f"feedback.accuracy_at_{word}").value for word in ("least", "most"))
+    assert least < right < most
+    complete = told(days)
+    for word in ("least", "most"):
+        assert measured(complete, f"feedback.accuracy_at_{word}").value == pytest.approx(right)
+
+
+def test_a_range_without_labels_is_measured_and_found():
+    days = days_of()
+    found = told([refused_lost(rows) for rows in days])
+    refused = np.mean(np.concatenate([rows.decision == 0 for rows in days]))
+    assert measured(found, "feedback.unlabelled_range").value == pytest.approx(refused, abs=0.09)
+    (one,) = [one for one in found if isinstance(one, Finding)]
+    assert one.slug == "range-without-labels"
+    assert sum(row[1] for row in one.exhibits[0].rows) == 20 * 200
+
+
+def test_a_loop_that_feeds_itself_is_found():
+    """Labels come of the approved alone, and each week fewer are approved."""
+
+    def made(shrinks):
+        days = []
+        for day in range(84):
+            rows = trials.labelled(400, 8_000 + day, day)
+            bar = 0.5 + (max(0, day - 35) / 49 * 0.4 if shrinks else 0)
+            rows = trials.changed(rows, decision=(rows.score >= bar).astype(float))
+            days.append(refused_lost(rows))
+        return days
+
+    found, calm = told(made(True), ordinary=35), told(made(False), ordinary=35)
+    assert "reinforces-itself" in {one.slug for one in found if isinstance(one, Finding)}
+    assert "reinforces-itself" not in {one.slug for one in calm if isinstance(one, Finding)}
+    assert measured(found, "feedback.approvals_with_labels").value > 0.8
+
+
+def test_series_have_a_number_for_each_batch_with_enough_decisions():
+    days = days_of()
+    days[3] = days[3].take(np.arange(10))
+    series = [one for one in told(days) if isinstance(one, Series)]
+    assert {one.scope for one in series} == {(), (("decision", "no"),), (("decision", "yes"),)}
+    whole = next(one for one in series if not one.scope)
+    assert np.isnan(whole.values[3])
+    assert np.isfinite(np.delete(whole.values, 3)).all()
+
+
+def test_no_labels_no_batches_and_one_class_alone():
+    days = days_of(5)
+    none = [trials.changed(rows, label=np.full(len(rows), np.nan)) for rows in days]
+    one = [trials.changed(rows, decision=np.ones(len(rows)), label=np.ones(len(rows))) for rows in days]
+    assert not told(none)
+    assert not [found for found in told(one) if isinstance(found, Finding)]
+    seen = seen_of(SPEC, trials._baseline(SPEC, 4), days)
+    assert not list(SPEC.run(replace(seen, batches=()), SPEC.params))
