@@ -58,6 +58,7 @@ $(UV):
 .tools/fairlearn/bin/python: | $(UV)
 	$(UV) venv --quiet .tools/fairlearn --python $(PYTHON)
 	$(UV) pip install --quiet --python $@ "fairlearn>=0.15,<1"
+
 # Detectors beside which `python -m bench.alarms` holds its own, with the two above.
 .tools/river/bin/python: | $(UV)
 	$(UV) venv --quiet .tools/river --python $(PYTHON)

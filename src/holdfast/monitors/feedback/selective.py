@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +20,11 @@ from holdfast.domain.finding import Confidence, Exhibit, Finding, Severity
 from holdfast.domain.measure import Direction, Measure
 from holdfast.domain.profile import Bins
 from holdfast.domain.schema import Task
-from holdfast.domain.watch import DECISION, LABEL, Baseline, Span
+from holdfast.domain.watch import DECISION, LABEL, Baseline
 from holdfast.monitors.contract import Asks, Need, Seen, Series, Yielded, monitor
 from holdfast.monitors.feedback._sources import score_bins, wanted
-from holdfast.monitors.streams import FEWEST, watch
+from holdfast.monitors.seasons import season
+from holdfast.monitors.streams import watch
 from holdfast.statistics import wilson
 
 Array = NDArray[np.float64]
@@ -199,14 +199,14 @@ def _loop(seen: Seen, by: tuple[Bins, Bins, Bins], known: Array, asked: Array, p
 
     together = float(spearmanr(approved[enough], came[enough]).statistic)
     yield COUPLED.of(together, n=int(enough.sum()))
-    if seen.span is Span.DAY and seen.ordinary >= FEWEST and together > 0:
+    if together > 0:
         yield from _reinforced(seen, approved, came)
 
 
 def _reinforced(seen: Seen, approved: Array, came: Array) -> Iterator[Finding]:
-    days = np.array([date.fromisoformat(batch.start).toordinal() - 1 for batch in seen.batches], dtype=np.int64)
+    when = season([batch.start for batch in seen.batches], seen.span)
     try:
-        both = [watch(values, days, seen.ordinary, seed=seen.seed) for values in (approved, came)]
+        both = [watch(values, when, seen.ordinary, seed=seen.seed) for values in (approved, came)]
     except FixInput:  # too few of the batches in order have rows
         return
     if any(one.alarm is None for one in both) or both[0].shift * both[1].shift <= 0:
