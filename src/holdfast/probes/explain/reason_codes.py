@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from holdfast.domain.finding import Confidence, Exhibit, Finding, Severity
 from holdfast.domain.measure import Direction, Interval, Measure
 from holdfast.domain.schema import Kind, Task
+from holdfast.explanations.walks import Players, Score, overlap, players, top_reasons, walks
 from holdfast.ports import FloatMatrix
 from holdfast.probes.contract import Case, Need, Yielded, probe
-from holdfast.probes.explain._attribution import Players, Score, overlap, players, top_reasons, walks
 from holdfast.statistics import mean_interval, wilson
 
 LOCAL = Measure(
