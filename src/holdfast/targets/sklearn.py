@@ -26,8 +26,11 @@ def load(spec: TargetSpec) -> Model:
     scores = task is Task.REGRESSION or hasattr(estimator, "predict_proba")
     answer = estimator.predict_proba if scores and task is not Task.REGRESSION else estimator.predict
 
+    def table(batch: Batch) -> Any:
+        return batch.values if names is None else batch.frame
+
     def ask(batch: Batch) -> Any:
-        return answer(batch.values if names is None else batch.frame)
+        return answer(table(batch))
 
     additive, contribute = read_structure(estimator)
     return Model(
@@ -40,9 +43,7 @@ def load(spec: TargetSpec) -> Model:
         n_features=_attribute(estimator, "n_features_in_"),
         gives_scores=scores,
         additive=additive,
-        contribute=None
-        if contribute is None
-        else lambda batch: contribute(batch.values if names is None else batch.frame),
+        contribute=None if contribute is None else lambda batch: contribute(table(batch)),
     )
 
 

@@ -95,8 +95,8 @@ class Link(StrEnum):
 class Additive:
     """That a model's structure gives what each column contributes, exactly: by which `method`, and on which scale.
 
-    There is one sum an `outputs`: one of a regression, or of two classes (then it is about the second); else one for
-    each of the model's classes, in their order.
+    There are so many sums, the `outputs`: one of a regression, or of two classes (about the second); else one for each
+    class.
     """
 
     method: str

@@ -53,10 +53,9 @@ def _summed(found: Matrix, origin: Places, width: int) -> Matrix:
     """Contributions (n, outputs, made + 1) under the columns that the made ones came from."""
     if found.shape[2] != len(origin) + 1:
         raise ValueError(f"{found.shape[2] - 1} contributions for {len(origin)} columns")
-    whole = np.zeros((*found.shape[:2], width + 1))
-    np.add.at(whole, (slice(None), slice(None), origin), found[:, :, :-1])
-    whole[:, :, -1] = found[:, :, -1]
-    return whole
+    under = np.zeros((len(origin), width))
+    under[np.arange(len(origin)), origin] = 1.0
+    return np.concatenate([found[:, :, :-1] @ under, found[:, :, -1:]], axis=2)
 
 
 def _followed(step: Any, origin: Places) -> Places | None:

@@ -2,8 +2,8 @@
 
 Requests and replies are JSON lines on two pipes; rows and answers cross in one shared piece of memory as float64.
 Nothing is ever pickled between the two. A request is ``{"rows": n, "size": bytes, "place": offset}``: n rows in schema
-order lie at the start, the answer goes to `place`. With ``"contributions": true`` the answer is what each column contributes.
-A reply is ``{"done": true}`` or ``{"error": {...}}``.
+order lie at the start, the answer goes to `place`. With ``"contributions": true`` the answer is what each column
+contributes. A reply is ``{"done": true}`` or ``{"error": {...}}``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 from holdfast import canonical
 from holdfast.domain.errors import HoldfastError, ModelFailed, Unavailable
 from holdfast.domain.schema import Schema
-from holdfast.targets.answers import gives_scores, to_matrix, typical_rows
+from holdfast.targets.answers import by_class, gives_scores, to_matrix, typical_rows
 from holdfast.targets.isolation import isolate
 from holdfast.targets.model import Batch, Layout, Matrix, Model, lay_out
 from holdfast.targets.spec import TargetSpec
@@ -102,7 +102,7 @@ class Opened:
         shape = (len(batch), self.model.additive.outputs, batch.rows.shape[1] + 1)
         if found.shape != shape:
             raise ModelFailed("model.wrong-shape", f"Contributions of shape {found.shape}; expected {shape}.")
-        return found
+        return by_class(found, self.layout.schema, self.model.classes) if self.layout else found
 
 
 def _open(first: dict[str, Any], shared: int) -> Opened:
