@@ -73,7 +73,8 @@ def contributions(
     """What moves the score of the class `outcome` (of a regression's value: None) for rows (n, features).
 
     `people` (k, features), two at least, are those whom they are compared with, and `groups` which columns are told as
-    one; without any, each stands alone. A wide table's columns that hardly move the score are told as one where the model is asked.
+    one; without any, each stands alone. A wide table's columns that hardly move the score are told as one where the
+    model is asked.
     """
     before = target.queries
     turns = tuple(np.array(group.columns) for group in groups) or alone(rows.shape[1])

@@ -1,11 +1,11 @@
 """What would have changed a decision: rows that the model decides otherwise, within what a person can change.
 
-The search is that of `holdfast.search` (decisions only, every point repaired to a permitted change), from several starts
-at once. What is made small: the people passed by the change (`PercentileShift`), and for each feature that changes as
-much as passing a quarter of the people, since few changes are easier to understand and to make. A row that is odder
-than ordinary rows are costs more than any change. Each further way leaves out what the ways before it mostly rest on, so
-that a person has a choice. Of each way the numbers are then rounded as far as the decision still holds, and every row
-that is told was asked about at the very end.
+The search is that of `holdfast.search` (decisions only, every point repaired to a permitted change), from several
+starts at once. What is made small: the people passed by the change (`PercentileShift`), and for each feature that
+changes as much as passing a quarter of the people, since few changes are easier to understand and to make. A row that
+is odder than ordinary rows are costs more than any change. Each further way leaves out what the ways before it mostly
+rest on, so that a person has a choice. A protected attribute never changes, whatever the schema says of it. Of each way the numbers are then rounded as far as the decision still holds, and
+every row that is told was asked about at the very end.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from holdfast.datasets.constraints import ConstraintSet
 from holdfast.domain.finding import Cell
 from holdfast.domain.schema import Schema
-from holdfast.explanations.groups import Group, group_columns
+from holdfast.explanations.groups import Group, group_columns, is_protected
 from holdfast.ports import FloatMatrix, Target
 from holdfast.search.boundary import attack
 from holdfast.search.goal import Goal, Owned
@@ -42,6 +42,8 @@ QUERIES = 250
 
 MOST_PEOPLE = 1_000
 DIGITS = (1, 2, 3, 4)
+SLACK = 0.1
+"""How much further a change may go for the sake of a rounder number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +120,10 @@ class _Search:
     queries: int
 
     def __post_init__(self) -> None:
+        self.groups = group_columns(self.schema)
+        self.schema = self._without({k for k, group in enumerate(self.groups) if is_protected(group, self.schema)})
         self.constraints = ConstraintSet(self.schema, self.people)
         self.shift = PercentileShift(self.constraints, self.people)
-        self.groups = group_columns(self.schema)
         self.limit = max(ODD, float(self.odd(self.row[None])[0])) if self.odd else 1.0
 
     def run(self, count: int) -> tuple[list[Vector], str]:
@@ -129,7 +132,10 @@ class _Search:
         if not self.constraints.free.any():
             return [], "Everything that the decision rests on is fixed: no change of the person's own would turn it."
         if not (owned.answers == self.wanted).any():
-            return [], f"None of the {len(self.people)} people compared with was decided that way, so nothing was found."
+            return (
+                [],
+                f"None of the {len(self.people)} people compared with was decided that way, so nothing was found.",
+            )
         rows: list[Vector] = []
         left_out: set[int] = set()
         too_odd = 0
@@ -196,7 +202,7 @@ class _Search:
             tries[:, j] = [_away(float(row[j]), float(self.row[j]), digits) for digits in DIGITS]
             originals = np.repeat(self.row[None], len(DIGITS), axis=0)
             tries = constraints.repair(tries, originals)
-            close = np.abs(tries[:, j] - row[j]) <= 0.25 * abs(row[j] - self.row[j])
+            close = np.abs(tries[:, j] - row[j]) <= SLACK * abs(row[j] - self.row[j])
             held = close & constraints.valid(tries, originals) & (self.target.predict(tries) == self.wanted)
             if held.any():
                 row = tries[int(np.argmax(held))]

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from holdfast.datasets.infer import guess_protected
 from holdfast.domain.errors import FixInput
 from holdfast.domain.finding import Cell
 from holdfast.domain.schema import Kind, Schema
 from holdfast.explanations.contributions import Contributions, contributions
-from holdfast.explanations.groups import Group, cell, group_columns
-from holdfast.explanations.score import Scale, at_threshold
+from holdfast.explanations.groups import Group, cell, group_columns, is_protected
+from holdfast.explanations.score import Scale, answer_of, at_threshold
 from holdfast.ports import FloatMatrix, Target
 
 MOST_PEOPLE = 100
@@ -46,7 +45,8 @@ class Part:
 class Explanation:
     """Why a row was decided as it was.
 
-    `decided` is the answer; the score is that of the class `outcome` (empty for a regression's value), on `scale`.
+    `decided` is the decision; `answer` is the model's own score of the class `outcome` (empty for a regression, whose
+    answer is the value), and `score` the same on `scale`.
     ``base + sum of contributions`` is `score`; `base` is the mean score of the `compared` people. `threshold` is where
     two classes part, on the same scale, None where it has no single place. `pull` is -1 where the decision went against
     the outcome that people want, and its reasons are what pulled the score down; else 1. `parts` come by the size of
@@ -58,6 +58,7 @@ class Explanation:
     is_adverse: bool
     pull: int
     scale: str
+    answer: float
     score: float
     base: float
     threshold: float | None
@@ -78,14 +79,8 @@ def explain_row(
 ) -> Explanation:
     """Explain the model's answer to one row (features,), against at most `MOST_PEOPLE` of these people (k, features).
 
-    FixInput for fewer than ten people, or a model that gives decisions only.
+    FixInput for fewer than ten people. Of a model that gives decisions only, the decision itself is explained.
     """
-    if not target.gives_scores:
-        raise FixInput(
-            "explain.no-scores",
-            "This model gives decisions and no scores, so nothing says what each feature contributed.",
-            "Explain the model's scores, or ask for what would have changed the decision alone.",
-        )
     if len(people) < FEWEST_PEOPLE:
         raise FixInput(
             "explain.too-few-people", f"{len(people)} rows are too few to compare with.", "Give ten, better a hundred."
@@ -103,6 +98,7 @@ def explain_row(
         is_adverse=is_adverse,
         pull=-1 if is_adverse or (outcome is None and score < found.base) else 1,
         scale=found.scale.value,
+        answer=float(answer_of(target, row[None], outcome)[0]),
         score=score,
         base=found.base,
         threshold=_threshold(threshold, outcome, schema, found.scale),
@@ -155,7 +151,6 @@ def _part(
     is_rest = group.name == OTHERS
     value = None if is_rest else group.value(row, schema)
     usual = None if is_rest else _usual(group, schema, people)
-    protected = {*schema.protected, *guess_protected((group.name, *names))}
     return Part(
         feature=group.name,
         columns=names,
@@ -164,7 +159,7 @@ def _part(
         above=_above(value, usual, schema.features[group.columns[0]].kind, group),
         contribution=contribution,
         error=error,
-        is_protected=not is_rest and bool(protected & {group.name, *names}),
+        is_protected=not is_rest and is_protected(group, schema),
         is_fixed=all(schema.features[j].immutable for j in group.columns),
     )
 

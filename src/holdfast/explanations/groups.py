@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.datasets.constraints import ConstraintSet
+from holdfast.datasets.infer import guess_protected
 from holdfast.datasets.relations import Derivation
 from holdfast.domain.finding import Cell
 from holdfast.domain.schema import Kind, Schema
@@ -35,6 +36,12 @@ class Group:
             return cell(float(row[self.columns[0]]), schema, self.columns[0])
         members = row[list(self.columns[: len(self.labels)])]
         return self.labels[int(np.argmax(members))] if (members == 1).any() else None
+
+
+def is_protected(group: Group, schema: Schema) -> bool:
+    """Whether a group is an attribute that discrimination law protects, by the schema or by its name."""
+    names = {group.name, *(schema.names[j] for j in group.columns)}
+    return bool(names & {*schema.protected, *guess_protected(tuple(names))})
 
 
 def group_columns(schema: Schema) -> tuple[Group, ...]:

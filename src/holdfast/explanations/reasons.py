@@ -18,7 +18,7 @@ MOST = 4
 SURE = 2.0
 """Standard errors beyond which a difference is told from none."""
 
-LEAST_SHARE = 0.02
+LEAST_SHARE = 0.05
 """Of all that pulled the same way: what is less is not called a reason, unless it is the only one."""
 
 

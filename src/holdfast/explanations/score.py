@@ -24,6 +24,7 @@ class Scale(StrEnum):
     LOG_ODDS = "log-odds"
     MARGIN = "log-weight against the average class"
     SHARE = "share"
+    DECISION = "decided so or not"
     LOG = "logarithm of the value"
     VALUE = "value"
 
@@ -35,7 +36,12 @@ def log_odds(p: Vector) -> Vector:
 
 
 def answer_of(target: Target, rows: FloatMatrix, outcome: int | None) -> Vector:
-    """The model's own score of the class `outcome`, or the value of a regression, (n,)."""
+    """The model's own score of the class `outcome`, or the value of a regression, (n,).
+
+    Of a model that gives decisions only: 1 where it decides for that class, else 0.
+    """
+    if not target.gives_scores:
+        return np.asarray(target.predict(rows) == outcome, dtype=np.float64)
     return np.asarray(target.scores(rows)[:, 0 if outcome is None else outcome])
 
 
@@ -43,6 +49,8 @@ def asked_score(target: Target, schema: Schema, outcome: int | None) -> tuple[Sc
     """The score that is explained by asking: log-odds of the class `outcome`, or a regression's value."""
     if schema.task is Task.REGRESSION or outcome is None:
         return lambda rows: answer_of(target, rows, None), Scale.VALUE
+    if not target.gives_scores:
+        return lambda rows: answer_of(target, rows, outcome), Scale.DECISION
     return lambda rows: log_odds(answer_of(target, rows, outcome)), Scale.LOG_ODDS
 
 
@@ -67,6 +75,6 @@ def linked(sums: FloatMatrix, link: Link, outcome: int | None) -> Vector:
 
 def at_threshold(threshold: float, scale: Scale) -> float | None:
     """A threshold on the favourable class's chance, on a scale; None where it has no single place there."""
-    if scale is Scale.SHARE:
+    if scale in (Scale.SHARE, Scale.DECISION):
         return threshold
     return float(np.log(threshold / (1 - threshold))) if scale is Scale.LOG_ODDS and 0 < threshold < 1 else None
