@@ -3,9 +3,10 @@
 The search is that of `holdfast.search` (decisions only, every point repaired to a permitted change), from several
 starts at once. What is made small: the people passed by the change (`PercentileShift`), and for each feature that
 changes as much as passing a quarter of the people, since few changes are easier to understand and to make. A row that
-is odder than ordinary rows are costs more than any change. Each further way leaves out what the ways before it mostly
-rest on, so that a person has a choice. A protected attribute never changes, whatever the schema says of it. Of each way the numbers are then rounded as far as the decision still holds, and
-every row that is told was asked about at the very end.
+is odder than ordinary rows are costs more than any change. A protected attribute never changes, whatever the schema
+says of it. Each further way leaves out what the ways before it mostly rest on, so that a person has a choice. Of each
+way the numbers are then rounded as far as the decision still holds, and every row that is told was asked about at the
+very end.
 """
 
 from __future__ import annotations
