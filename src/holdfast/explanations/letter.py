@@ -29,7 +29,7 @@ from holdfast.domain.errors import FixInput
 from holdfast.domain.policy import Disclosure
 from holdfast.explanations.account import Account
 from holdfast.explanations.counterfactuals import Change
-from holdfast.explanations.wording import Wording, plainly, said
+from holdfast.explanations.wording import Wording, cleared, plainly, said
 
 _FOLDER = "letters"
 
@@ -148,13 +148,13 @@ def write_letter(
     passages = tuple(filter(None, (_passage(part, lists, known) for part in regime.parts)))
     return Letter(
         title=regime.title,
-        organisation=terms.organisation,
-        address=terms.address,
+        organisation=cleared(terms.organisation),
+        address=cleared(terms.address),
         day=day,
         reference=account.decision,
-        greeting=terms.greeting,
+        greeting=cleared(terms.greeting),
         passages=passages,
-        closing=terms.closing,
+        closing=cleared(terms.closing),
     )
 
 
@@ -174,12 +174,11 @@ def _known(account: Account, terms: LetterTerms) -> dict[str, str]:
 
 def _passage(part: PartSection, lists: _Lists, known: dict[str, str]) -> Passage | None:
     """A part filled in; None where what it would list is empty."""
-    items = lists.of(part.adds)
+    items = tuple(map(cleared, lists.of(part.adds)))
     if part.adds in ("reasons", "ways") and not items:
         return None
-    filled = (" ".join(text.format_map(known).split()) for text in (*part.text,))
-    after = [text.format_map(known) for text in part.after]
-    return Passage(part.heading, tuple(filter(None, filled)), items, tuple(after))
+    text, after = (tuple(cleared(one.format_map(known)) for one in some) for some in (part.text, part.after))
+    return Passage(part.heading, tuple(filter(None, text)), items, after)
 
 
 @dataclass(frozen=True, slots=True)

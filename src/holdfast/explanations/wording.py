@@ -77,9 +77,13 @@ def read_wording(path: Path | None) -> Wording:
 
 
 def plainly(name: str) -> str:
-    """A column's name as words: ``debt_to_income`` is *debt to income*; what has control characters is cleared."""
-    cleared = "".join(letter if letter.isprintable() else " " for letter in name)
-    return " ".join(cleared.replace("_", " ").split()) or "(a column without a name)"
+    """A column's name as words: ``debt_to_income`` is *debt to income*."""
+    return cleared(name.replace("_", " ")) or "(a column without a name)"
+
+
+def cleared(text: str) -> str:
+    """A text on one line, without control characters and marks that turn the direction of writing."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
 def said(value: Cell) -> str:
