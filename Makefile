@@ -54,6 +54,12 @@ $(UV):
 	$(UV) venv --quiet .tools/nannyml --python $(PYTHON)
 	$(UV) pip install --quiet --python $@ "nannyml>=0.13,<1" statsmodels "pandas<3"
 
+# The peer of `python -m bench.counterfactuals`; apart for the same reason. It reads models of the environment above.
+.tools/dice/bin/python: | $(UV)
+	$(UV) venv --quiet .tools/dice --python $(PYTHON)
+	$(UV) pip install --quiet --python $@ "dice-ml>=0.12,<1" "pandas<3" \
+		"scikit-learn==$$($(BIN)/python -c 'import sklearn; print(sklearn.__version__)')"
+
 clean:
 	rm -rf .venv .tools examples/*/build examples/*/.holdfast
 
