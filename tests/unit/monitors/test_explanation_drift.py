@@ -17,11 +17,15 @@ from holdfast.monitors.profiling import label_bins, number_bins
 RANKS = np.array([0.25, 0.75])
 SCHEMA = Schema(
     Task.BINARY,
-    (Feature("income", Kind.NUMBER), Feature("home", Kind.CATEGORY, categories=("own", "rent")), Feature("noise", Kind.NUMBER)),
+    (
+        Feature("income", Kind.NUMBER),
+        Feature("home", Kind.CATEGORY, categories=("own", "rent")),
+        Feature("noise", Kind.NUMBER),
+    ),
     "paid",
     classes=("no", "yes"),
     favourable=1,
-)  # fmt: skip
+)
 
 
 def test_strength_is_what_lies_between_the_levels():

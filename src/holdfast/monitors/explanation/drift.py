@@ -1,15 +1,16 @@
 """Do decisions still go with the same features as they did?
 
-A monitor cannot ask the model, so it cannot work out contributions. What the log does tell is how much of the score goes
-with each feature: the share of the variance of the score's rank that lies between the feature's bins, freed of what
-chance adds (epsilon squared, Kelley 1935). Of a model that did not change this changes where the people did, where a
-feature no longer reaches the model as it is logged (a stale feed, a default in its place, swapped columns), or where
+A monitor cannot ask the model, so it cannot work out contributions. What the log does tell is how much of the score
+goes with each feature: the share of the variance of the score's rank that lies between the feature's bins, freed of
+what chance adds (epsilon squared, Kelley 1935). Of a model that did not change this changes where the people did, where
+a feature no longer reaches the model as it is logged (a stale feed, a default in its place, swapped columns), or where
 something else answers under its name. Each feature and the score can look as usual while this happens: their
 distributions need not move at all.
 
 It is told of each feature alone: features that are tied share what goes with them, and what only shows in how two
 features work together is not seen. Contributions themselves are in the baseline (`weights`), and decide which features
-are watched. To watch contributions, decisions would have to carry them: first reasons as reason codes, counted by batch.
+are watched. To watch contributions, decisions would have to carry them: first reasons as reason codes, counted by
+batch.
 """
 
 from __future__ import annotations
