@@ -64,6 +64,12 @@ $(UV):
 	$(UV) venv --quiet .tools/river --python $(PYTHON)
 	$(UV) pip install --quiet --python $@ "river>=0.26,<1"
 
+# The peer of `python -m bench.counterfactuals`; apart for the same reason. It reads models of the environment above.
+.tools/dice/bin/python: | $(UV)
+	$(UV) venv --quiet .tools/dice --python $(PYTHON)
+	$(UV) pip install --quiet --python $@ "dice-ml>=0.12,<1" "pandas<3" \
+		"scikit-learn==$$($(BIN)/python -c 'import sklearn; print(sklearn.__version__)')"
+
 clean:
 	rm -rf .venv .tools examples/*/build examples/*/.holdfast
 

@@ -29,8 +29,8 @@ from numpy.typing import NDArray
 
 from holdfast.datasets.constraints import ConstraintSet
 from holdfast.domain.schema import Feature, Kind, Monotone, Schema, Task
-from holdfast.probes.evasion._boundary import attack
-from holdfast.probes.evasion._goal import Goal, Owned
+from holdfast.search.boundary import attack
+from holdfast.search.goal import Goal, Owned
 from holdfast.targets.direct import DirectTarget
 
 Matrix = NDArray[np.float64]

@@ -36,8 +36,8 @@ from numpy.typing import NDArray
 from bench.evasion import applicants, schema, unconstrained
 from holdfast.datasets.constraints import ConstraintSet
 from holdfast.domain.schema import Schema
-from holdfast.probes.evasion._boundary import attack
-from holdfast.probes.evasion._goal import Goal, Outcome, Owned
+from holdfast.search.boundary import attack
+from holdfast.search.goal import Goal, Outcome, Owned
 from holdfast.targets.direct import DirectTarget
 
 Matrix = NDArray[np.float64]

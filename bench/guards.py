@@ -38,10 +38,10 @@ from holdfast.guards.learn import learn_reference
 from holdfast.guards.triggers import triggers_of
 from holdfast.plugins import find_guard
 from holdfast.probes._learners import boosted
-from holdfast.probes.evasion._boundary import attack
-from holdfast.probes.evasion._goal import Goal, Owned
 from holdfast.probes.extraction._questions import Thief, View, crossed, invented
 from holdfast.probes.poisoning import planted_triggers
+from holdfast.search.boundary import attack
+from holdfast.search.goal import Goal, Owned
 from holdfast.targets.direct import DirectTarget
 from holdfast.testing.tables import case_of
 

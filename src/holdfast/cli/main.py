@@ -12,6 +12,7 @@ from holdfast.cli import (
     data,
     decision,
     decision_compare,
+    decision_explain,
     decision_label,
     decision_terms,
     deployment,
@@ -97,6 +98,7 @@ app.add_typer(decision.app, name="decision")
 app.add_typer(subject.app, name="subject")
 decision.app.command("label")(decision_label.label)
 decision.app.command("compare")(decision_compare.compare)
+decision.app.command("explain")(decision_explain.explain)
 decision.app.command("retention")(decision_terms.retention)
 decision.app.command("hold")(decision_terms.hold)
 decision.app.command("lift")(decision_terms.lift)

@@ -57,6 +57,13 @@ class Reader:
             raise Absent("decision.absent", f"There is no decision {id}.", "Check the id, or whether its time is over.")
         return decision_of(row)
 
+    def latest(self, *, system: str = "") -> Decision:
+        """The newest decision, of a system or of all; Absent where there is none. Looks through one column."""
+        ids = self.table(lambda name: name == "id", system=system).column("id")
+        if not len(ids):
+            raise Absent("decision.absent", "There is no decision yet.", "Ask a shielded model, or a gateway.")
+        return self.find(pc.max(ids).as_py(), system=system)
+
     def about(self, subject: str) -> Iterator[Decision]:
         """All decisions about a pseudonym, in no order. Looks through one column of every segment."""
         parts = self._parts(DECISIONS, is_wanted=lambda row: row["subject"] == subject)

@@ -127,6 +127,20 @@ def align(own: tuple[Scalar, ...], classes: tuple[Scalar, ...]) -> NDArray[np.in
     )
 
 
+def by_class(contributions: Matrix, schema: Schema, classes: tuple[Scalar, ...]) -> Matrix:
+    """Contributions (n, outputs, features + 1) by the schema's classes; a single output of two is about its second."""
+    if not schema.task.is_classification or not classes:
+        return contributions
+    place = align(classes, schema.classes)
+    if contributions.shape[1] == 1:
+        return contributions if place[-1] == 1 else -contributions
+    if len(place) != contributions.shape[1] or len(place) != len(schema.classes):
+        raise ModelFailed("model.no-contributions", "The model knows other classes than the data.")
+    placed = np.empty_like(contributions)
+    placed[:, place] = contributions
+    return placed
+
+
 def _key(label: object) -> str:
     if isinstance(label, bool | int | float | np.generic) and float(label).is_integer():
         return str(int(label))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from holdfast.domain.errors import BudgetSpent, HoldfastError, ModelFailed
 from holdfast.domain.schema import Schema, Task
 from holdfast.ports import Target
+from holdfast.targets.spec import Additive
 
 Matrix = NDArray[np.float64]
 
@@ -104,6 +106,18 @@ def checked(answer: Matrix, rows: Matrix, schema: Schema, gives_scores: bool) ->
     return answer
 
 
+@runtime_checkable
+class Contributing(Protocol):
+    """A target whose model's structure may tell what its columns contribute."""
+
+    @property
+    def additive(self) -> Additive | None:
+        """How contributions add up; None where nothing tells."""
+
+    def contributions(self, rows: Matrix) -> Matrix:
+        """What columns contribute, (n, outputs, features + 1), columns in schema order, the base last."""
+
+
 class Metered:
     """Another target with a budget: raises `BudgetSpent` before a query would exceed `limit` rows."""
 
@@ -141,6 +155,18 @@ class Metered:
         """As the target's."""
         self._charge(rows)
         return self._target.scores(rows)
+
+    @property
+    def additive(self) -> Additive | None:
+        """As the target's."""
+        return self._target.additive if isinstance(self._target, Contributing) else None
+
+    def contributions(self, rows: Matrix) -> Matrix:
+        """As the target's."""
+        self._charge(rows)
+        if not isinstance(self._target, Contributing):
+            raise ModelFailed("model.no-contributions", "This model does not say what its columns contribute.")
+        return self._target.contributions(rows)
 
     def _charge(self, rows: Matrix) -> None:
         if len(rows) > self.left:

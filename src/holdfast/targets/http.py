@@ -73,6 +73,10 @@ class Server:
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
             return np.concatenate(list(pool.map(self._answer, parts)))
 
+    def contributions(self, rows: Matrix) -> Matrix:  # noqa: ARG002 -- as every channel
+        """Nothing that is behind a URL tells."""
+        raise ModelFailed("model.no-contributions", "A server does not say what its model's columns contribute.")
+
     def protections(self) -> tuple[Protection, ...]:
         """None of the worker's apply: the model runs elsewhere."""
         return (

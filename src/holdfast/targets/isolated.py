@@ -13,7 +13,7 @@ from holdfast.domain.evidence import Protection
 from holdfast.domain.schema import Schema
 from holdfast.targets.direct import DirectTarget
 from holdfast.targets.process import Worker
-from holdfast.targets.spec import ModelFacts, TargetSpec
+from holdfast.targets.spec import Additive, ModelFacts, TargetSpec
 
 
 class Channel(Protocol):
@@ -23,6 +23,9 @@ class Channel(Protocol):
 
     def ask(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Answers about float64 rows (n, features): (n, classes) probabilities, (n, 1) codes or (n, 1) values."""
+
+    def contributions(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What columns contribute, (n, outputs, features + 1); see `ModelFacts.additive`."""
 
     def protections(self) -> tuple[Protection, ...]:
         """What stands between the model and this machine."""
@@ -44,6 +47,16 @@ class IsolatedTarget(DirectTarget):
     def __init__(self, channel: Channel, schema: Schema, threshold: float) -> None:
         super().__init__(channel.ask, schema, gives_scores=channel.facts.gives_scores, threshold=threshold)
         self._channel = channel
+
+    @property
+    def additive(self) -> Additive | None:
+        """How its contributions add up; None where its structure does not tell."""
+        return self._channel.facts.additive
+
+    def contributions(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What columns contribute, (n, outputs, features + 1); counted as questions, not yet held to the answers."""
+        self._queries += len(rows)
+        return self._channel.contributions(rows)
 
     @property
     def facts(self) -> ModelFacts:

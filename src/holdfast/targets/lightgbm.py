@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from holdfast.domain.errors import FixInput
 from holdfast.domain.schema import Task
 from holdfast.targets.model import Batch, Model
-from holdfast.targets.spec import TargetSpec
+from holdfast.targets.spec import METHOD, Additive, Link, TargetSpec
 
 _AUTOMATIC = re.compile(r"Column_\d+")
 _TASKS = {
@@ -43,6 +43,9 @@ def load(spec: TargetSpec) -> Model:
         answer = np.asarray(booster.predict(batch.frame if named else batch.values, num_threads=1))
         return answer / answer.sum(axis=1, keepdims=True) if objective == "multiclassova" else answer
 
+    def contribute(batch: Batch) -> NDArray[Any]:
+        return contributions(booster, batch.frame if named else batch.values)
+
     return Model(
         library=f"LightGBM {lightgbm.__version__}",
         ask=ask,
@@ -52,7 +55,24 @@ def load(spec: TargetSpec) -> Model:
         features=tuple(names) if named else None,
         n_features=booster.num_feature(),
         gives_scores=True,
+        additive=additive(objective, booster.num_model_per_iteration()),
+        contribute=contribute,
     )
+
+
+def additive(objective: str, outputs: int) -> Additive | None:
+    """On which scale the trees add up; None where that is not what the model answers from."""
+    links = dict.fromkeys(("binary", "cross_entropy"), Link.LOGISTIC) | {"multiclass": Link.SOFTMAX}
+    links |= dict.fromkeys(("poisson", "gamma", "tweedie"), Link.EXP)
+    if objective == "multiclassova":
+        return None
+    return Additive(METHOD, links.get(objective, Link.IDENTITY), outputs)
+
+
+def contributions(booster: Any, rows: Any) -> NDArray[Any]:
+    """TreeSHAP by the library itself, (n, outputs, features + 1)."""
+    found = np.asarray(booster.predict(rows, pred_contrib=True, num_threads=1))
+    return found.reshape(len(found), booster.num_model_per_iteration(), -1)
 
 
 def _objective(path: Path) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from holdfast.domain.errors import FixInput
 from holdfast.domain.schema import Kind, Scalar, Schema, Task
-from holdfast.targets.spec import ModelFacts
+from holdfast.targets.spec import Additive, ModelFacts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +51,8 @@ class Model:
     """A loaded model. Fields as in `ModelFacts`, except that `gives_scores` is None where only asking can tell.
 
     `ask` returns whatever the model answers: `holdfast.targets.answers` makes a checked matrix of it. `classes` may be
-    empty (the model counts 0, 1, ...): its scores are then in schema order.
+    empty (the model counts 0, 1, ...): its scores are then in schema order. Where `additive` is not None, `contribute`
+    says what each column contributes: float64 (n, outputs, features + 1), columns in the model's order, the base last.
     """
 
     library: str
@@ -62,6 +63,8 @@ class Model:
     features: tuple[str, ...] | None = None
     n_features: int | None = None
     gives_scores: bool | None = None
+    additive: Additive | None = None
+    contribute: Callable[[Batch], Matrix] | None = None
 
     @property
     def facts(self) -> ModelFacts:
@@ -74,6 +77,7 @@ class Model:
             features=self.features,
             n_features=self.n_features,
             gives_scores=self.gives_scores is not False,
+            additive=self.additive,
         )
 
 
@@ -87,6 +91,15 @@ class Layout:
     def batch(self, rows: Matrix) -> Batch:
         """The rows as the model takes them."""
         return Batch(rows if self.order is None else rows[:, self.order], self.schema)
+
+    def restore(self, contributions: Matrix, width: int) -> Matrix:
+        """Contributions (n, outputs, features + 1) with columns in schema order, of which there are `width`."""
+        if self.order is None:
+            return contributions
+        restored = np.zeros((*contributions.shape[:2], width + 1))
+        restored[:, :, self.order] = contributions[:, :, :-1]
+        restored[:, :, -1] = contributions[:, :, -1]
+        return restored
 
 
 def plain_name(name: str) -> str:

@@ -19,6 +19,7 @@ import time
 import weakref
 from contextlib import suppress
 from dataclasses import replace
+from math import prod
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -99,10 +100,20 @@ class Worker:
 
     def ask(self, rows: Matrix) -> Matrix:
         """Answers of shape (n, classes), or (n, 1) for decisions and values; not yet checked for NaN."""
+        return self._in_calls(rows, (self._width,))
+
+    def contributions(self, rows: Matrix) -> Matrix:
+        """What each column contributes, (n, outputs, features + 1), the base last; ModelFailed where nothing tells."""
+        if self.facts.additive is None:
+            raise ModelFailed("model.no-contributions", "This model does not say what its columns contribute.")
+        return self._in_calls(rows, (self.facts.additive.outputs, rows.shape[1] + 1), contributions=True)
+
+    def _in_calls(self, rows: Matrix, shape: tuple[int, ...], *, contributions: bool = False) -> Matrix:
         rows = np.ascontiguousarray(rows, dtype=np.float64)
-        step = max(1, CALL_BYTES // max(1, rows.shape[1] * 8))
+        step = max(1, CALL_BYTES // max(1, 8 * max(rows.shape[1], prod(shape))))
+        starts = range(0, len(rows), step)
         with self._lock:
-            answers = [self._call(rows[start : start + step]) for start in range(0, len(rows), step)]
+            answers = [self._call(rows[start : start + step], shape, contributions) for start in starts]
         return answers[0] if len(answers) == 1 else np.concatenate(answers)
 
     def close(self) -> None:
@@ -146,13 +157,15 @@ class Worker:
             self._fail("model.protocol", "The model's worker described the model in a way that makes no sense.")
         return facts
 
-    def _call(self, rows: Matrix) -> Matrix:
+    def _call(self, rows: Matrix, shape: tuple[int, ...], contributions: bool) -> Matrix:
         self._require_alive()
-        answer = np.empty((len(rows), self._width))
+        answer = np.empty((len(rows), *shape))
         place = -(-rows.nbytes // 64) * 64
         self._grow(place + answer.nbytes)
         _write_all(self._shared, rows)
-        request = {"rows": len(rows), "size": self._size, "place": place}
+        request: dict[str, Any] = {"rows": len(rows), "size": self._size, "place": place}
+        if contributions:
+            request["contributions"] = True
         self._exchange(request, self._spec.seconds_per_call)
         if not _read_all(self._shared, answer, place):
             self._fail("model.protocol", "The model's worker took away the memory that its answer belongs in.")

@@ -12,6 +12,7 @@ from holdfast.domain.errors import FixInput, RefusedArtifact
 from holdfast.domain.schema import Task
 from holdfast.targets.model import Batch, Model, plain_labels
 from holdfast.targets.spec import TargetSpec
+from holdfast.targets.structure import read_structure
 
 
 def load(spec: TargetSpec) -> Model:
@@ -25,9 +26,13 @@ def load(spec: TargetSpec) -> Model:
     scores = task is Task.REGRESSION or hasattr(estimator, "predict_proba")
     answer = estimator.predict_proba if scores and task is not Task.REGRESSION else estimator.predict
 
-    def ask(batch: Batch) -> Any:
-        return answer(batch.values if names is None else batch.frame)
+    def table(batch: Batch) -> Any:
+        return batch.values if names is None else batch.frame
 
+    def ask(batch: Batch) -> Any:
+        return answer(table(batch))
+
+    additive, contribute = read_structure(estimator)
     return Model(
         library=_library(estimator),
         ask=ask,
@@ -37,6 +42,8 @@ def load(spec: TargetSpec) -> Model:
         features=None if names is None else tuple(map(str, names)),
         n_features=_attribute(estimator, "n_features_in_"),
         gives_scores=scores,
+        additive=additive,
+        contribute=None if contribute is None else lambda batch: contribute(table(batch)),
     )
 
 

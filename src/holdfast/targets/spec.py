@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from holdfast.domain.errors import FixInput
@@ -75,13 +76,42 @@ class TargetSpec:
         return not self.is_remote and self.format != "python"
 
 
+METHOD = "TreeSHAP"
+"""Exact for trees: each column's part of the score along the paths of the trees, weighted by the training rows that
+went there (Lundberg et al. 2020, "From local explanations to global understanding with explainable AI for trees").
+"""
+
+
+class Link(StrEnum):
+    """How what contributions add up to becomes the model's answer."""
+
+    IDENTITY = "identity"
+    LOGISTIC = "logistic"
+    SOFTMAX = "softmax"
+    EXP = "exp"
+
+
+@dataclass(frozen=True, slots=True)
+class Additive:
+    """That a model's structure gives what each column contributes, exactly: by which `method`, and on which scale.
+
+    There are so many sums, the `outputs`: one of a regression, or of two classes (about the second); else one for each
+    class.
+    """
+
+    method: str
+    link: Link
+    outputs: int
+
+
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
     """What a model says of itself once it is open.
 
     `library` names it with its version, `estimator` its class or objective. `task`, `features` and `n_features` are
     None and `classes` empty where the format does not tell. `classes` are in the order of the model's scores. Where
-    only asking can tell, `gives_scores` is True until a schema says what to ask.
+    only asking can tell, `gives_scores` is True until a schema says what to ask. `additive` is None where the structure
+    of the model does not tell what its columns contribute.
     """
 
     library: str
@@ -91,6 +121,7 @@ class ModelFacts:
     features: tuple[str, ...] | None = None
     n_features: int | None = None
     gives_scores: bool = True
+    additive: Additive | None = None
     protections: tuple[Protection, ...] = ()
 
 

@@ -2,7 +2,8 @@
 
 Requests and replies are JSON lines on two pipes; rows and answers cross in one shared piece of memory as float64.
 Nothing is ever pickled between the two. A request is ``{"rows": n, "size": bytes, "place": offset}``: n rows in schema
-order lie at the start, the answer goes to `place`. A reply is ``{"done": true}`` or ``{"error": {...}}``.
+order lie at the start, the answer goes to `place`. With ``"contributions": true`` the answer is what each column
+contributes. A reply is ``{"done": true}`` or ``{"error": {...}}``.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ import numpy as np
 from holdfast import canonical
 from holdfast.domain.errors import HoldfastError, ModelFailed, Unavailable
 from holdfast.domain.schema import Schema
-from holdfast.targets.answers import gives_scores, to_matrix, typical_rows
+from holdfast.targets.answers import by_class, gives_scores, to_matrix, typical_rows
 from holdfast.targets.isolation import isolate
-from holdfast.targets.model import Layout, Model, lay_out
+from holdfast.targets.model import Batch, Layout, Matrix, Model, lay_out
 from holdfast.targets.spec import TargetSpec
 
 LOADERS = {
@@ -78,7 +79,7 @@ class Opened:
     shared: int
     memory: mmap.mmap | None = None
 
-    def answer(self, n: int, size: int, place: int) -> None:
+    def answer(self, n: int, size: int, place: int, *, contributions: bool) -> None:
         """Answer about the `n` rows at the start of the shared memory, now of `size` bytes; write at `place`."""
         if self.layout is None or self.schema is None:
             raise ModelFailed("model.no-schema", "The model was opened to be described, not to be asked.")
@@ -86,10 +87,22 @@ class Opened:
             self.memory = mmap.mmap(self.shared, size)
         width = len(self.schema.features)
         rows = np.frombuffer(self.memory, np.float64, n * width).reshape(n, width)
-        raw = self.model.ask(self.layout.batch(rows))
-        answer = to_matrix(raw, n, self.schema, self.model.classes, self.gives_scores)
+        batch = self.layout.batch(rows)
+        if contributions:
+            answer = self.layout.restore(self._contributions(batch), width)
+        else:
+            answer = to_matrix(self.model.ask(batch), n, self.schema, self.model.classes, self.gives_scores)
         out = np.frombuffer(self.memory, np.float64, answer.size, offset=place)
         out.reshape(answer.shape)[:] = answer
+
+    def _contributions(self, batch: Batch) -> Matrix:
+        if self.model.contribute is None or self.model.additive is None:
+            raise ModelFailed("model.no-contributions", "This model does not say what its columns contribute.")
+        found = np.asarray(self.model.contribute(batch), dtype=np.float64)
+        shape = (len(batch), self.model.additive.outputs, batch.rows.shape[1] + 1)
+        if found.shape != shape:
+            raise ModelFailed("model.wrong-shape", f"Contributions of shape {found.shape}; expected {shape}.")
+        return by_class(found, self.layout.schema, self.model.classes) if self.layout else found
 
 
 def _open(first: dict[str, Any], shared: int) -> Opened:
@@ -125,7 +138,8 @@ def _load(spec: TargetSpec) -> Model:
 
 def _served(opened: Opened, request: dict[str, int]) -> dict[str, Any]:
     try:
-        opened.answer(request["rows"], request["size"], request["place"])
+        contributions = bool(request.get("contributions"))
+        opened.answer(request["rows"], request["size"], request["place"], contributions=contributions)
     except BaseException as error:  # as above: whatever the model raises is its failure, not the worker's
         return {"error": as_error(error, "while it answered")}
     return {"done": True}

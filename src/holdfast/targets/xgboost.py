@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from holdfast.domain.errors import FixInput
 from holdfast.domain.schema import Task
 from holdfast.targets.model import Batch, Model
-from holdfast.targets.spec import TargetSpec
+from holdfast.targets.spec import METHOD, Additive, Link, TargetSpec
 
 _NOT_PREDICTED = ("rank:", "survival:")
 
@@ -30,10 +30,16 @@ def load(spec: TargetSpec) -> Model:
     rounds = _rounds(booster)
     names = booster.feature_names
 
-    def ask(batch: Batch) -> NDArray[Any]:
+    def matrix(batch: Batch) -> Any:
         table = batch.values if names is None else batch.frame
-        rows = xgboost.DMatrix(table, nthread=1, enable_categorical=names is not None)
-        return _answer(booster.predict(rows, iteration_range=rounds, output_margin=_needs_margin(objective)), objective)
+        return xgboost.DMatrix(table, nthread=1, enable_categorical=names is not None)
+
+    def ask(batch: Batch) -> NDArray[Any]:
+        answer = booster.predict(matrix(batch), iteration_range=rounds, output_margin=_needs_margin(objective))
+        return _answer(answer, objective)
+
+    def contribute(batch: Batch) -> NDArray[Any]:
+        return contributions(booster, matrix(batch), rounds)
 
     return Model(
         library=f"XGBoost {xgboost.__version__}",
@@ -44,7 +50,27 @@ def load(spec: TargetSpec) -> Model:
         features=None if names is None else tuple(names),
         n_features=booster.num_features(),
         gives_scores=objective != "binary:hinge",
+        additive=additive(objective, n_classes),
+        contribute=contribute,
     )
+
+
+def additive(objective: str, n_classes: int) -> Additive | None:
+    """On which scale the trees add up; None where that is not what the model answers from."""
+    if objective.startswith("multi:"):
+        return Additive(METHOD, Link.SOFTMAX, n_classes)
+    if objective in ("binary:logistic", "binary:logitraw"):
+        return Additive(METHOD, Link.LOGISTIC, 1)
+    if objective in ("count:poisson", "reg:gamma", "reg:tweedie"):
+        return Additive(METHOD, Link.EXP, 1)
+    is_plain = objective in ("reg:squarederror", "reg:absoluteerror", "reg:pseudohubererror", "reg:quantileerror")
+    return Additive(METHOD, Link.IDENTITY, 1) if is_plain else None
+
+
+def contributions(booster: Any, rows: Any, rounds: tuple[int, int]) -> NDArray[Any]:
+    """TreeSHAP by the library itself, (n, outputs, features + 1); `rows` are a DMatrix."""
+    found: NDArray[Any] = booster.predict(rows, pred_contribs=True, iteration_range=rounds, strict_shape=True)
+    return found
 
 
 def _unreadable(error: Exception) -> FixInput:

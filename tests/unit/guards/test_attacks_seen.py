@@ -13,9 +13,9 @@ from holdfast.datasets.dataset import Dataset
 from holdfast.guards.contract import Ground, Rows
 from holdfast.guards.learn import learn_reference
 from holdfast.guards.table import made_up, probing
-from holdfast.probes.evasion._boundary import attack
-from holdfast.probes.evasion._goal import Goal, Owned
 from holdfast.probes.extraction._questions import Thief, View
+from holdfast.search.boundary import attack
+from holdfast.search.goal import Goal, Owned
 from holdfast.targets.direct import DirectTarget
 from holdfast.testing.tables import credit_rows, credit_schema
 

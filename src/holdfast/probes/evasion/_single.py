@@ -11,7 +11,7 @@ from holdfast.datasets.constraints import ConstraintSet
 from holdfast.datasets.dataset import Dataset
 from holdfast.domain.schema import Task
 from holdfast.ports import Target
-from holdfast.probes.evasion._goal import Goal, Outcome
+from holdfast.search.goal import Goal, Outcome
 from holdfast.statistics import wilson
 
 Matrix = NDArray[np.float64]

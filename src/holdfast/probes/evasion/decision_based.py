@@ -4,9 +4,10 @@ Threat model: somebody who sees decisions only, owns some rows, and changes what
 model has a boundary, so a flip by itself is no flaw. Two things are: that a change too small to matter turns most
 decisions, and that one feature turns most decisions although the outcomes do not depend on it.
 
-Method: the batched decision-based attack of `_boundary`, four times: the nearest flip in min-max units within the
-constraints, the same without them (what tools that know no constraints report), the smallest percentile shift, and
-the cheapest where costs are stated. It shows that a flip exists; it does not show that a smaller one does not.
+Method: the batched decision-based attack of `holdfast.search.boundary`, four times: the nearest flip in min-max units
+within the constraints, the same without them (what tools that know no constraints report), the smallest percentile
+shift, and the cheapest where costs are stated. It shows that a flip exists; it does not show that a smaller one does
+not.
 
 The limit for "too small to matter" was set on data: total shifts of up to 2 % of people turned 0 to 25 % of refusals
 in ordinary models (logistic regression, two random forests, XGBoost, LightGBM, each on loanapp, German credit, credit
@@ -29,7 +30,6 @@ from holdfast.domain.finding import Finding
 from holdfast.domain.measure import Direction, Interval, Measure, Measurement
 from holdfast.domain.schema import Kind, Schema, Task
 from holdfast.probes.contract import Case, Need, Yielded, probe
-from holdfast.probes.evasion._boundary import attack
 from holdfast.probes.evasion._findings import (
     CATALOGUE,
     nearest_flip,
@@ -38,10 +38,11 @@ from holdfast.probes.evasion._findings import (
     small_change,
     too_few,
 )
-from holdfast.probes.evasion._goal import Goal, Outcome, Owned, Size
-from holdfast.probes.evasion._shift import PercentileShift
 from holdfast.probes.evasion._single import Sweep, is_immaterial, sweep
 from holdfast.probes.evasion._words import Flip
+from holdfast.search.boundary import attack
+from holdfast.search.goal import Goal, Outcome, Owned, Size
+from holdfast.search.shift import PercentileShift
 from holdfast.statistics import clopper_pearson, quantile_interval
 
 Matrix = NDArray[np.float64]

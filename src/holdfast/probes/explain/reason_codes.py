@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from holdfast.domain.finding import Confidence, Exhibit, Finding, Severity
 from holdfast.domain.measure import Direction, Interval, Measure
 from holdfast.domain.schema import Kind, Task
+from holdfast.explanations.score import asked_score, log_odds
+from holdfast.explanations.walks import Players, Score, overlap, players, top_reasons, walks
 from holdfast.ports import FloatMatrix
 from holdfast.probes.contract import Case, Need, Yielded, probe
-from holdfast.probes.explain._attribution import Players, Score, overlap, players, top_reasons, walks
 from holdfast.statistics import mean_interval, wilson
 
 LOCAL = Measure(
@@ -169,24 +170,15 @@ def _contested(case: Case, params: Params) -> FloatMatrix:
 def _score(case: Case, rows: FloatMatrix) -> Score:
     """What the reasons pull down: the favourable class's log-odds, else the row's own class's, or a value."""
     schema = case.schema
-    if schema.task is Task.REGRESSION:
-        return lambda asked: case.target.scores(asked)[:, 0]
-    if schema.favourable is not None:
-        column = schema.favourable
-        return lambda asked: _log_odds(case.target.scores(asked)[:, column])
+    if schema.task is Task.REGRESSION or schema.favourable is not None:
+        return asked_score(case.target, schema, schema.favourable)[0]
     own = case.target.predict(rows).astype(np.int64)
 
     def of_own_class(asked: FloatMatrix) -> NDArray[np.float64]:
         scores = case.target.scores(asked)
-        return -_log_odds(scores[np.arange(len(asked)), np.tile(own, len(asked) // len(own))])
+        return -log_odds(scores[np.arange(len(asked)), np.tile(own, len(asked) // len(own))])
 
     return of_own_class
-
-
-def _log_odds(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Log-odds, bounded at 0.1 %: beyond, a forest's scores of exactly 0 and 1 would rule everything."""
-    bounded = np.clip(p, 0.001, 0.999)
-    return np.asarray(np.log(bounded / (1 - bounded)))
 
 
 def _twins(case: Case, rows: FloatMatrix) -> FloatMatrix:

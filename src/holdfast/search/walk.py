@@ -8,10 +8,10 @@ import numpy as np
 
 from holdfast.datasets.constraints import ConstraintSet
 from holdfast.ports import Target
-from holdfast.probes.evasion._goal import Goal, Mask, Matrix, Outcome, Owned, Rows, Size, Vector
-from holdfast.probes.evasion._guide import Guide
-from holdfast.probes.evasion._moves import Moves, Near
-from holdfast.probes.evasion._space import Space
+from holdfast.search.goal import Goal, Mask, Matrix, Outcome, Owned, Rows, Size, Vector
+from holdfast.search.guide import Guide
+from holdfast.search.moves import Moves, Near
+from holdfast.search.space import Space
 
 PROPOSED = 16
 """Candidates for each walk and step; of those that are nearer, the first 8 are asked about."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from holdfast.probes.evasion._goal import Mask, Matrix, Rows, Vector
-from holdfast.probes.evasion._space import WIDE, Space, unit_length
+from holdfast.search.goal import Mask, Matrix, Rows, Vector
+from holdfast.search.space import WIDE, Space, unit_length
 
 _MIX = {"undo": 0.11, "shrink": 0.11, "jump": 0.14, "follow": 0.14, "swap": 0.2, "cross": 0.1, "corner": 0.2}
 """Share of the proposals by move."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from holdfast.probes.evasion._goal import Goal, Mask, Matrix, Owned, Rows
-from holdfast.probes.evasion._space import WIDE, Space, unit_length
+from holdfast.search.goal import Goal, Mask, Matrix, Owned, Rows
+from holdfast.search.space import WIDE, Space, unit_length
 
 _MEMORY = 128
 _MEMORY_CELLS = 40_000

@@ -21,6 +21,11 @@ Players = tuple[NDArray[np.int64], ...]
 """What a walk changes at one step: the columns of each step."""
 
 
+def alone(width: int) -> Players:
+    """Each column as a player of its own."""
+    return tuple(np.arange(width).reshape(-1, 1))
+
+
 def players(score: Score, rows: FloatMatrix, donors: FloatMatrix, most: int) -> Players:
     """Each column alone; of more than 2 × `most` columns those that move the score most, and last all the others.
 
@@ -60,32 +65,36 @@ def walks(
     *,
     permutations: int,
     rng: np.random.Generator,
+    dealt: bool = False,
 ) -> NDArray[np.float64]:
     """Every walk's steps: float64 (permutations, n, players), `permutations` even; their mean is the Shapley value.
 
-    Each permutation is walked forwards and backwards from the same background row, which cancels the odd part of the
-    error. `score` maps (m, features) to (m,); it is asked n × players + n rows a walk.
+    Each row has an order of its own, walked forwards and backwards from the same background row, which cancels the odd
+    part of the error. The background rows are drawn, or `dealt`: the first for the first row, and so on, over again.
+    `score` maps (m, features) to (m,); it is asked n × players + n rows a walk.
     """
     steps = np.empty((permutations, len(rows), len(turns)))
     for pair in range(permutations // 2):
-        order = rng.permutation(len(turns))
-        start = background[rng.integers(0, len(background), len(rows))]
-        steps[2 * pair] = _walk(score, rows, start, turns, order)
-        steps[2 * pair + 1] = _walk(score, rows, start, turns, order[::-1])
+        order = rng.permuted(np.tile(np.arange(len(turns)), (len(rows), 1)), axis=1)
+        places = np.arange(len(rows)) % len(background) if dealt else rng.integers(0, len(background), len(rows))
+        steps[2 * pair] = _walk(score, rows, background[places], turns, order)
+        steps[2 * pair + 1] = _walk(score, rows, background[places], turns, order[:, ::-1])
     return steps
 
 
 def _walk(
     score: Score, rows: FloatMatrix, start: FloatMatrix, turns: Players, order: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """One walk's steps, (n, players), asked in one call."""
+    """One walk's steps, (n, players), asked in one call; `order` (n, players) says whose turn comes when."""
     n, d = rows.shape
-    path = np.repeat(start[None], len(turns) + 1, axis=0)
-    for position, player in enumerate(order):
-        path[position + 1 :, :, turns[player]] = rows[:, turns[player]]
-    scores = score(path.reshape(-1, d)).reshape(len(turns) + 1, n)
+    owner = np.empty(d, dtype=np.int64)
+    for player, columns in enumerate(turns):
+        owner[columns] = player
+    turn = np.argsort(order, axis=1)[:, owner]
+    changed = turn[None] < np.arange(len(turns) + 1)[:, None, None]
+    scores = score(np.where(changed, rows, start).reshape(-1, d)).reshape(len(turns) + 1, n)
     steps = np.empty((n, len(turns)))
-    steps[:, order] = np.diff(scores, axis=0).T
+    np.put_along_axis(steps, order, np.diff(scores, axis=0).T, axis=1)
     return steps
 
 

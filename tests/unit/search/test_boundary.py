@@ -7,9 +7,9 @@ import pytest
 
 from holdfast.datasets.constraints import ConstraintSet
 from holdfast.domain.schema import Feature, Kind, Schema, Task
-from holdfast.probes.evasion._boundary import attack
-from holdfast.probes.evasion._goal import Goal, Owned
-from holdfast.probes.evasion._shift import PercentileShift
+from holdfast.search.boundary import attack
+from holdfast.search.goal import Goal, Owned
+from holdfast.search.shift import PercentileShift
 from holdfast.targets.direct import DirectTarget
 from holdfast.testing.tables import credit_rows, credit_schema
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.datasets.constraints import ConstraintSet
-from holdfast.probes.evasion._goal import Mask, Matrix, Vector
+from holdfast.search.goal import Mask, Matrix, Vector
 
 WIDE = 64
 """Columns from which work that grows with all of them is replaced by work on those that seem to matter."""

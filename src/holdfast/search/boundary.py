@@ -25,8 +25,8 @@ import numpy as np
 
 from holdfast.datasets.constraints import ConstraintSet
 from holdfast.ports import Target
-from holdfast.probes.evasion._goal import Goal, Matrix, Outcome, Owned, Size
-from holdfast.probes.evasion._walk import PROPOSED, Walks
+from holdfast.search.goal import Goal, Matrix, Outcome, Owned, Size
+from holdfast.search.walk import PROPOSED, Walks
 
 _SCOUTS = 3
 _FEWEST_QUERIES = 120

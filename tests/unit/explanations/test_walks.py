@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from holdfast.probes.explain._attribution import overlap, players, top_reasons, walks
+from holdfast.explanations.walks import overlap, players, top_reasons, walks
 
 RNG = np.random.default_rng(0)
 ROWS, BACKGROUND = RNG.standard_normal((20, 5)), RNG.standard_normal((30, 5))

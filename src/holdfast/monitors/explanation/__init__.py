@@ -1,0 +1,1 @@
+"""Whether decisions still rest on what they rested on."""
