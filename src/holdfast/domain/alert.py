@@ -37,7 +37,7 @@ OWNERS = {
     "outcome": "model",
     "performance": "model",
     "fairness": "model",
-    "explanation": "model",
+    "explain": "model",
     "misuse": "deployment",
 }
 """Which owner of a system answers for a family of measures; the one for monitoring for all others."""

@@ -11,11 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.datasets.dataset import Dataset
-from holdfast.domain.profile import Bins
+from holdfast.domain.profile import Bins, Cross
 from holdfast.domain.schema import Schema, Task
 from holdfast.domain.watch import DECISION, INPUT, LABEL, SCORE, Baseline, Batch
+from holdfast.explanations.weights import weigh_features
 from holdfast.monitors.contract import Asks, MonitorSpec, Rows
 from holdfast.monitors.counting import column, count, words
+from holdfast.monitors.fairness.proxies import proxy_table
+from holdfast.monitors.fairness.proxies import run as by_proxies
 from holdfast.monitors.profiling import label_bins, number_bins
 from holdfast.ports import Target
 from holdfast.releases.plan import Tables
@@ -46,11 +49,13 @@ def make_baseline(
     features = tuple(_bins(schema, learned, INPUT + name) for name in schema.names)
     bins = (*features, *(_bins(schema, rows, name) for name in _told(schema, rows)))
     training = count("", schema, learned, features).profile
-    first = Baseline(release, schema, test.digest, training, count("", schema, rows, bins))
-    usual = replace(
-        count("", schema, rows, bins, asks_of(monitors, first)),
-        facts=tuple(facts_of(monitors, first, rows)),
-    )
+    weights = weigh_features(target, schema, asked.X, seed=seed)
+    first = Baseline(release, schema, test.digest, training, count("", schema, rows, bins), weights=weights)
+    tables_of_proxies = tuple(_proxies(first, rows, asked))
+    first = replace(first, usual=replace(first.usual, crosses=tables_of_proxies))
+    usual = count("", schema, rows, bins, asks_of(monitors, first))
+    facts = tuple(facts_of(monitors, first, rows))
+    usual = replace(usual, crosses=(*usual.crosses, *tables_of_proxies), facts=facts)
     past = () if asked.time is None else tuple(_days(first, rows, asked.time, monitors))
     return replace(first, usual=usual, past=past if len(past) >= FEWEST_DAYS else ())
 
@@ -76,6 +81,13 @@ def facts_of(monitors: Sequence[MonitorSpec], baseline: Baseline, rows: Rows) ->
     for spec in monitors:
         if spec.fold is not None:
             yield spec.id, json.dumps(spec.fold.of(baseline, rows, spec.params), separators=(",", ":"))
+
+
+def _proxies(baseline: Baseline, rows: Rows, data: Dataset) -> Iterator[Cross]:
+    """For each group that the model does not see, a table of the features that tell it."""
+    for name, attribute in data.protected.items():
+        if name not in baseline.schema.names:
+            yield proxy_table(baseline, rows, name, attribute, by_proxies.params)
 
 
 def _told(schema: Schema, rows: Rows) -> list[str]:
