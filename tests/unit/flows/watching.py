@@ -16,8 +16,6 @@ from tests.unit.flows.journey import SYSTEM, filed, registered
 
 from holdfast.decisions.log import SegmentLog
 from holdfast.decisions.observe import Observations
-from holdfast.decisions.read import Reader
-from holdfast.decisions.segments import segments_at
 from holdfast.domain.act import Draft, Verb
 from holdfast.domain.decision import Label
 from holdfast.domain.ids import Ids
@@ -35,6 +33,7 @@ from holdfast.storage.batches import SqlBatches
 from holdfast.targets.direct import DirectTarget
 from holdfast.testing.desk import Office
 from holdfast.testing.tables import credit_rows, credit_schema
+from holdfast.wiring import decision_files
 
 SCHEMA = credit_schema()
 FIRST = date(2026, 9, 7)
@@ -112,13 +111,19 @@ class Bank:
 
 
 def open_log(office: Office, folder: Path) -> SegmentLog:
-    return SegmentLog(folder / "log", "g1", segments_at(str(folder / "segments")), DeskRegistrar(office.desk))
+    files = decision_files(folder)
+    return SegmentLog(files.root, "g2", files.segments, DeskRegistrar(office.desk))
 
 
 def post_of(office: Office, folder: Path) -> Post:
-    segments = segments_at(str(folder / "segments"))
-    observing = Observations(segments, Reader(folder / "log", segments))
+    files = decision_files(folder)
+    observing = Observations(files.segments, files.reader)
     return Post(observing, SqlBatches(office.desk.store), find_monitors(), find_measures())
+
+
+def file_usual(office: Office, release: str) -> None:
+    sealer = office.desk.signer.public_bytes().hex()
+    file_baseline(office.desk, office.caller("developer"), seal(baseline_for(release), office.desk.signer), sealer)
 
 
 def opened(office: Office, folder: Path, watch: Watch | None = None) -> Bank:
@@ -127,8 +132,7 @@ def opened(office: Office, folder: Path, watch: Watch | None = None) -> Bank:
     registered(office)
     release = filed(office).filed.record.release
     desk = office.desk
-    sealer = desk.signer.public_bytes().hex()
-    file_baseline(desk, office.caller("developer"), seal(baseline_for(release), desk.signer), sealer)
+    file_usual(office, release)
     running = Deployment(SYSTEM.name, release, "production", desk.at, "request", ())
     drafts = [Draft(Verb.DEPLOY, f"{SYSTEM.name}:production:1", running)]
     if watch is not None:
