@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from holdfast import canonical
-from holdfast.domain.errors import Absent, FixInput
+from holdfast.domain.errors import Absent, FixInput, Unavailable
 from holdfast.domain.run import Run
 from holdfast.settings import Settings, read_settings
 from holdfast.storage.runs import RECORD, RunFolders
@@ -30,10 +30,12 @@ if TYPE_CHECKING:
     from holdfast.domain.decision import Decision
     from holdfast.domain.look import Look
     from holdfast.domain.watch import Watch
+    from holdfast.engines.view import View
     from holdfast.flows.attack import Request
     from holdfast.flows.check import House
     from holdfast.flows.desk import Desk
     from holdfast.flows.export import Premises
+    from holdfast.flows.look import Ground
     from holdfast.gateway.review.held import HeldFolder
     from holdfast.gateway.setup.document import GatewayDocument
     from holdfast.gateway.setup.premises import Premises as GatewayPremises
@@ -247,10 +249,43 @@ def watch_log(home: Path, run: str, *, system: str, watch: Watch, segments: str 
     """
     from holdfast.decisions.observe import Observations
     from holdfast.domain.verdict import timestamp
-    from holdfast.domain.watch import Baseline
     from holdfast.flows.count_decisions import start_of
-    from holdfast.flows.look import Ground
     from holdfast.flows.watch_log import watch_log as look
+
+    ground = ground_of(home, run, system=system, watch=watch)
+    files = decision_files(home, segments)
+    rows = Observations(files.segments, files.reader).all(ground.system, ground.baseline, watch)
+    return look(ground, rows, before=start_of(now(), watch.span), at=timestamp(now()))
+
+
+def watch_table(home: Path, run: str, *, watch: Watch, url: str, table: str, view: View, labels: str = "") -> Look:
+    """What a table of decisions in a warehouse shows (`url` as Ibis takes it), against a kept run as `watch_log` does;
+    outcomes are in the table, or in a table of `labels`.
+    """
+    from holdfast.domain.verdict import timestamp
+    from holdfast.flows.count_decisions import start_of
+
+    try:
+        import ibis
+
+        from holdfast.flows.watch_table import watch_table as look
+    except ModuleNotFoundError as error:
+        hint = "pip install 'holdfast[warehouse]'"
+        raise Unavailable("watch.extra", f"The package {error.name} is not installed.", hint) from error
+    ground = ground_of(home, run, system="", watch=watch)
+    try:
+        connection = ibis.connect(url)
+        decisions, outcomes = connection.table(table), connection.table(labels) if labels else None
+    except Exception as error:  # each engine has errors of its own, and all say that it cannot be reached or read
+        what = f"{table} cannot be read at {url.partition('://')[0]}: {str(error).splitlines()[0]:.200}"
+        raise FixInput("watch.table", what, "Check the address, as Ibis takes it, and the table's name.") from error
+    return look(ground, decisions, view, labels=outcomes, before=start_of(now(), watch.span), at=timestamp(now()))
+
+
+def ground_of(home: Path, run: str, *, system: str, watch: Watch) -> Ground:
+    """What a look rests on by a kept run: its baseline and its appetite."""
+    from holdfast.domain.watch import Baseline
+    from holdfast.flows.look import Ground
     from holdfast.ledger.bundle import BASELINE
     from holdfast.ledger.envelope import open_sealed
     from holdfast.plugins import find_monitors
@@ -261,12 +296,9 @@ def watch_log(home: Path, run: str, *, system: str, watch: Watch, segments: str 
     if sealed is None:
         raise Absent("watch.baseline", f"The run {id} holds no baseline.", "Run `holdfast check`, without --only.")
     baseline = open_sealed(sealed, bytes.fromhex(record.key), Baseline)
-    name, files = system or record.system.name, decision_files(home, segments)
     limits = record.appetite.binding(record.system.tier, baseline.schema.task, record.system.use_case)
     monitors = tuple(spec for spec in find_monitors(read_settings().plugins) if spec.id not in watch.skip)
-    ground = Ground(name, baseline, watch, monitors, limits)
-    rows = Observations(files.segments, files.reader).all(name, baseline, watch)
-    return look(ground, rows, before=start_of(now(), watch.span), at=timestamp(now()))
+    return Ground(system or record.system.name, baseline, watch, monitors, limits)
 
 
 def open_decision_log(

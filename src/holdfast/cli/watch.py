@@ -75,6 +75,39 @@ def watch_log(
     return show_look(look, as_json=as_json)
 
 
+@app.command("table")
+@command
+def watch_table(
+    url: str = typer.Argument(help="Where the warehouse is, as Ibis takes it: postgres://…, duckdb://file, …"),
+    table: str = typer.Argument(help="The table of decisions there, a row for each."),
+    score: str = typer.Option(..., help="The column with the score of the favourable class, or the value."),
+    decision: str = typer.Option("", help="The column with the decided class."),
+    label: str = typer.Option("", help="The column with what turned out to be true."),
+    labels: str = typer.Option("", help="A table of outcomes instead: decision, outcome."),
+    column: list[str] = typer.Option([], help="FEATURE=COLUMN where a column is not called input_FEATURE."),
+    id: str = typer.Option("id", help="The column with the decision's id."),
+    at: str = typer.Option("decided_at", help="The column with its time."),
+    release: str = typer.Option("release", help="The column with the release's digest, or empty text."),
+    run: str = typer.Option("latest", help="The run that says what is usual: the first digits of its id, or latest."),
+    span: str = typer.Option("day", help="How long a batch is: hour or day."),
+    home: Path = typer.Option(Path(".holdfast"), envvar="HOLDFAST_HOME", help="Where runs lie."),
+    as_json: bool = JSON_OPTION,
+) -> Exit:
+    """Watch decisions in your own warehouse: they are counted there, and no row leaves it but samples. Ends as `show`.
+
+    Example: holdfast watch table duckdb://warehouse.db decisions --score pd --decision answer --column income=inc
+    """
+    from holdfast import wiring
+    from holdfast.domain.watch import Span, Watch
+    from holdfast.engines.view import View
+
+    pairs = tuple((name, own) for name, _, own in (text.partition("=") for text in column))
+    view = View(score, decision, label, pairs, id=id, at=at, release=release)
+    watch = Watch("", one_of(Span, span))
+    look = wiring.watch_table(home.expanduser(), run, watch=watch, url=url, table=table, view=view, labels=labels)
+    return show_look(look, as_json=as_json)
+
+
 @app.command("set")
 @command
 def set_watch(

@@ -72,9 +72,9 @@ _BITS = np.uint64(12)
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """`kept` rows of each batch are compared, as at most `levels` levels of the `features` that weigh most, with at most
-    `usual` ordinary ones; `window` batches are told from them by a classifier, where both have `fewest` rows. `sharp` says how much
-    more alike rows are that share a feature more.
+    """`kept` rows of each batch are compared, as at most `levels` levels of the `features` that weigh most, with at
+    most `usual` ordinary ones; `window` batches are told from them by a classifier, where both have `fewest` rows.
+    `sharp` says how much more alike rows are that share a feature more.
     """
 
     kept: int = 300
