@@ -70,3 +70,7 @@ class Watching(Transport):
     def backtest(self, appetite: Appetite) -> tuple[Backtest, ...]:
         """What an appetite would have made of the decisions that were watched."""
         return self._make(tuple[Backtest, ...], "/backtests", appetite=appetite)
+
+    def show_metrics(self) -> bytes:
+        """Open alerts and incidents, tripped breakers and last looks, as Prometheus reads them."""
+        return self._raw("/metrics")

@@ -41,6 +41,11 @@ class Watcher:
         """What watching a release last showed; None where nobody looked yet."""
         return last_look(self._post.batches, release)
 
+    def looks(self) -> tuple[Look, ...]:
+        """The last look at each release that runs."""
+        found = (self.last(release) for release in watched_releases(self._desk))
+        return tuple(look for look in found if look is not None)
+
     def backtest(self, appetite: Appetite) -> tuple[Backtest, ...]:
         """What another appetite would have made of what was watched."""
         return backtest(self._desk, self._post.batches, appetite)

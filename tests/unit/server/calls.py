@@ -262,6 +262,7 @@ def world(server) -> dict[str, Call]:
         "settle_alert": Call({"key": alert}, {"how": "mended", "reason": "the feed is mended"}),
         "list_incidents": Call({}),
         "close_incident": Call({"key": incident}, {"reason": "over"}),
+        "show_metrics": Call({}),
         "backtest": Call({}, {"appetite": plain(appetite)}),
         "list_sealers": Call({}),
         "trust_sealer": Call({}, {"name": "CI 2", "key": "ab" * 32}),
