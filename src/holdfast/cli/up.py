@@ -113,8 +113,11 @@ def _listening(place: _Place) -> socket.socket:
 
 def _furnish(platform: Platform) -> str:
     from holdfast.testing.demo import furnish
+    from holdfast.testing.demo_watch import furnish_decisions
 
-    return furnish(platform.desk, platform.accounts, platform.questionnaires)
+    password = furnish(platform.desk, platform.accounts, platform.questionnaires)
+    furnish_decisions(platform.desk, platform.watching.post)
+    return password
 
 
 def _announce(home: Path, url: str, link: str, password: str, *, as_json: bool) -> None:

@@ -126,7 +126,10 @@ class Counter:
         self.batches.add(self.baseline.release, found, [segment.file], plus)
 
     def _counted(self, segment: Segment, seen: Observed) -> Mapping[str, Batch]:
-        rows = seen.rows(segment, self.baseline, self.watch)
+        return self.batches_of(seen.rows(segment, self.baseline, self.watch))
+
+    def batches_of(self, rows: Rows) -> dict[str, Batch]:
+        """Rows as batches, by their start."""
         return {start: self._batch(start, some) for start, some in spans(rows, self.watch.span)}
 
     def _batch(self, start: str, rows: Rows) -> Batch:

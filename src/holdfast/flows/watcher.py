@@ -22,7 +22,7 @@ class Watcher:
 
     def __init__(self, desk: Desk, post: Post, mailer: Mailer, *, every: float = 60.0) -> None:
         self._desk = desk
-        self._post = post
+        self.post = post
         self._mailer = mailer
         self._every = every
         self._stopped = threading.Event()
@@ -39,7 +39,7 @@ class Watcher:
 
     def last(self, release: str) -> Look | None:
         """What watching a release last showed; None where nobody looked yet."""
-        return last_look(self._post.batches, release)
+        return last_look(self.post.batches, release)
 
     def looks(self) -> tuple[Look, ...]:
         """The last look at each release that runs."""
@@ -48,7 +48,7 @@ class Watcher:
 
     def backtest(self, appetite: Appetite) -> tuple[Backtest, ...]:
         """What another appetite would have made of what was watched."""
-        return backtest(self._desk, self._post.batches, appetite)
+        return backtest(self._desk, self.post.batches, appetite)
 
     def watch(self) -> None:
         """Once around: every release by itself, so that one that cannot be read keeps no other back."""
@@ -57,7 +57,7 @@ class Watcher:
             if self._stopped.is_set():
                 return
             try:
-                watch_release(self._desk, self._post, release)
+                watch_release(self._desk, self.post, release)
             except HoldfastError as error:
                 failure = error
         try:
@@ -69,7 +69,7 @@ class Watcher:
     def _run(self) -> None:
         while not self._stopped.is_set():
             try:
-                with self._post.batches.lock() as is_mine:
+                with self.post.batches.lock() as is_mine:
                     while is_mine() and not self._stopped.is_set():
                         self.watch()
                         self._stopped.wait(self._every)
