@@ -169,6 +169,16 @@ def test_a_stream_that_never_varied_and_then_moves_is_found():
     assert found.since == pytest.approx(200, abs=2)
 
 
+def test_values_of_any_size_crash_nothing():
+    for odd in (1e300, -1e308, np.inf, np.nan, 1e-320):
+        values = stream("season", 300, 4)
+        values[[10, 150]] = odd
+        found = looked(values)
+        assert np.isfinite(found.money).all()
+        assert found.alarm is None
+        assert np.isfinite(above(values, days(values), REFERENCE, 1e200).money).all()
+
+
 @pytest.mark.parametrize(("length", "reference"), [(100, 27), (100, 101), (0, 0)])
 def test_too_short_a_reference_is_refused(length, reference):
     with pytest.raises(FixInput, match="batches"):
