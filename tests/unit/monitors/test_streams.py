@@ -84,6 +84,15 @@ def test_hours_have_their_season_and_the_weekend_too():
     assert np.median(delays) <= 12
 
 
+def test_what_hours_share_of_their_day_is_no_alarm():
+    alarms = 0
+    for seed in range(15):
+        values = stream("hours", 672 + 700, seed)
+        values += np.repeat(np.random.default_rng(900 + seed).normal(0, 0.05, len(values) // 24 + 1), 24)[: len(values)]
+        alarms += watch(values, hourly(np.arange(len(values))), 672).alarm is not None
+    assert alarms <= 1
+
+
 def test_single_days_ruin_nothing():
     for seed in range(20):
         values = stream("season", REFERENCE + 200, seed)
