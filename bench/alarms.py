@@ -22,6 +22,7 @@ import platform
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -244,6 +245,20 @@ def electricity(file: Path) -> Iterator[Row]:
         yield {"series": name, "alarms": [place - 1 for place in regimes], "wanders": found.wanders}
 
 
+def speed() -> Iterator[Row]:
+    """What watching a stream from its beginning takes, the median of three times."""
+    for name, season, reference in (
+        ("3 years of days", daily(np.arange(1_000)), REFERENCE),
+        ("a year of hours", hourly(np.arange(8_760)), 672),
+    ):
+        values, times = made("independent", len(season), np.random.default_rng(SEED)), []
+        for _ in range(3):
+            started = perf_counter()
+            watch(values, season, reference)
+            times.append(1000 * (perf_counter() - started))
+        yield {"stream": name, "batches": len(season), "ms": round(float(np.median(times)), 1)}
+
+
 def shown(title: str, rows: list[Row]) -> None:
     """A table of rows that have the same cells."""
     print(f"\n{title}")
@@ -258,7 +273,13 @@ def shown(title: str, rows: list[Row]) -> None:
 
 def _cell(name: str, value: Any) -> str:
     if isinstance(value, float):
-        return f"{value:.0f}" if name.startswith("delay") else f"{value:g}" if "effects" in name else f"{value:.1%}"
+        return (
+            f"{value:.0f}"
+            if name.startswith("delay")
+            else f"{value:g}"
+            if name in ("effects of a day", "ms")
+            else f"{value:.1%}"
+        )
     return "" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
@@ -292,6 +313,8 @@ def main() -> None:
             figures[name] = rows()
             shown(title, figures[name])
         figures["peers"] = peers.result()
+    figures["speed"] = list(speed())
+    shown("What watching a stream takes", figures["speed"])
     shown(f"{sizes[0]} streams of each kind: {sizes[2]} clean looks, then a shift of .2", figures["peers"])
     missing = [f"there is no {program}" for program in alarm_peers.ENVIRONMENTS.values() if not program.exists()]
     if missing:
