@@ -43,6 +43,14 @@ def made(kind: str, T: int, rng: np.random.Generator) -> np.ndarray:
     return chance
 
 
+def hourly_made(effects: float, T: int, rng: np.random.Generator) -> np.ndarray:
+    """A clean stream of hourly means (T,), with a season and what a whole day shares of such a standard deviation."""
+    hour = np.arange(T)
+    season = 0.3 * np.sin(2 * np.pi * hour / 24) - 0.2 * (hour // 24 % 7 >= 5)
+    days = np.repeat(rng.normal(0, effects, T // 24 + 1), 24)[:T]
+    return season + days + rng.normal(0, 0.05, T) + rng.normal(0, 1 / sqrt(ROWS), T)
+
+
 def rows_of(means: np.ndarray, rng: np.random.Generator, spread: np.ndarray | float = 1.0) -> np.ndarray:
     """Rows (T, 500) of batches that have exactly these means (T,)."""
     noise = rng.normal(0, 1, (len(means), ROWS)) * np.broadcast_to(spread, len(means))[:, None]

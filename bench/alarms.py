@@ -22,16 +22,17 @@ import platform
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import numpy as np
 
 from bench import alarm_peers
-from bench.alarm_streams import KINDS, REFERENCE, labels, made, rows_of
+from bench.alarm_streams import KINDS, REFERENCE, hourly_made, labels, made, rows_of
 from holdfast.monitors.false_discovery import first_alarms, pooled
 from holdfast.monitors.profiling import number_bins, number_counts
 from holdfast.monitors.scores import label_shares, place, width
-from holdfast.monitors.seasons import daily
+from holdfast.monitors.seasons import daily, hourly
 from holdfast.monitors.streams import Watched, above, watch
 from holdfast.version import __version__
 
@@ -77,6 +78,18 @@ def shifted(kind: str, streams: int) -> Row:
             alarms.append(seen(values, n).alarm)
         row |= {f"{name} {shift}": value for name, value in delay(alarms, AT).items()}
     return row
+
+
+def hours(effects: float, streams: int) -> Row:
+    """Batches of an hour, four weeks of which are the reference: alarms in a thousand looks, and a shift of .2."""
+    reference, alarms, found = 672, [], list[int | None]()
+    for n in range(streams):
+        values = hourly_made(effects, reference + LOOKS, np.random.default_rng(10 * SEED + n))
+        season = hourly(np.arange(len(values)))
+        alarms.append(watch(values, season, reference, seed=n).alarm is not None)
+        values[reference + LOOKS // 2 :] += 0.2
+        found.append(watch(values, season, reference, seed=n).alarm)
+    return {"effects of a day": effects, "false": float(np.mean(alarms)), **delay(found, reference + LOOKS // 2)}
 
 
 def scored(streams: int) -> Iterator[Row]:
@@ -232,6 +245,20 @@ def electricity(file: Path) -> Iterator[Row]:
         yield {"series": name, "alarms": [place - 1 for place in regimes], "wanders": found.wanders}
 
 
+def speed() -> Iterator[Row]:
+    """What watching a stream from its beginning takes of one core, the median of three times."""
+    for name, season, reference in (
+        ("3 years of days", daily(np.arange(1_000)), REFERENCE),
+        ("a year of hours", hourly(np.arange(8_760)), 672),
+    ):
+        values, times = made("independent", len(season), np.random.default_rng(SEED)), []
+        for _ in range(3):
+            started = process_time()
+            watch(values, season, reference)
+            times.append(1000 * (process_time() - started))
+        yield {"stream": name, "batches": len(season), "CPU ms": round(float(np.median(times)), 1)}
+
+
 def shown(title: str, rows: list[Row]) -> None:
     """A table of rows that have the same cells."""
     print(f"\n{title}")
@@ -246,7 +273,13 @@ def shown(title: str, rows: list[Row]) -> None:
 
 def _cell(name: str, value: Any) -> str:
     if isinstance(value, float):
-        return f"{value:.0f}" if name.startswith("delay") else f"{value:.1%}"
+        return (
+            f"{value:.0f}"
+            if name.startswith("delay")
+            else f"{value:g}"
+            if name in ("effects of a day", "CPU ms")
+            else f"{value:.1%}"
+        )
     return "" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
@@ -260,12 +293,13 @@ def main() -> None:
     streams = 25 if options.quick else options.streams
     few = max(2, streams // 10)
     kinds = ("independent", "season and daily effects", "days tied by 0.8")
-    sizes = (2, kinds, 40, 20) if options.quick else (min(20, streams), kinds, BEFORE, AFTER)
+    sizes = (2, kinds, 40, 20) if options.quick else (min(10, streams), kinds, BEFORE, AFTER)
     tables: list[tuple[str, str, Callable[[], list[Row]]]] = [
         ("clean", f"{streams} streams of each kind, {LOOKS:,} looks: alarms, by days of reference",
          lambda: [clean(kind, streams) for kind in KINDS]),
         ("shifted", f"{streams} streams of each kind: days until a shift is seen, by its size",
          lambda: [shifted(kind, streams) for kind in KINDS]),
+        ("hours", f"{few} streams of hours",  lambda: [hours(effects, few) for effects in (0.0, 0.02, 0.05)]),
         ("scores", f"{few} columns of 500 rows a day: changes that show in scores", lambda: list(scored(few))),
         ("odd days", f"{streams} streams with odd days", lambda: [odd_days(streams)]),
         ("limits", f"{streams} streams at a limit, {LOOKS:,} looks, and beyond it", lambda: list(limits(streams))),
@@ -279,6 +313,8 @@ def main() -> None:
             figures[name] = rows()
             shown(title, figures[name])
         figures["peers"] = peers.result()
+    figures["speed"] = list(speed())
+    shown("What watching a stream takes", figures["speed"])
     shown(f"{sizes[0]} streams of each kind: {sizes[2]} clean looks, then a shift of .2", figures["peers"])
     missing = [f"there is no {program}" for program in alarm_peers.ENVIRONMENTS.values() if not program.exists()]
     if missing:

@@ -57,14 +57,15 @@ def ranks_among(values: Vector, others: Vector, late: int, fewest: int, ties: Ve
     return found
 
 
-def bet(ranked: Vector, stakes: Vector) -> tuple[Vector, NDArray[np.int64]]:
+def bet(ranked: Vector, stakes: Vector, dear: float = 1.0) -> tuple[Vector, NDArray[np.int64]]:
     """The log of the money after each rank (T,), and at which of them the gambler who is richest then had begun.
 
     A gambler starts anew at each batch with a share of the money, one for each stake. Nobody bets where there is no
-    rank (NaN).
+    rank (NaN). Bets are so many times as `dear` where the mean of several ranks varies so many times as much as that of
+    fair ones.
     """
     on = np.flatnonzero(np.isfinite(ranked))
-    gains = np.cumsum(stakes * (_TO_UNIT * (ranked[on, None] - 0.5)) - _price(stakes), axis=0)
+    gains = np.cumsum(stakes * (_TO_UNIT * (ranked[on, None] - 0.5)) - dear * _price(stakes), axis=0)
     shares, unspent = _shares(len(on))
     begins = np.log(shares / len(stakes))[:, None] - np.vstack([np.zeros(len(stakes)), gains])[:-1]
     money = np.logaddexp.reduce(gains + np.logaddexp.accumulate(begins, axis=0), axis=1)

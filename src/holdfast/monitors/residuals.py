@@ -62,7 +62,8 @@ def recursive(
             b, leverage = solved[:, :, 0], (x * solved[:, :, 1]).sum(axis=1)
             coefficients[begin:end] = b
             missed[begin:end] = (y[begin:end] - (x * b).sum(axis=1)) / np.sqrt(1 + leverage)
-            usual = robust(missed[:end][np.isfinite(missed[:end])])
+            settling = y[settled] - X[settled] @ coefficients[start]
+            usual = robust(np.concatenate([settling, missed[start:begin]]))
             teaches[begin:end] &= np.abs(missed[begin:end]) <= FAR * usual
     return Residuals(missed, teaches, coefficients)
 

@@ -26,11 +26,12 @@ WHOLE = 4
 class Season:
     """In which phase each of T batches is, int64 (T,): the day of the week, for example.
 
-    After `period` batches all of them have come round.
+    After `period` batches all of them have come round. A day has `day` batches, which share what is odd about that day.
     """
 
     phases: Places
     period: int
+    day: int = 1
 
     def __len__(self) -> int:
         return len(self.phases)
@@ -42,7 +43,7 @@ class Season:
 
     def take(self, which: NDArray[np.int64] | slice) -> Season:
         """The season of some of the batches."""
-        return Season(self.phases[which], self.period)
+        return Season(self.phases[which], self.period, self.day)
 
     def columns(self, ordinary: int) -> Matrix:
         """A column for each phase of the first `ordinary` batches; one that comes later is taken for their mean."""
@@ -60,7 +61,7 @@ def daily(days: Places) -> Season:
 def hourly(hours: Places) -> Season:
     """Of batches of an hour: the hour of a working day or of the weekend. `hours` (T,) are counted from any Monday."""
     weekend = hours // DAY % WEEK >= WEEKEND
-    return Season(hours % DAY + DAY * weekend, DAY * WEEK)
+    return Season(hours % DAY + DAY * weekend, DAY * WEEK, DAY)
 
 
 def season(starts: Sequence[str], span: Span) -> Season:

@@ -55,6 +55,9 @@ RICH, RICHER = 100.0, 400.0
 which how batches hang together counts more, and was estimated, four times as rich.
 """
 
+HUGE, BEYOND = 1e100, 1e6
+"""Where values end, and standard deviations of the reference, so that no square of one overflows."""
+
 WANDERING = 0.9
 """Where batches hang together by more than this, the stream has no level of its own that could shift."""
 
@@ -124,14 +127,16 @@ def watch(values: Vector, season: Season, reference: int, *, regimes: Sequence[i
     if stream.wanders:
         return Watched(np.zeros(len(values)), reference, wanders=True)
     money, skip = np.zeros(len(stream.y)), np.zeros(len(stream.y), dtype=bool)
-    found = Watched(money, reference)
+    found, dear = Watched(money, reference), 1.0
     for place, end in enumerate((*stream.steps, len(stream.y))):
         part = stream.until(end, stream.steps[:place])
         residuals = _residuals(part, skip[:end])
         begin = (stream.ordinary, *stream.steps)[place]
         ties = np.random.default_rng(seed).random(end)
         missed = _beside(part, residuals, begin) if place else residuals.missed
-        path, begun = bet(ranks(missed, ~skip[:end], ties)[begin:], ANY_SIDE)
+        ranked = ranks(missed, ~skip[:end], ties)
+        dear = dear if place else _dear(ranked[:begin], season.day)
+        path, begun = bet(ranked[begin:], ANY_SIDE, dear)
         money[begin:end] = path
         found = _found(part, path, begun + begin, skip[:end])
         if found.since is not None:
@@ -149,7 +154,8 @@ def above(values: Vector, season: Season, reference: int, ceiling: float, *, see
     limit = (ceiling - stream.zero) / stream.unit
     excess, usual = _excess(stream, residuals, limit), _centred(residuals)
     ranked = ranks_among(excess, usual, AROUND + 1, FEWEST, ties)
-    path, begun = bet(ranked[stream.ordinary :] - LEEWAY, UPWARDS)
+    known = ranks(residuals.missed[: stream.ordinary], residuals.teaches[: stream.ordinary], ties)
+    path, begun = bet(ranked[stream.ordinary :] - LEEWAY, UPWARDS, _dear(known, season.day))
     money = np.zeros(len(stream.y))
     money[stream.ordinary :] = path
     found = _found(stream, path, begun + stream.ordinary, ~residuals.teaches, limit)
@@ -172,8 +178,11 @@ def _stream(values: Vector, season: Season, reference: int, regimes: Sequence[in
         raise FixInput(
             "watch.regimes", "Regimes begin after the reference, one after the other.", "Give them in order."
         )
-    zero, unit = float(np.median(values[known][:ordinary])), float(values[known][:ordinary].std()) or 1.0
-    y = (values[known] - zero) / unit
+    y = np.clip(values[known], -HUGE, HUGE)
+    zero = float(np.median(y[:ordinary]))
+    spread = robust(y[:ordinary] - zero)
+    unit = spread if np.isfinite(spread) else float(y[:ordinary].std()) or 1.0
+    y = np.clip((y - zero) / unit, -BEYOND, BEYOND)
     columns = season.take(known).columns(ordinary)
     steps = tuple(int(place) for place in np.searchsorted(known, regimes))
     later = [np.arange(len(y)) >= step for step in steps]
@@ -214,6 +223,16 @@ def _beside(stream: _Stream, residuals: Residuals, begin: int) -> Vector:
     learned = stream.y[begin:start] - stream.X[begin:start] @ residuals.coefficients[start]
     missed[:begin] *= WARY * float(learned.std(ddof=1)) / robust(old)
     return missed
+
+
+def _dear(ranked: Vector, day: int) -> float:
+    """How many times as much as that of fair ranks the mean of a day's varies, at least 1.
+
+    What hours share with the others of their day is no news of a change.
+    """
+    known = ranked[np.isfinite(ranked)]
+    means = known[len(known) % day :].reshape(-1, day).mean(axis=1)
+    return max(1.0, 12 * day * float(np.mean((means - 0.5) ** 2))) if day > 1 else 1.0
 
 
 def _excess(stream: _Stream, residuals: Residuals, limit: float) -> Vector:

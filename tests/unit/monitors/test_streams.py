@@ -84,6 +84,15 @@ def test_hours_have_their_season_and_the_weekend_too():
     assert np.median(delays) <= 12
 
 
+def test_what_hours_share_of_their_day_is_no_alarm():
+    alarms = 0
+    for seed in range(15):
+        values = stream("hours", 672 + 700, seed)
+        values += np.repeat(np.random.default_rng(900 + seed).normal(0, 0.05, len(values) // 24 + 1), 24)[: len(values)]
+        alarms += watch(values, hourly(np.arange(len(values))), 672).alarm is not None
+    assert alarms <= 1
+
+
 def test_single_days_ruin_nothing():
     for seed in range(20):
         values = stream("season", REFERENCE + 200, seed)
@@ -167,6 +176,16 @@ def test_a_stream_that_never_varied_and_then_moves_is_found():
     found = looked(values)
     assert 200 <= found.alarm <= 215
     assert found.since == pytest.approx(200, abs=2)
+
+
+def test_values_of_any_size_crash_nothing():
+    for odd in (1e300, -1e308, np.inf, np.nan, 1e-320):
+        values = stream("season", 300, 4)
+        values[[10, 150]] = odd
+        found = looked(values)
+        assert np.isfinite(found.money).all()
+        assert found.alarm is None
+        assert np.isfinite(above(values, days(values), REFERENCE, 1e200).money).all()
 
 
 @pytest.mark.parametrize(("length", "reference"), [(100, 27), (100, 101), (0, 0)])
