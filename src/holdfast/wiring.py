@@ -9,7 +9,7 @@ import secrets
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,6 +98,7 @@ def open_project(
     effort: str = "standard",
     only: tuple[str, ...] = (),
     fresh: bool = False,
+    due: int = 0,
     appetite: Path | None = None,
 ) -> Project:
     """The project whose manifest is at `path` (a file or its folder); FixInput for what cannot be used."""
@@ -108,7 +109,8 @@ def open_project(
     folder = (path if path.is_dir() else path.parent).resolve()
     named = folder / manifest.appetite if manifest.appetite else None
     limits = read_appetite(appetite or named)
-    return _project(manifest, folder, limits, effort=effort, only=only, fresh=fresh, home=None)
+    project = _project(manifest, folder, limits, effort=effort, only=only, fresh=fresh, home=None)
+    return replace(project, request=replace(project.request, due=due))
 
 
 def project_of(

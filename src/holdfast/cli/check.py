@@ -22,6 +22,7 @@ def check(
     effort: str = typer.Option("standard", help="quick, standard or deep: how much each probe may ask."),
     only: list[str] = typer.Option([], help="Run only this probe or family; repeat for more."),
     fresh: bool = typer.Option(False, "--fresh", help="Attack again even where kept results still stand."),
+    due: int = typer.Option(0, min=0, help="Measure again what counts for less than so many days more."),
     appetite: Path | None = typer.Option(None, help="An appetite document, instead of the manifest's."),
     out: Path | None = typer.Option(None, help="Copy the reports and the evidence to this folder."),
     submit: str = typer.Option("", help="Also register the release under this version with the control plane."),
@@ -38,7 +39,7 @@ def check(
     from holdfast.flows.check import check as take
     from holdfast.wiring import open_project
 
-    project = open_project(path, effort=effort, only=tuple(only), fresh=fresh, appetite=appetite)
+    project = open_project(path, effort=effort, only=tuple(only), fresh=fresh, due=due, appetite=appetite)
     with connected(url, token) if submit else nullcontext() as client:
         with project.house() as house, watching(quiet=as_json, folder=project.home) as watcher:
             run = take(project.request, house, watcher)

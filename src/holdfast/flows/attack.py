@@ -70,13 +70,21 @@ class Silence:
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked: a release, held to an appetite. `only` limits the probes; `fresh` ignores kept results."""
+    """What is asked: a release, held to an appetite. `only` limits the probes; `fresh` ignores kept results; those that
+    count for less than `due` days more are measured again.
+    """
 
     release: Release
     appetite: Appetite
     effort: str = "standard"
     only: tuple[str, ...] = ()
     fresh: bool = False
+    due: int = 0
+
+    @property
+    def days_kept(self) -> int:
+        """How many days old a kept result may be."""
+        return max(0, self.appetite.evidence_days - self.due)
 
     @property
     def may_keep(self) -> bool:
@@ -201,7 +209,7 @@ class Attack:
             return None
         kept = canonical.decode(Timed, data)
         age = (self.clock() - parse_time(kept.taken_at)).total_seconds()
-        return kept if 0 <= age < 86_400 * self.request.appetite.evidence_days else None
+        return kept if 0 <= age < 86_400 * self.request.days_kept else None
 
     def _outcome_key(self, spec: ProbeSpec) -> str:
         params = spec.params(self.request.effort, self.request.overrides(spec))
