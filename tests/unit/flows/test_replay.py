@@ -30,7 +30,7 @@ def test_what_agrees_is_named():
     assert "(score_c, prediction)" in said(THREE, [0.2, 0.3, 0.5], score_c=0.5, prediction="c")
     assert "(score)" in said(VALUE, [1234.5678], score=1234.57)
     assert "(predict)" in said(VALUE, [1234.5678], predict=1234.5678)
-    assert "cannot be held against" in said(BINARY, [0.4, 0.6], answer="words")
+    assert "cannot be held against" in said(BINARY, [0.4, 0.6], text="words")
 
 
 def test_rounding_by_a_policy_is_no_difference():
