@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from holdfast.explanations.account import Account
     from holdfast.explanations.letter import Letter
     from holdfast.explanations.wording import Wording
+    from holdfast.flows.account_for import Terms
 
 
 @command
@@ -66,13 +67,12 @@ def explain(
 
 
 def _made(
-    id: str, release: Path, terms: object, home: Path, segments: str, *, system: str, because: str
+    id: str, release: Path, terms: Terms, home: Path, segments: str, *, system: str, because: str
 ) -> tuple[Decision, Account]:
     """The decision and its account."""
     from holdfast import wiring
-    from holdfast.flows.account_for import Terms, account_for, open_sealed
+    from holdfast.flows.account_for import account_for, open_sealed
 
-    assert isinstance(terms, Terms)  # noqa: S101
     given = wiring.open_project(release).request.release
     reader = wiring.decision_files(home, segments).reader
     decision = reader.latest(system=system) if id == "latest" else reader.find(id, system=system)
