@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from holdfast.explanations.account import Account
     from holdfast.explanations.letter import Letter
     from holdfast.explanations.wording import Wording
+    from holdfast.flows.account_for import Terms
 
 
 @command
@@ -28,7 +29,9 @@ def explain(
     letter: Path | None = typer.Option(None, help="Write the letter to the person, with these terms (YAML)."),
     law: str = typer.Option("gdpr", help="What the letter has to say: gdpr, reg_b or ai_act."),
     policy: Path | None = typer.Option(None, help="The policy that was in force; without it no score is told."),
-    html: Path | None = typer.Option(None, help="With --letter: also write it as a page to this file."),
+    html: Path | None = typer.Option(
+        None, help="Also write a page to this file: the letter, or without one the account."
+    ),
     because: str = typer.Option("", help="Why personal fields are read, where the model used some; goes on record."),
     home: Path = HOME_OPTION,
     segments: str = SEGMENTS_OPTION,
@@ -64,13 +67,12 @@ def explain(
 
 
 def _made(
-    id: str, release: Path, terms: object, home: Path, segments: str, *, system: str, because: str
+    id: str, release: Path, terms: Terms, home: Path, segments: str, *, system: str, because: str
 ) -> tuple[Decision, Account]:
     """The decision and its account."""
     from holdfast import wiring
-    from holdfast.flows.account_for import Terms, account_for, open_sealed
+    from holdfast.flows.account_for import account_for, open_sealed
 
-    assert isinstance(terms, Terms)  # noqa: S101
     given = wiring.open_project(release).request.release
     reader = wiring.decision_files(home, segments).reader
     decision = reader.latest(system=system) if id == "latest" else reader.find(id, system=system)
@@ -98,11 +100,7 @@ def _disclosure(decision: Decision, policy: Path | None) -> Disclosure:
 
 def _show(account: Account, letter: Letter | None, wording: Wording, html: Path | None) -> None:
     if letter is None:
-        from rich.console import Console
-
-        from holdfast.reports.account_terminal import render
-
-        Console().print(render(account, wording))
+        _show_account(account, wording, html)
         return
     from holdfast.reports.letter import to_html, to_text
 
@@ -111,4 +109,15 @@ def _show(account: Account, letter: Letter | None, wording: Wording, html: Path 
         typer.echo(f"! {problem}", err=True)
     if html is not None:
         html.write_bytes(to_html(letter))
+        typer.echo(f"{html}: the same as a page.", err=True)
+
+
+def _show_account(account: Account, wording: Wording, html: Path | None) -> None:
+    from rich.console import Console
+
+    from holdfast.reports import account_html, account_terminal
+
+    Console().print(account_terminal.render(account, wording))
+    if html is not None:
+        html.write_bytes(account_html.render(account, wording))
         typer.echo(f"{html}: the same as a page.", err=True)

@@ -32,6 +32,13 @@ def read_structure(estimator: Any) -> tuple[Additive | None, Contribute | None]:
 
     The function gives float64 (n, outputs, features + 1), columns as the model takes them, the base last.
     """
+    try:
+        return _read(estimator)
+    except Exception:  # whatever a model raises where its parts are looked at, it can still be asked
+        return None, None
+
+
+def _read(estimator: Any) -> tuple[Additive | None, Contribute | None]:
     inner = getattr(estimator, "best_estimator_", estimator)
     steps = [step for _, step in getattr(inner, "steps", [("model", inner)])]
     width = getattr(estimator, "n_features_in_", None)

@@ -114,6 +114,16 @@ def test_a_model_whose_structure_does_not_tell_says_nothing(model):
     assert read_structure(model.fit(DATA.X[:, :5], DATA.y)) == (None, None)
 
 
+def test_a_model_that_raises_where_it_is_looked_at_can_still_be_asked():
+    class Shy(LogisticRegression):
+        @property
+        def n_features_in_(self):
+            raise RuntimeError("not you")
+
+    assert read_structure(Shy()) == (None, None)
+    assert read_structure(object()) == (None, None)
+
+
 def test_native_files_say_what_their_columns_contribute(tmp_path, of_task, in_process):
     xgboost, lightgbm = pytest.importorskip("xgboost"), pytest.importorskip("lightgbm")
     for task in Task:
