@@ -12,7 +12,7 @@ apart (in min-max units), and the share that is no odder than 99 % of ordinary r
 
 DiCE (Mothilal, Sharma and Tan 2020) runs with its `random` and `genetic` methods at their defaults, in an environment
 of its own: `make .tools/dice/bin/python`. Where it is missing that is said, and it is left out. Seconds are CPU
-seconds a person on one core. Seeds are none with which anything was chosen.
+seconds a person on one core. Some of the people were among those with whom starts and queries were chosen.
 """
 
 from __future__ import annotations

@@ -37,9 +37,9 @@ from holdfast.domain.finding import Finding
 from holdfast.domain.schema import Kind
 from holdfast.monitors.contract import MonitorSpec, Rows
 from holdfast.plugins import find_monitor
-from holdfast.probes.evasion._boundary import attack
-from holdfast.probes.evasion._goal import Goal, Owned
 from holdfast.probes.extraction._questions import Thief, View
+from holdfast.search.boundary import attack
+from holdfast.search.goal import Goal, Owned
 from holdfast.targets.direct import DirectTarget
 from holdfast.testing.traffic import baseline_of, moment, seen_of, together
 from holdfast.version import __version__
