@@ -21,10 +21,9 @@ from numpy.typing import NDArray
 
 from holdfast.domain.measure import Interval, Measurement
 from holdfast.domain.schema import Task
-from holdfast.domain.watch import SCORE, Baseline, Batch
+from holdfast.domain.watch import Baseline, Batch
 from holdfast.groups import (
     mean_contrasts,
-    outcomes,
     rate_contrasts,
     selection_rates,
     too_small,
@@ -39,7 +38,7 @@ from holdfast.measures import (
     TPR_DIFFERENCE,
 )
 from holdfast.monitors.contract import Asks, Need, Seen, Series, Yielded, monitor
-from holdfast.monitors.fairness._tables import Counted, Days, asked, counted, mean_scores, place_of, read
+from holdfast.monitors.fairness._tables import Counted, Days, asked, counted, mean_scores, outcomes, place_of, read
 from holdfast.statistics import confidence_sequence
 
 Array = NDArray[np.float64]
@@ -116,7 +115,7 @@ def _judged(seen: Seen, params: Params) -> list[Batch]:
 
 def _latest(seen: Seen, days: list[Days], recent: int, judged: int) -> Iterator[Yielded]:
     schema = seen.baseline.schema
-    for outcome in outcomes(schema):
+    for outcome in outcomes(seen.baseline):
         name = str(schema.classes[outcome])
         of = [day.recent.table(outcome, name) for day in days]
         yield from _told(selection_rates(of, schema), recent)
@@ -130,9 +129,10 @@ def _latest(seen: Seen, days: list[Days], recent: int, judged: int) -> Iterator[
 
 def _calibration(seen: Seen, days: list[Days], judged: list[Batch]) -> Iterator[Yielded]:
     schema = seen.baseline.schema
-    if schema.favourable is None or seen.baseline.bins(SCORE) is None:
+    stated = mean_scores(seen, judged)
+    if schema.favourable is None or stated is None:
         return
-    stated, name = mean_scores(seen, judged), str(schema.classes[schema.favourable])
+    name = str(schema.classes[schema.favourable])
     errors = [day.judged.errors(name, stated) for day in days]
     for contrast in mean_contrasts(CALIBRATION_GAP, errors, schema.favourable):
         yield from _told(contrast.measurements(schema), len(judged))
@@ -148,7 +148,7 @@ def _gaps(seen: Seen, days: list[Days], fewest: int) -> Iterator[Yielded]:
     """Each judged group's rate minus everyone else's, batch by batch, and its mean so far."""
     schema = seen.baseline.schema
     judged = [_watched(seen, day.recent) for day in days]
-    for outcome in outcomes(schema):
+    for outcome in outcomes(seen.baseline):
         name = str(schema.classes[outcome])
         watched = [
             (day.recent.groups[group], *_gap(day.each, group, place_of(day.recent.by[-2], name), fewest))
