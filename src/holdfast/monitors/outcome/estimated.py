@@ -208,8 +208,8 @@ def _around(value: float, half: float) -> Interval:
 
 
 def _chance(share: Array, rows: Array) -> Array:
-    """The variance of one outcome; a bin that is all alike keeps that of one row that is not (Laplace)."""
-    smooth = (share * rows + 1) / (rows + 2)
+    """The variance of one outcome; a bin that is all alike keeps that of half a row that is not (Jeffreys)."""
+    smooth = (share * rows + 0.5) / (rows + 1)
     return np.asarray(smooth * (1 - smooth))
 
 
