@@ -24,7 +24,7 @@ statistics are shown and never alarmed on alone. Same batches and seed, same rec
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -133,13 +133,15 @@ Yielded = Measurement | Finding | Series
 @dataclass(frozen=True, eq=False)
 class Seen:
     """What a monitor looks at: T `batches` of one release, the oldest first, one for each `span` that had decisions,
-    and what is usual of it. The first `ordinary` of them are known to be in order (or nobody has said otherwise).
+    and what is usual of it. The first `ordinary` of them are known to be in order (or nobody has said otherwise); the
+    first `past` are of held-out data, and no decisions.
     """
 
     baseline: Baseline
     batches: tuple[Batch, ...]
     span: Span = Span.DAY
     ordinary: int = 0
+    past: int = 0
     seed: int = 0
 
     def rng(self, *key: int) -> np.random.Generator:
@@ -192,12 +194,12 @@ class MonitorSpec:
     def with_params(self, overrides: Mapping[str, Any]) -> Any:
         """The monitor's parameters, some of them as somebody set them; FixInput for a name or value that cannot be."""
         try:
-            return type(self.params)(**{**vars(self.params), **overrides})
+            return replace(self.params, **overrides)
         except (TypeError, ValueError) as error:
             raise FixInput(
                 "monitor.parameter",
                 f"The monitor {self.id} cannot be used like this: {error}.",
-                f"Its parameters are: {', '.join(vars(self.params)) or 'none'}.",
+                f"Its parameters are: {', '.join(one.name for one in fields(self.params)) or 'none'}.",
             ) from error
 
 

@@ -86,7 +86,7 @@ def asks(baseline: Baseline, _params: Params) -> Asks:
 def run(seen: Seen, params: Params) -> Iterator[Yielded]:
     """Rates and contrasts of the latest batches; gaps to everyone else as series, with a confidence sequence."""
     tables = asked(seen.baseline)
-    recent = [batch for batch in seen.batches if batch.rows][-params.window :]
+    recent = [batch for batch in seen.batches[seen.past :] if batch.rows][-params.window :]
     if not tables or not recent:
         return
     judged = _judged(seen, params)
@@ -106,11 +106,12 @@ def run(seen: Seen, params: Params) -> Iterator[Yielded]:
 
 def _judged(seen: Seen, params: Params) -> list[Batch]:
     """The latest batches of which about as many outcomes came as usual."""
-    shares = np.array([batch.labelled / batch.rows if batch.rows else 0.0 for batch in seen.batches])
-    known = shares[: seen.ordinary or None]
+    live = seen.batches[seen.past :]
+    shares = np.array([batch.labelled / batch.rows if batch.rows else 0.0 for batch in live])
+    known = shares[: max(0, seen.ordinary - seen.past) or None]
     usual = float(np.median(known[known > 0])) if (known > 0).any() else np.inf
     enough = shares >= params.whole * usual
-    return [batch for batch, ok in zip(seen.batches, enough, strict=True) if ok][-params.window :]
+    return [batch for batch, ok in zip(live, enough, strict=True) if ok][-params.window :]
 
 
 def _latest(seen: Seen, days: list[Days], recent: int, judged: int) -> Iterator[Yielded]:
@@ -158,11 +159,11 @@ def _gaps(seen: Seen, days: list[Days], fewest: int) -> Iterator[Yielded]:
         for who, values, rows in watched:
             scope = {"group": who} | ({} if schema.favourable == outcome else {"outcome": name})
             yield Series(SELECTION_GAP.id, values, rows, tuple(sorted(scope.items())))
-            known = values[np.isfinite(values)]
+            known = values[seen.past :][np.isfinite(values[seen.past :])]
             if len(known) >= ENOUGH_BATCHES:
                 interval = _clipped(confidence_sequence(known, 1 - (1 - LEVEL) / len(watched)))
                 told = {"batches": len(known), **scope}
-                yield SELECTION_GAP.of(float(known.mean()), n=int(rows.sum()), interval=interval, **told)
+                yield SELECTION_GAP.of(float(known.mean()), n=int(rows[seen.past :].sum()), interval=interval, **told)
 
 
 def _watched(seen: Seen, recent: Counted) -> list[int]:

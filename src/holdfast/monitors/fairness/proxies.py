@@ -165,7 +165,7 @@ def run(seen: Seen, params: Params) -> Iterator[Yielded]:
         decided = np.array([seen.table(batch, by).reshape(-1, by[-1].count + 1)[:, :-2] for batch in seen.batches])
         if not told.has.any() or not decided.size:
             continue
-        latest = [counts for counts in decided if counts.sum()][-params.window :]
+        latest = [counts for counts in decided[seen.past :] if counts.sum()][-params.window :]
         for outcome in outcomes(seen.baseline):
             given = place_of(by[-1], str(schema.classes[outcome]))
             other = {} if outcome == schema.favourable else {"outcome": str(schema.classes[outcome])}

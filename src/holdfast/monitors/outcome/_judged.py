@@ -52,16 +52,16 @@ class Judged:
 @dataclass(frozen=True, eq=False)
 class History:
     """The batches judged by the labels that came up to `step`: `each` batch, None where it is too young, or no labels
-    came at all.
+    came at all. The first `past` are of held-out data.
     """
 
     step: int
     each: tuple[Judged | None, ...]
+    past: int
 
-    def latest(self, window: int) -> tuple[Judged, int] | None:
-        """The latest `window` batches that can be judged, together, and how many they are; None where there is none."""
-        found = [judged for judged in self.each if judged is not None and judged.rows][-window:]
-        return (total(found), len(found)) if found else None
+    def latest(self, window: int) -> list[Judged]:
+        """The latest `window` batches of decisions that can be judged, at most."""
+        return [judged for judged in self.each[self.past :] if judged is not None and judged.rows][-window:]
 
 
 def total(parts: Sequence[Judged]) -> Judged:
@@ -172,18 +172,12 @@ def history(seen: Seen, monitor: str, *, within_days: float, whole: float) -> Hi
         for step, sums in fact.get("losses", {}).items():
             counts[place, int(step)] = round(sums[0])
     arrivals = Arrivals(np.array([batch.rows for batch in seen.batches], dtype=np.int64), counts, ages(seen))
-    step = step_within(within_days) if within_days else _learned(arrivals, seen.ordinary, whole)
+    step = step_within(within_days) if within_days else arrivals.usual(seen).horizon(whole)
     if step is None:
-        return History(0, (None,) * len(facts))
+        return History(0, (None,) * len(facts), seen.past)
     old = arrivals.old_enough(step)
-    return History(
-        step, tuple(_read(seen.baseline, fact, step) if ok else None for fact, ok in zip(facts, old, strict=True))
-    )
-
-
-def _learned(arrivals: Arrivals, ordinary: int, whole: float) -> int | None:
-    known = slice(0, ordinary or None)
-    return Arrivals(arrivals.rows[known], arrivals.counts[known], arrivals.age[known]).horizon(whole)
+    each = (_read(seen.baseline, fact, step) if ok else None for fact, ok in zip(facts, old, strict=True))
+    return History(step, tuple(each), seen.past)
 
 
 def _read(baseline: Baseline, fact: dict[str, Any], last: int) -> Judged:

@@ -137,7 +137,7 @@ def run(seen: Seen, params: Params) -> Iterator[Yielded]:
     if not known.has.any():
         return
     decided = np.array([_decided(seen, batch, by) for batch in seen.batches]).reshape(-1, *known.rows.shape)
-    latest = [counts for counts in decided if counts.sum()][-params.window :]
+    latest = [counts for counts in decided[seen.past :] if counts.sum()][-params.window :]
     if latest and np.sum(latest) >= params.fewest:
         yield from _figures(known, np.sum(latest, axis=0), len(latest), seen.baseline, params)
     rows = decided.sum(axis=(1, 2)).astype(np.int64)

@@ -68,8 +68,9 @@ def run(seen: Seen, params: Params) -> Iterator[Yielded]:
         for step, count in orjson.loads(batch.fact("outcome.labels") or "{}").items():
             counts[place, int(step)] = count
     arrivals = Arrivals(np.array([batch.rows for batch in seen.batches], dtype=np.int64), counts, ages(seen))
-    for step in _steps(arrivals, seen.ordinary):
-        came, old = arrivals.within(step), arrivals.old_enough(step)
+    is_live = np.arange(len(seen.batches)) >= seen.past
+    for step in _steps(arrivals.usual(seen)):
+        came, old = arrivals.within(step), arrivals.old_enough(step) & is_live
         latest = np.flatnonzero(old & (arrivals.rows > 0))[-params.window :]
         n, scope = int(arrivals.rows[latest].sum()), {"within": words(step)}
         if n:
@@ -80,9 +81,7 @@ def run(seen: Seen, params: Params) -> Iterator[Yielded]:
         yield Series(LABELLED.id, values, arrivals.rows, tuple(scope.items()))
 
 
-def _steps(arrivals: Arrivals, ordinary: int) -> list[int]:
-    """The steps by which the `MARKS` are reached in the ordinary batches."""
-    known = slice(0, ordinary or None)
-    usual = Arrivals(arrivals.rows[known], arrivals.counts[known], arrivals.age[known])
+def _steps(usual: Arrivals) -> list[int]:
+    """The steps by which the `MARKS` are reached."""
     found = [usual.horizon(mark) for mark in MARKS]
     return sorted({step for step in found if step is not None})
