@@ -183,7 +183,7 @@ def coverage(folder: str, draws: int, theirs: int) -> list[dict[str, Any]]:
         if theirs:
             file = str(Path(folder) / "looks.npz")
             np.savez(file, group=group[:theirs], decision=decision[:theirs])
-            some = ends[:: 14 if theirs < 10 else 4]
+            some = ends[:: 14 if theirs < 10 else 7]
             told = np.array(
                 asked(str(FAIRLEARN.absolute()), LOOKS, file, json.dumps([e * a_day for e in some]), str(BOOTS))
             )
@@ -204,7 +204,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="bench-fairness-") as folder:
         ours = contest(folder, options.rows, beside=there and not options.quick)
         beside = contest(folder, min(20_000, options.rows), beside=True) if there and options.quick else None
-        looks = coverage(folder, 100 if options.quick else 1_000, (2 if options.quick else 25) if there else 0)
+        looks = coverage(folder, 100 if options.quick else 1_000, (2 if options.quick else 20) if there else 0)
     print(f"{GROUPS} groups, {DAYS} days; one core; after imports and reading")
     print(f"{'':<44}{'rows':>10}{'seconds':>10}{'more MB':>9}")
     for one in filter(None, (ours, beside)):

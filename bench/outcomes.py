@@ -37,7 +37,7 @@ from holdfast.monitors.outcome import estimated
 from holdfast.monitors.streams import watch
 from holdfast.plugins import find_monitor
 from holdfast.statistics import auc
-from holdfast.testing.tables import credit_rows
+from holdfast.testing.tables import credit_rows, credit_schema
 from holdfast.testing.trials import outcomes, watched_fairness
 from holdfast.testing.watched import answered, credit_days, seen
 from holdfast.version import __version__
@@ -100,7 +100,8 @@ def stream(monitor: str, size: float, seed: int) -> Seen:
         return watched_fairness.by_stand_ins(seed, spoil, days=DAYS)
     if monitor == "fairness.outcomes":
         return watched_fairness.by_group(seed, spoil, days=DAYS)
-    return credit_days(spec, seed, spoil, days=DAYS)
+    schema = credit_schema()  # the first column stands for all: nobody asks for the others
+    return credit_days(spec, seed, spoil, days=DAYS, schema=schema.with_features(schema.features[:1]))
 
 
 def alarms(spec: MonitorSpec, stream_seen: Seen) -> tuple[list[int], int, list[Measurement]]:

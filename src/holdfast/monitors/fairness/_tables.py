@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from holdfast.domain.profile import Bins
 from holdfast.domain.watch import DECISION, INPUT, LABEL, SCORE, Baseline, Batch, coarse
 from holdfast.groups import NOT_KNOWN, Groups, Moments, Table
+from holdfast.groups import outcomes as all_outcomes
 from holdfast.monitors.contract import Asks, Seen
 
 Array = NDArray[np.float64]
@@ -51,10 +52,11 @@ class Counted:
     def table(self, outcome: int, name: str) -> Table:
         """Rows by group, label and decision on one outcome, whose class is called `name`."""
         *_, decision, label = self.by
-        given, true = place_of(decision, name), place_of(label, name)
+        is_given = np.arange(self.counts.shape[2]) == place_of(decision, name)
+        true = place_of(label, name)
         counts = np.zeros((len(self.groups), 3, 2))
-        for column, found in ((1, self.counts[:, :, given]), (0, np.delete(self.counts, given, axis=2).sum(axis=2))):
-            by_label = found.sum(axis=1)
+        for column, which in ((1, is_given), (0, ~is_given)):
+            by_label = self.counts[:, :, which].sum(axis=(1, 2))
             counts[:, 1, column] = by_label[:, true]
             counts[:, NOT_KNOWN, column] = by_label[:, -1]
             counts[:, 0, column] = by_label.sum(axis=1) - by_label[:, true] - by_label[:, -1]
@@ -87,11 +89,18 @@ def attributes(baseline: Baseline) -> list[Bins]:
     return found
 
 
-def scores(baseline: Baseline) -> Bins:
-    """Coarse bins of the score; a single one for all where there is none."""
+def outcomes(baseline: Baseline) -> list[int]:
+    """The outcomes to compare, of those that the held-out decisions had."""
+    schema, decision = baseline.schema, baseline.bins(DECISION)
+    known = () if decision is None or decision.labels is None else decision.labels
+    return [outcome for outcome in all_outcomes(schema) if str(schema.classes[outcome]) in known]
+
+
+def scores(baseline: Baseline) -> Bins | None:
+    """Coarse bins of the score; None where there is none."""
     bins = baseline.bins(SCORE)
-    if bins is None or not bins.is_number:
-        return Bins(SCORE, labels=())
+    if bins is None:
+        return None
     counts = baseline.usual.profile.counts[baseline.usual.profile.bins.index(bins)]
     return coarse(bins, counts.cells, SCORE_BINS)
 
@@ -101,8 +110,9 @@ def asked(baseline: Baseline) -> Asks:
     decision, label, found = baseline.bins(DECISION), baseline.bins(LABEL), attributes(baseline)
     if decision is None or label is None or decision.labels is None:
         return ()
-    score = (scores(baseline),) if baseline.bins(SCORE) is not None else ()
-    return tuple((*who, *score, decision, label) for who in (*((one,) for one in found), *combinations(found, 2)))
+    score = scores(baseline)
+    what = (decision, label) if score is None else (score, decision, label)
+    return tuple((*who, *what) for who in (*((one,) for one in found), *combinations(found, 2)))
 
 
 def counted(seen: Seen, batches: Sequence[Batch], by: tuple[Bins, ...]) -> Counted:
@@ -190,11 +200,11 @@ def _values(bins: Bins) -> Iterator[str]:
     yield f"{edges[-1]:g} or more"
 
 
-def mean_scores(seen: Seen, batches: Sequence[Batch]) -> Array:
-    """The mean score of each coarse bin over all rows of these batches, float64 (bins,); 0 where it is empty."""
+def mean_scores(seen: Seen, batches: Sequence[Batch]) -> Array | None:
+    """The mean score of each coarse bin over all rows of these batches, float64 (bins,); None where there is none."""
     fine, bins = seen.baseline.bins(SCORE), scores(seen.baseline)
-    if fine is None or not fine.is_number:
-        return np.zeros(bins.count)
+    if fine is None or bins is None:
+        return None
     place = seen.baseline.usual.profile.bins.index(fine)
     within = np.searchsorted(np.array(bins.edges), np.array([-np.inf, *fine.edges]), side="right")
     rows, sums = np.zeros(bins.count), np.zeros(bins.count)

@@ -21,10 +21,9 @@ from numpy.typing import NDArray
 
 from holdfast.domain.measure import Interval, Measurement
 from holdfast.domain.schema import Task
-from holdfast.domain.watch import SCORE, Baseline, Batch
+from holdfast.domain.watch import Baseline, Batch
 from holdfast.groups import (
     mean_contrasts,
-    outcomes,
     rate_contrasts,
     selection_rates,
     too_small,
@@ -39,7 +38,7 @@ from holdfast.measures import (
     TPR_DIFFERENCE,
 )
 from holdfast.monitors.contract import Asks, Need, Seen, Series, Yielded, monitor
-from holdfast.monitors.fairness._tables import Counted, Days, asked, counted, mean_scores, place_of, read
+from holdfast.monitors.fairness._tables import Counted, Days, asked, counted, mean_scores, outcomes, place_of, read
 from holdfast.statistics import confidence_sequence
 
 Array = NDArray[np.float64]
@@ -87,7 +86,7 @@ def asks(baseline: Baseline, _params: Params) -> Asks:
 def run(seen: Seen, params: Params) -> Iterator[Yielded]:
     """Rates and contrasts of the latest batches; gaps to everyone else as series, with a confidence sequence."""
     tables = asked(seen.baseline)
-    recent = [batch for batch in seen.batches if batch.rows][-params.window :]
+    recent = [batch for batch in seen.batches[seen.past :] if batch.rows][-params.window :]
     if not tables or not recent:
         return
     judged = _judged(seen, params)
@@ -107,16 +106,17 @@ def run(seen: Seen, params: Params) -> Iterator[Yielded]:
 
 def _judged(seen: Seen, params: Params) -> list[Batch]:
     """The latest batches of which about as many outcomes came as usual."""
-    shares = np.array([batch.labelled / batch.rows if batch.rows else 0.0 for batch in seen.batches])
-    known = shares[: seen.ordinary or None]
+    live = seen.batches[seen.past :]
+    shares = np.array([batch.labelled / batch.rows if batch.rows else 0.0 for batch in live])
+    known = shares[: max(0, seen.ordinary - seen.past) or None]
     usual = float(np.median(known[known > 0])) if (known > 0).any() else np.inf
     enough = shares >= params.whole * usual
-    return [batch for batch, ok in zip(seen.batches, enough, strict=True) if ok][-params.window :]
+    return [batch for batch, ok in zip(live, enough, strict=True) if ok][-params.window :]
 
 
 def _latest(seen: Seen, days: list[Days], recent: int, judged: int) -> Iterator[Yielded]:
     schema = seen.baseline.schema
-    for outcome in outcomes(schema):
+    for outcome in outcomes(seen.baseline):
         name = str(schema.classes[outcome])
         of = [day.recent.table(outcome, name) for day in days]
         yield from _told(selection_rates(of, schema), recent)
@@ -130,9 +130,10 @@ def _latest(seen: Seen, days: list[Days], recent: int, judged: int) -> Iterator[
 
 def _calibration(seen: Seen, days: list[Days], judged: list[Batch]) -> Iterator[Yielded]:
     schema = seen.baseline.schema
-    if schema.favourable is None or seen.baseline.bins(SCORE) is None:
+    stated = mean_scores(seen, judged)
+    if schema.favourable is None or stated is None:
         return
-    stated, name = mean_scores(seen, judged), str(schema.classes[schema.favourable])
+    name = str(schema.classes[schema.favourable])
     errors = [day.judged.errors(name, stated) for day in days]
     for contrast in mean_contrasts(CALIBRATION_GAP, errors, schema.favourable):
         yield from _told(contrast.measurements(schema), len(judged))
@@ -148,7 +149,7 @@ def _gaps(seen: Seen, days: list[Days], fewest: int) -> Iterator[Yielded]:
     """Each judged group's rate minus everyone else's, batch by batch, and its mean so far."""
     schema = seen.baseline.schema
     judged = [_watched(seen, day.recent) for day in days]
-    for outcome in outcomes(schema):
+    for outcome in outcomes(seen.baseline):
         name = str(schema.classes[outcome])
         watched = [
             (day.recent.groups[group], *_gap(day.each, group, place_of(day.recent.by[-2], name), fewest))
@@ -158,11 +159,11 @@ def _gaps(seen: Seen, days: list[Days], fewest: int) -> Iterator[Yielded]:
         for who, values, rows in watched:
             scope = {"group": who} | ({} if schema.favourable == outcome else {"outcome": name})
             yield Series(SELECTION_GAP.id, values, rows, tuple(sorted(scope.items())))
-            known = values[np.isfinite(values)]
+            known = values[seen.past :][np.isfinite(values[seen.past :])]
             if len(known) >= ENOUGH_BATCHES:
                 interval = _clipped(confidence_sequence(known, 1 - (1 - LEVEL) / len(watched)))
                 told = {"batches": len(known), **scope}
-                yield SELECTION_GAP.of(float(known.mean()), n=int(rows.sum()), interval=interval, **told)
+                yield SELECTION_GAP.of(float(known.mean()), n=int(rows[seen.past :].sum()), interval=interval, **told)
 
 
 def _watched(seen: Seen, recent: Counted) -> list[int]:

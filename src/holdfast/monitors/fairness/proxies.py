@@ -28,9 +28,10 @@ from holdfast.domain.measure import Direction, Interval, Measure
 from holdfast.domain.profile import Bins, Cross
 from holdfast.domain.schema import Task
 from holdfast.domain.watch import DECISION, INPUT, Baseline, coarse
-from holdfast.groups import MINIMUM_ROWS, MINIMUM_SHARE, outcomes
+from holdfast.groups import MINIMUM_ROWS, MINIMUM_SHARE
 from holdfast.monitors.contract import Asks, Rows, Seen, Series, Yielded, monitor
 from holdfast.monitors.counting import places
+from holdfast.monitors.fairness._tables import outcomes, place_of
 
 Array = NDArray[np.float64]
 
@@ -164,9 +165,9 @@ def run(seen: Seen, params: Params) -> Iterator[Yielded]:
         decided = np.array([seen.table(batch, by).reshape(-1, by[-1].count + 1)[:, :-2] for batch in seen.batches])
         if not told.has.any() or not decided.size:
             continue
-        latest = [counts for counts in decided if counts.sum()][-params.window :]
-        for outcome in outcomes(schema):
-            given = (by[-1].labels or ()).index(str(schema.classes[outcome]))
+        latest = [counts for counts in decided[seen.past :] if counts.sum()][-params.window :]
+        for outcome in outcomes(seen.baseline):
+            given = place_of(by[-1], str(schema.classes[outcome]))
             other = {} if outcome == schema.favourable else {"outcome": str(schema.classes[outcome])}
             if latest:
                 whole = np.sum(latest, axis=0).astype(np.float64)

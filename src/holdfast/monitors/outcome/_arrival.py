@@ -55,6 +55,14 @@ class Arrivals:
     counts: Counts
     age: Vector
 
+    def usual(self, seen: Seen) -> Arrivals:
+        """Of the decisions that are known to be in order, or of all where those are too few; held-out data tells
+        nothing of how long outcomes take.
+        """
+        enough = seen.ordinary - seen.past >= LEAST_BATCHES
+        known = slice(seen.past, seen.ordinary if enough else None)
+        return Arrivals(self.rows[known], self.counts[known], self.age[known])
+
     def old_enough(self, step: int) -> NDArray[np.bool_]:
         """Which batches have had the time for all labels up to a step, bool (T,)."""
         return np.asarray(self.age >= _AGE[step])

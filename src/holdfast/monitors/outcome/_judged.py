@@ -6,12 +6,12 @@ values: sums of errors. Everything but the order of scores within a bin is exact
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from holdfast.domain.profile import Bins
@@ -52,16 +52,16 @@ class Judged:
 @dataclass(frozen=True, eq=False)
 class History:
     """The batches judged by the labels that came up to `step`: `each` batch, None where it is too young, or no labels
-    came at all.
+    came at all. The first `past` are of held-out data.
     """
 
     step: int
     each: tuple[Judged | None, ...]
+    past: int
 
-    def latest(self, window: int) -> tuple[Judged, int] | None:
-        """The latest `window` batches that can be judged, together, and how many they are; None where there is none."""
-        found = [judged for judged in self.each if judged is not None and judged.rows][-window:]
-        return (total(found), len(found)) if found else None
+    def latest(self, window: int) -> list[Judged]:
+        """The latest `window` batches of decisions that can be judged, at most."""
+        return [judged for judged in self.each[self.past :] if judged is not None and judged.rows][-window:]
 
 
 def total(parts: Sequence[Judged]) -> Judged:
@@ -137,10 +137,13 @@ def _sums(keys: NDArray[np.int64], values: Array) -> dict[str, list[float]]:
     """Sums of `values` (n, k) by key (n,) or (n, parts)."""
     if not len(keys):
         return {}
-    found, index = np.unique(keys.reshape(len(keys), -1), axis=0, return_inverse=True)
-    sums = np.zeros((len(found), values.shape[1]))
-    np.add.at(sums, index.reshape(-1), values)
-    return {",".join(map(str, key)): total for key, total in zip(found.tolist(), sums.tolist(), strict=True)}
+    parts = keys.reshape(len(keys), -1).T
+    shape = tuple((parts.max(axis=1) + 1).tolist())
+    flat = np.ravel_multi_index(tuple(parts), shape)
+    found = np.flatnonzero(np.bincount(flat))
+    sums = np.column_stack([np.bincount(flat, weights=column)[found] for column in values.T])
+    named = np.column_stack(np.unravel_index(found, shape))
+    return {",".join(map(str, key)): total for key, total in zip(named.tolist(), sums.tolist(), strict=True)}
 
 
 def _plus(a: dict[str, dict[str, list[float]]], b: dict[str, dict[str, list[float]]]) -> dict[str, Any]:
@@ -163,35 +166,31 @@ def history(seen: Seen, monitor: str, *, within_days: float, whole: float) -> Hi
     The horizon is `within_days`, or where that is 0 the first step by which the share `whole` of all labels that come
     has come, by the ordinary batches where somebody said which those are.
     """
-    facts = [json.loads(batch.fact(monitor) or "{}") for batch in seen.batches]
+    facts = [orjson.loads(batch.fact(monitor) or "{}") for batch in seen.batches]
     counts = np.zeros((len(facts), len(STEPS) + 1), dtype=np.int64)
     for place, fact in enumerate(facts):
         for step, sums in fact.get("losses", {}).items():
             counts[place, int(step)] = round(sums[0])
     arrivals = Arrivals(np.array([batch.rows for batch in seen.batches], dtype=np.int64), counts, ages(seen))
-    step = step_within(within_days) if within_days else _learned(arrivals, seen.ordinary, whole)
+    step = step_within(within_days) if within_days else arrivals.usual(seen).horizon(whole)
     if step is None:
-        return History(0, (None,) * len(facts))
+        return History(0, (None,) * len(facts), seen.past)
     old = arrivals.old_enough(step)
-    return History(
-        step, tuple(_read(seen.baseline, fact, step) if ok else None for fact, ok in zip(facts, old, strict=True))
-    )
-
-
-def _learned(arrivals: Arrivals, ordinary: int, whole: float) -> int | None:
-    known = slice(0, ordinary or None)
-    return Arrivals(arrivals.rows[known], arrivals.counts[known], arrivals.age[known]).horizon(whole)
+    each = (_read(seen.baseline, fact, step) if ok else None for fact, ok in zip(facts, old, strict=True))
+    return History(step, tuple(each), seen.past)
 
 
 def _read(baseline: Baseline, fact: dict[str, Any], last: int) -> Judged:
     bins, classes = score_bins(baseline), len(baseline.schema.classes)
     shape = ((1 if bins is None else bins.count) + 1, classes, classes)
     counts, stated, losses = np.zeros(shape), np.zeros(shape), np.zeros(LOSSES)
-    for key, (n, said) in fact.get("cells", {}).items():
-        step, *place = map(int, key.split(","))
-        if step <= last:
-            counts[tuple(place)] += n
-            stated[tuple(place)] += said
+    cells = fact.get("cells", {})
+    if cells:
+        keys = np.array(",".join(cells).split(","), dtype=np.int64).reshape(len(cells), -1)
+        early = keys[:, 0] <= last
+        n, said = np.array(list(cells.values()))[early].T
+        np.add.at(counts, tuple(keys[early, 1:].T), n)
+        np.add.at(stated, tuple(keys[early, 1:].T), said)
     for step, sums in fact.get("losses", {}).items():
         if int(step) <= last:
             losses[: len(sums)] += sums

@@ -16,7 +16,7 @@ from holdfast.domain.measure import Measure, Measurement
 from holdfast.domain.schema import Task
 from holdfast.measures import CALIBRATION_BIAS, CALIBRATION_ERROR, CALIBRATION_SLOPE
 from holdfast.monitors.contract import Need, Seen, Series, Yielded, monitor
-from holdfast.monitors.outcome._judged import FOLD, Judged, asked_class, history, states_chances
+from holdfast.monitors.outcome._judged import FOLD, Judged, asked_class, history, states_chances, total
 from holdfast.reliability import calibration_error, calibration_slope, rebinned
 from holdfast.statistics import interval_of_sums
 
@@ -56,11 +56,11 @@ def run(seen: Seen, params: Params) -> Iterator[Yielded]:
     asked = asked_class(seen.baseline)
     known = history(seen, "outcome.calibration", within_days=params.within_days, whole=params.whole)
     latest = known.latest(params.window)
-    if latest is not None and latest[0].rows >= params.fewest:
-        judged, batches = latest
+    if latest and sum(judged.rows for judged in latest) >= params.fewest:
+        judged = total(latest)
         for found in (_error(judged, asked, params.bins), _bias(judged, asked), _slope(judged, asked)):
             if found is not None:
-                yield replace(found, scope=(("batches", str(batches)),))
+                yield replace(found, scope=(("batches", str(len(latest))),))
     rows = np.array([0 if each is None else each.rows for each in known.each], dtype=np.int64)
     for measure, of in _numbers(asked, params.bins):
         figures = [None if each is None or each.rows < params.fewest else of(each) for each in known.each]

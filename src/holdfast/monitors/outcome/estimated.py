@@ -94,8 +94,9 @@ def asks(baseline: Baseline, params: Params) -> Asks:
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """What the test data says, each float64 (bins, decisions): its labelled `rows`, the share `right`, and the share of
-    the class that the score speaks of, `positive`; NaN without support. Where `pooled`, both are of all rows of a bin.
+    """What the test data says by bin of the score and decision, float64 (bins, decisions): its labelled `rows` and the
+    share `right`, of all rows of a bin where `pooled`; and by bin alone the share of the class that the score speaks
+    of, `positive` (bins,). Shares are NaN without support.
     """
 
     rows: Array
@@ -136,7 +137,7 @@ def run(seen: Seen, params: Params) -> Iterator[Yielded]:
     if not known.has.any():
         return
     decided = np.array([_decided(seen, batch, by) for batch in seen.batches]).reshape(-1, *known.rows.shape)
-    latest = [counts for counts in decided if counts.sum()][-params.window :]
+    latest = [counts for counts in decided[seen.past :] if counts.sum()][-params.window :]
     if latest and np.sum(latest) >= params.fewest:
         yield from _figures(known, np.sum(latest, axis=0), len(latest), seen.baseline, params)
     rows = decided.sum(axis=(1, 2)).astype(np.int64)
@@ -158,22 +159,23 @@ def _known(baseline: Baseline, table: Array, by: tuple[Bins, ...]) -> Known:
     favoured = str(classes[-1 if baseline.schema.favourable is None else baseline.schema.favourable])
     names, decisions = label.labels or (), decision.labels or ()
     at = names.index(favoured) if favoured in names else None
-    own = cells.sum(axis=2)
-    positive = cells[:, :, at] if at is not None else np.zeros_like(own)
-    right = np.zeros_like(own)
+    rows, together = cells.sum(axis=2), cells.sum(axis=(1, 2))
+    true = cells[:, :, at].sum(axis=1) if at is not None else np.zeros_like(together)
+    right, of, pooled = np.zeros_like(rows), rows.copy(), np.zeros(rows.shape, dtype=bool)
     for place, name in enumerate(decisions):
-        if name in names:
-            right[:, place] = cells[:, place, names.index(name)]
-    rows, pooled = own, np.zeros(own.shape, dtype=bool)
-    if len(classes) == 2:  # what is true at a score does not hang on the decision: a moved threshold is no riddle
-        pooled = own < SUPPORT
-        together, true = (np.broadcast_to(part.sum(axis=1)[:, None], own.shape) for part in (own, positive))
-        says_so = np.array([name == favoured for name in decisions] + [False] * (own.shape[1] - len(decisions)))
-        right = np.where(pooled, np.where(says_so, true, together - true), right)
-        rows, positive = np.where(pooled, together, own), np.where(pooled, true, positive)
+        right[:, place] = cells[:, place, names.index(name)] if name in names else 0.0
+        if len(classes) == 2:  # what is true at a score does not hang on the decision: a moved threshold is no riddle
+            pooled[:, place] = few = rows[:, place] < SUPPORT
+            right[few, place] = (true if name == favoured else together - true)[few]
+            of[few, place] = together[few]
+    of[:, len(decisions) :] = 0.0  # what is no class, or was never decided, is without support
     with np.errstate(invalid="ignore", divide="ignore"):
-        right, positive = (np.where(rows >= SUPPORT, part / rows, np.nan) for part in (right, positive))
-    return Known(own, right, positive, pooled)
+        return Known(
+            rows=rows,
+            right=np.where(of >= SUPPORT, right / of, np.nan),
+            positive=np.where(together >= SUPPORT, true / together, np.nan),
+            pooled=pooled,
+        )
 
 
 def _figures(known: Known, counts: Array, batches: int, baseline: Baseline, params: Params) -> Iterator[Yielded]:
@@ -206,8 +208,8 @@ def _around(value: float, half: float) -> Interval:
 
 
 def _chance(share: Array, rows: Array) -> Array:
-    """The variance of one outcome; a bin that is all alike keeps that of one row that is not (Laplace)."""
-    smooth = (share * rows + 1) / (rows + 2)
+    """The variance of one outcome; a bin that is all alike keeps that of half a row that is not (Jeffreys)."""
+    smooth = (share * rows + 0.5) / (rows + 1)
     return np.asarray(smooth * (1 - smooth))
 
 
@@ -224,17 +226,18 @@ def _area_alone(known: Known, counts: Array, fewest: int) -> float:
 
 def _area(known: Known, counts: Array) -> tuple[float, float, float] | None:
     """The expected area, its variance by the delta method, and what the bins may hide; None without both classes."""
-    has = known.has
-    n, share = np.where(has, counts, 0.0), np.nan_to_num(known.positive)
-    pos, neg = (n * share).sum(axis=1), (n * (1 - share)).sum(axis=1)
+    has = np.isfinite(known.positive)
+    n, of = np.where(has, counts.sum(axis=1), 0.0), known.rows.sum(axis=1)
+    share = np.nan_to_num(known.positive)
+    pos, neg = n * share, n * (1 - share)
     P, N = pos.sum(), neg.sum()
     if P < 1 or N < 1:
         return None
     below, above = np.cumsum(neg) - neg / 2, P - np.cumsum(pos) + pos / 2
     area = float(pos @ below / (P * N))
-    slope = n * ((below - above) - area * (N - P))[:, None] / (P * N)
-    chance = _chance(share, known.rows) * (1 / np.maximum(1, known.rows) + 1 / np.maximum(1, n))
-    return area, float((slope**2 * chance)[has].sum()), float(pos @ neg / (2 * P * N))
+    slope = n * (below - above - area * (N - P)) / (P * N)
+    noise = slope**2 * _chance(share, of) * (1 / np.maximum(1, of) + 1 / np.maximum(1, n))
+    return area, float(noise.sum()), float(pos @ neg / (2 * P * N))
 
 
 def _unsupported(blind: float) -> Finding:

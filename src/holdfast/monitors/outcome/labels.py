@@ -7,12 +7,12 @@ counts once all of its decisions are older than that, so that a loss is seen as 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import orjson
 
 from holdfast.domain.measure import Direction, Measure
 from holdfast.domain.watch import Baseline
@@ -65,11 +65,12 @@ def run(seen: Seen, params: Params) -> Iterator[Yielded]:
     """One figure and one series for each time that says something: early, middling and late outcomes."""
     counts = np.zeros((len(seen.batches), len(STEPS) + 1), dtype=np.int64)
     for place, batch in enumerate(seen.batches):
-        for step, count in json.loads(batch.fact("outcome.labels") or "{}").items():
+        for step, count in orjson.loads(batch.fact("outcome.labels") or "{}").items():
             counts[place, int(step)] = count
     arrivals = Arrivals(np.array([batch.rows for batch in seen.batches], dtype=np.int64), counts, ages(seen))
-    for step in _steps(arrivals, seen.ordinary):
-        came, old = arrivals.within(step), arrivals.old_enough(step)
+    is_live = np.arange(len(seen.batches)) >= seen.past
+    for step in _steps(arrivals.usual(seen)):
+        came, old = arrivals.within(step), arrivals.old_enough(step) & is_live
         latest = np.flatnonzero(old & (arrivals.rows > 0))[-params.window :]
         n, scope = int(arrivals.rows[latest].sum()), {"within": words(step)}
         if n:
@@ -80,9 +81,7 @@ def run(seen: Seen, params: Params) -> Iterator[Yielded]:
         yield Series(LABELLED.id, values, arrivals.rows, tuple(scope.items()))
 
 
-def _steps(arrivals: Arrivals, ordinary: int) -> list[int]:
-    """The steps by which the `MARKS` are reached in the ordinary batches."""
-    known = slice(0, ordinary or None)
-    usual = Arrivals(arrivals.rows[known], arrivals.counts[known], arrivals.age[known])
+def _steps(usual: Arrivals) -> list[int]:
+    """The steps by which the `MARKS` are reached."""
     found = [usual.horizon(mark) for mark in MARKS]
     return sorted({step for step in found if step is not None})

@@ -34,7 +34,7 @@ from holdfast.measures import (
     TPR,
 )
 from holdfast.monitors.contract import Need, Seen, Series, Yielded, monitor
-from holdfast.monitors.outcome._judged import FOLD, History, Judged, asked_class, history, states_chances
+from holdfast.monitors.outcome._judged import FOLD, History, Judged, asked_class, history, states_chances, total
 from holdfast.statistics import auc_of_counts, balanced, interval_of_sums, share_interval, wilson
 
 FEW_OF_A_CLASS = 10
@@ -81,13 +81,11 @@ def run(seen: Seen, params: Params) -> Iterator[Yielded]:
     """Figures of the latest batches with 95 % intervals in closed form, and series by the time of decision."""
     known = history(seen, "outcome.performance", within_days=params.within_days, whole=params.whole)
     latest = known.latest(params.window)
-    if latest is None:
-        return
-    judged, batches = latest
-    if judged.rows >= params.fewest:
-        for measured in _figures(seen.baseline, judged, known, params.window):
-            yield measured.measure.of(measured.value, n=measured.n, interval=measured.interval, batches=batches)
-    yield from _series(seen.baseline, known, params.fewest)
+    if latest and sum(judged.rows for judged in latest) >= params.fewest:
+        for found in _figures(seen.baseline, latest):
+            yield found.measure.of(found.value, n=found.n, interval=found.interval, batches=len(latest))
+    if any(known.each):
+        yield from _series(seen.baseline, known, params.fewest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +98,11 @@ class Figure:
     interval: Interval | None
 
 
-def _figures(baseline: Baseline, judged: Judged, known: History, window: int) -> Iterator[Figure]:
+def _figures(baseline: Baseline, latest: list[Judged]) -> Iterator[Figure]:
+    judged = total(latest)
     if baseline.schema.task is Task.REGRESSION:
         yield from _of_values(judged)
-        yield from _skill(judged, [each for each in known.each if each is not None and each.rows][-window:])
+        yield from _skill(judged, latest)
         return
     yield from _of_decisions(baseline, judged)
     if len(baseline.schema.classes) == 2:

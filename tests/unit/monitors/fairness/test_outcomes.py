@@ -120,3 +120,16 @@ def test_rates_of_outcomes_wait_for_late_ones():
     assert dict(found["fairness.tpr_difference", "sex=female"].scope)["batches"] == "28"
     only_late = replace(stream, batches=stream.batches[:31])
     assert figures(outcomes.run.run(only_late, outcomes.run.params))
+
+
+def test_of_an_outcome_that_test_data_never_had_nothing_is_said():
+    rows = answered(people_with_groups(2_000, 3))
+    refused = replace(rows, decision=np.zeros(len(rows)))
+    what = seen(outcomes.run, schema_with_groups(), refused, [rows], ordinary=0)
+    decision = next(bins for bins in what.baseline.usual.profile.bins if bins.name == "decision")
+    only_no = replace(decision, labels=("no",))
+    bins = tuple(only_no if one is decision else one for one in what.baseline.usual.profile.bins)
+    profile = replace(what.baseline.usual.profile, bins=bins)
+    baseline = replace(what.baseline, usual=replace(what.baseline.usual, profile=profile))
+    told = list(outcomes.run.run(replace(what, baseline=baseline), outcomes.run.params))
+    assert not any(isinstance(record, Measurement) for record in told)

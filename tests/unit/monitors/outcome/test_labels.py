@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from holdfast.domain.measure import Measurement
+from holdfast.monitors.contract import Series
 from holdfast.monitors.outcome import labels
 from holdfast.monitors.outcome._arrival import STEPS, Arrivals, step_within, words
 from holdfast.testing.trials.outcomes import delayed
@@ -43,3 +46,10 @@ def test_shares_are_those_that_were_made():
     }
     assert found["21 days"].value == pytest.approx(0.8 * (0.54 + 0.46 * (1 - np.exp(-11 / 3))), abs=0.02)
     assert all(m.interval.low <= m.value <= m.interval.high for m in found.values())
+
+
+def test_held_out_days_say_nothing_of_arrival():
+    stream = credit_days(labels.run, 1, lambda rows, day, rng: rows if day < 60 else delayed(rows, day, rng), rows=200)
+    records = list(labels.run.run(replace(stream, past=60, ordinary=100), labels.run.params))
+    assert all(np.isnan(r.values[:60]).all() for r in records if isinstance(r, Series))
+    assert max(r.value for r in records if isinstance(r, Measurement)) < 0.95

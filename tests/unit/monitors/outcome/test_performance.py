@@ -200,3 +200,20 @@ def test_scores_that_are_no_probabilities_have_no_log_loss():
     assert "performance.log_loss" not in found
     assert not list(calibration.run.run(seen(calibration.run, credit_schema(), margin, [margin], ordinary=0),
                                         calibration.run.params))  # fmt: skip
+
+
+def test_held_out_days_are_part_of_the_series_and_of_nothing_else():
+    """Their outcomes were there from the start: that tells nothing of how long outcomes of decisions take."""
+
+    def first_held_out(rows, day, rng):
+        return rows if day < 60 else delayed(rows, day, rng)
+
+    stream = credit_days(performance.run, 3, first_held_out, rows=300, ordinary=60)
+    accuracy = series(told(performance.run, replace(stream, past=60)), "performance.accuracy").values
+    assert np.isfinite(accuracy[:-28]).all()
+    assert np.isnan(accuracy[-21:]).all()
+    unaware = series(told(performance.run, replace(stream, past=0)), "performance.accuracy").values
+    assert np.isnan(unaware[60:]).all()  # it waits for an hour, since everything it learned from came at once
+    young = replace(stream, batches=stream.batches[:90], past=60)
+    batches = dict(figures(told(performance.run, young))["performance.accuracy"].scope)["batches"]
+    assert 0 < int(batches) <= 30
