@@ -54,6 +54,11 @@ $(UV):
 	$(UV) venv --quiet .tools/nannyml --python $(PYTHON)
 	$(UV) pip install --quiet --python $@ "nannyml>=0.13,<1" statsmodels "pandas<3"
 
+# The peer of `python -m bench.feedback` (ART's provenance defence); apart, because nothing else needs it.
+.tools/art/bin/python: | $(UV)
+	$(UV) venv --quiet .tools/art --python $(PYTHON)
+	$(UV) pip install --quiet --python $@ "adversarial-robustness-toolbox>=1.20,<2" packaging "setuptools<80"
+
 clean:
 	rm -rf .venv .tools examples/*/build examples/*/.holdfast
 

@@ -14,8 +14,9 @@ categories one-hot; it is shown at a threshold of 0.95, and of 0.90, which forgi
 `turning`: our decision-based walk with 500 questions a victim, 200 a day, beside callers who try two to ten values of a
 column and who ask the same again. `reading out`: a grid of two columns. `sharing`: somebody else's rows at night.
 
-Thresholds were chosen on adult and german_credit with seeds 0 and 1. The seeds here are others; credit_default and
-electricity, in time order with its drift, were not looked at while choosing.
+Thresholds of `copying` were chosen on adult and german_credit with seeds 0 and 1; credit_default and electricity, in
+time order with its drift, were not looked at while choosing. The others were mended after looks at adult and
+credit_default with seed 300. The seeds here are others.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ from holdfast.targets.direct import DirectTarget
 from holdfast.testing.traffic import baseline_of, moment, seen_of, together
 from holdfast.version import __version__
 
-SEED = 300
+SEED = 600
 DAYS, ONSET, CALLERS, EACH, QUESTIONS = 40, 10, 20, 1_000, 1_500
 QUICK = ("adult", "credit_default")
 PRADA = (0.95, 0.90)
