@@ -25,7 +25,7 @@ from holdfast.monitors.contract import Fold, Need, Rows, Seen, Yielded, monitor
 from holdfast.monitors.levels import Levels
 from holdfast.monitors.misuse._callers import MOST, Callers, Kind, Suspect, suspects
 from holdfast.monitors.misuse._oddity import telling
-from holdfast.monitors.tally import plus, tally
+from holdfast.monitors.tally import Placed, plus, tally
 
 ID = "misuse.sharing"
 HOURS = 12
@@ -64,11 +64,11 @@ class Params:
 
 
 def of(baseline: Baseline, rows: Rows, _params: Params) -> dict[str, Any]:
-    """By caller, rows by part of the day, then by kind of people, then those in each of both."""
+    """By caller, rows by part of the day, then by kind of people."""
     rows = rows.take(np.isfinite(rows.at))
     hour = (rows.at % 86_400 // (86_400 / HOURS)).astype(np.int64)
-    place = hour * KINDS + _kinds(baseline, rows)
-    return {"callers": tally(rows.principal, [(place, None)], HOURS * KINDS, MOST)}
+    placed: list[Placed] = [(hour, None), (HOURS + _kinds(baseline, rows), None)]
+    return {"callers": tally(rows.principal, placed, HOURS + KINDS, MOST)}
 
 
 def _kinds(baseline: Baseline, rows: Rows) -> NDArray[np.int64]:
@@ -99,15 +99,15 @@ def added(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
 )
 def run(seen: Seen, params: Params) -> Iterator[Yielded]:
     """Name the callers with a past who go on as before, and beside it do what they never did."""
-    callers = Callers.of(seen, ID, HOURS * KINDS)
-    counts = callers.counts.reshape(*callers.counts.shape[:2], HOURS, KINDS).astype(np.float64)
-    past = counts[: seen.ordinary].sum(axis=0)
-    known = past.sum(axis=(1, 2)) >= FEWEST_PAST
-    rows = counts.sum(axis=(2, 3)) * known
+    callers = Callers.of(seen, ID, HOURS + KINDS)
+    counts = callers.counts.astype(np.float64)
+    hours, people = counts[..., :HOURS], counts[..., HOURS:]
+    known = hours[: seen.ordinary].sum(axis=(0, 2)) >= FEWEST_PAST
+    rows = hours.sum(axis=2) * known
     kinds = []
-    for axis in (3, 2):
-        by = counts.sum(axis=axis)
-        share = past.sum(axis=axis - 1) / np.maximum(past.sum(axis=(1, 2)), 1.0)[:, None]
+    for by in (hours, people):
+        past = by[: seen.ordinary].sum(axis=0)
+        share = past / np.maximum(past.sum(axis=1, keepdims=True), 1.0)
         new = (by * (share < NEVER)).sum(axis=2) * known
         kinds.append(Kind.of(callers, new, rows, np.maximum(_unseen(by[: seen.ordinary]), NEVER)))
     found = suspects(callers, kinds, params.odds)
@@ -130,7 +130,7 @@ def _goes_on(callers: Callers, one: Suspect, kinds: Sequence[Kind], least: float
     p = callers.names.index(one.name)
     span = slice(one.since, None)
     used = min(float((kind.rows[span, p] - kind.hits[span, p]).mean()) for kind in kinds)
-    past = float(np.mean(callers.counts[: callers.ordinary, p].sum(axis=1)))
+    past = float(kinds[0].rows[: callers.ordinary, p].mean())
     return used >= least * past
 
 
