@@ -17,7 +17,7 @@ column and who ask the same again. `reading out`: a grid of two columns. `sharin
 
 Thresholds of `copying` were chosen on adult and german_credit with seeds 0 and 1; credit_default and electricity, in
 time order with its drift, were not looked at while choosing. The others were mended after looks at adult and
-credit_default with seed 300. The seeds here are others.
+credit_default with seed 300, and sharing after one at all tables with seeds 600 and 601. The seeds here are others.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from holdfast.targets.direct import DirectTarget
 from holdfast.testing.traffic import baseline_of, moment, seen_of, together
 from holdfast.version import __version__
 
-SEED = 600
+SEED = 610
 DAYS, ONSET, CALLERS, EACH, QUESTIONS = 40, 10, 20, 1_000, 1_500
 QUICK = ("adult", "credit_default")
 PRADA = (0.95, 0.90)
@@ -297,7 +297,7 @@ def turning(t: Traffic, honest: dict[str, Matrix], seed: int) -> list[dict[str, 
     X, first = t.live.X[np.random.default_rng(seed).choice(len(t.live.X), EACH)], 14
     shared = joined(t, days, "caller-0", X, DAYS - first, first=first, night=True)
     found = named(find_monitor("misuse.sharing"), t, shared, ordinary=first)
-    at = 0 if "caller-0" in found else None
+    at = (found["caller-0"] - first + 1) * EACH // (DAYS - first) if "caller-0" in found else None
     return [*rows, _row(t, ("sharing", "another at night", "holdfast"), at, _others(found, honest, "caller-0"))]
 
 
