@@ -70,6 +70,11 @@ $(UV):
 	$(UV) pip install --quiet --python $@ "dice-ml>=0.12,<1" "pandas<3" \
 		"scikit-learn==$$($(BIN)/python -c 'import sklearn; print(sklearn.__version__)')"
 
+# The peer of `python -m bench.feedback` (ART's provenance defence); apart, because nothing else needs it.
+.tools/art/bin/python: | $(UV)
+	$(UV) venv --quiet .tools/art --python $(PYTHON)
+	$(UV) pip install --quiet --python $@ "adversarial-robustness-toolbox>=1.20,<2" packaging "setuptools<80"
+
 clean:
 	rm -rf .venv .tools examples/*/build examples/*/.holdfast
 

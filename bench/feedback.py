@@ -7,16 +7,18 @@ up to a few labels in a hundred in its own favour. After four weeks two of them 
 are wrong: any (`turn`), or only those of people with the unfavourable outcome (`favour`), or those of one part of the
 people (`part`: the upper quarter of the first number). `named` is the share of colluders named within eight weeks,
 `weeks` the median time that took, `wrongly` honest sources named, in all runs. `psi`, `label rate` and `per source` are
-what is used otherwise: the population stability index of the week's labels above 0.1 or 0.25, the week's label rate
-outside four standard errors, and a source's weekly label rate outside four standard errors of the others' (an
-alarm about the right source counts as named). ART's provenance defence (Baracaldo et al. 2017) stands beside them where
-`.tools/art/bin/python` has it: one look at all labels, with the segments of provenance that it would remove.
+what is used otherwise: the population stability index of the week's labels above 0.1, the week's label rate outside
+four standard errors, and a source's weekly label rate outside four standard errors of the others' (an alarm about the
+right source counts as named). ART's provenance defence (Baracaldo et al. 2017) stands beside them where
+`.tools/art/bin/python` has it (`make .tools/art/bin/python`): one look at the end, on one seed, at 4,000 labels, half
+of them its validation data, with the sources that it would remove.
 
 The gate judges the eight weeks at once, with the frozen model's scores: `precision` and `recall` are of the rows held
 back against the labels that were turned; of `clean` labels, how many rows are held back. `own` mixes in rows that the
 model labelled itself, half of all, with the log beside.
 
-Margins were chosen on adult with seeds 0 to 2; credit_default was not looked at while choosing.
+Margins were chosen on both tables with seeds 410 to 423, and the bets on labels turned either way came after a look at
+seed 400. The seeds here are others.
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ from holdfast.plugins import find_monitor
 from holdfast.testing.traffic import FIRST, baseline_of, moment, seen_of, together
 from holdfast.version import __version__
 
-SEED = 400
+SEED = 800
 TABLES = ("adult", "credit_default")
 SOURCES, A_DAY, ORDINARY, WATCHED = 40, 500, 28, 56
 HABIT = 0.02
@@ -64,7 +66,10 @@ told = np.load(sys.argv[1])
 X, y, who = told["X"], np.eye(2)[told["y"]], np.eye(int(told["who"].max()) + 1)[told["who"]]
 model = LogisticRegression(max_iter=1000).fit(X, told["y"])
 half = len(X) // 2
-defence = ProvenanceDefense(SklearnClassifier(model), X[:half], y[:half], who[:half], X[half:], y[half:], eps=0.0)
+def right(true, said):  # its own accuracy cannot read what its own classifier for scikit-learn says
+    return float((true.argmax(axis=1) == said.argmax(axis=1)).mean())
+defence = ProvenanceDefense(SklearnClassifier(model), X[:half], y[:half], who[:half], X[half:], y[half:],
+    eps=0.0, perf_func=right)
 report, clean = defence.detect_poison()
 wrong = np.flatnonzero(np.asarray(clean) == 0)
 print(json.dumps(sorted({int(w) for w in told["who"][:half][wrong]})))
@@ -258,7 +263,7 @@ def main() -> None:
     """Print two tables, then one line of JSON."""
     parser = argparse.ArgumentParser(prog="bench.feedback", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="end within 50 s on 2 cores: one seed, no ART")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--data", type=Path, default=DATA, help="folder with the tables")
     options = parser.parse_args()
     warnings.filterwarnings("ignore")
@@ -272,7 +277,7 @@ def main() -> None:
             except FileNotFoundError:
                 print(f"{name} is not in {options.data}; left out")
                 break
-            named += sources(t, seed, with_art=not options.quick)
+            named += sources(t, seed, with_art=seed == SEED and not options.quick)
             judged += gate(t, seed)
     print(f"{'':<16}{'':<8}{'bad':>6}  {'':<16}{'named':>7}{'weeks':>7}{'wrongly':>9}{'runs that alarm':>17}")
     for r in summed(named):

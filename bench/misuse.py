@@ -11,11 +11,13 @@ his questions by then, of which the first 200 (100) are real rows; `wrongly` the
 PRADA (Juuti et al. 2019, arXiv 1805.02628, algorithm 2) sees the same questions one by one: distances in min-max units,
 categories one-hot; it is shown at a threshold of 0.95, and of 0.90, which forgives more.
 
+`narrow`: twenty callers more who only have customers from the outermost tenth, or three in a hundred, of some column.
 `turning`: our decision-based walk with 500 questions a victim, 200 a day, beside callers who try two to ten values of a
 column and who ask the same again. `reading out`: a grid of two columns. `sharing`: somebody else's rows at night.
 
-Thresholds were chosen on adult and german_credit with seeds 0 and 1. The seeds here are others; credit_default and
-electricity, in time order with its drift, were not looked at while choosing.
+Thresholds of `copying` were chosen on adult and german_credit with seeds 0 and 1; credit_default and electricity, in
+time order with its drift, were not looked at while choosing. The others were mended after looks at adult and
+credit_default with seed 300, and sharing after one at all tables with seeds 600 and 601. The seeds here are others.
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ from holdfast.targets.direct import DirectTarget
 from holdfast.testing.traffic import baseline_of, moment, seen_of, together
 from holdfast.version import __version__
 
-SEED = 300
+SEED = 610
 DAYS, ONSET, CALLERS, EACH, QUESTIONS = 40, 10, 20, 1_000, 1_500
 QUICK = ("adult", "credit_default")
 PRADA = (0.95, 0.90)
@@ -258,6 +260,23 @@ def copying(t: Traffic, honest: dict[str, Matrix], seed: int) -> list[dict[str, 
     return rows
 
 
+def narrow(t: Traffic, honest: dict[str, Matrix], seed: int) -> list[dict[str, Any]]:
+    """Callers who only have customers from one end of a column: how many of them are taken for thieves."""
+    rng, X, rows = np.random.default_rng((seed, 3)), t.live.X, []
+    others = dict(list(honest.items())[:CALLERS])
+    for share in (0.1, 0.03):
+        found = {}
+        for caller in range(CALLERS):
+            column, upper = X[:, rng.integers(X.shape[1])], rng.random() < 0.5
+            end = np.nanquantile(column, 1 - share if upper else share)
+            pool = np.flatnonzero(column >= end if upper else column <= end)
+            found[f"narrow-{caller}"] = X[rng.choice(pool, EACH)]
+        told = named(find_monitor("misuse.extraction"), t, honest_days(t, others | found))
+        wrongly = sum(name.startswith("narrow") for name in told) / CALLERS
+        rows.append(_row(t, ("narrow", f"{share:.0%} of a column", "holdfast"), None, wrongly))
+    return rows
+
+
 def _row(t: Traffic, told: tuple[str, str, str], after: int | None, wrongly: float) -> dict[str, Any]:
     kind, what, by = told
     return {"table": t.name, "kind": kind, "what": what, "by": by, "after": after, "wrongly": float(wrongly)}
@@ -278,7 +297,7 @@ def turning(t: Traffic, honest: dict[str, Matrix], seed: int) -> list[dict[str, 
     X, first = t.live.X[np.random.default_rng(seed).choice(len(t.live.X), EACH)], 14
     shared = joined(t, days, "caller-0", X, DAYS - first, first=first, night=True)
     found = named(find_monitor("misuse.sharing"), t, shared, ordinary=first)
-    at = 0 if "caller-0" in found else None
+    at = (found["caller-0"] - first + 1) * EACH // (DAYS - first) if "caller-0" in found else None
     return [*rows, _row(t, ("sharing", "another at night", "holdfast"), at, _others(found, honest, "caller-0"))]
 
 
@@ -329,7 +348,7 @@ def main() -> None:
                 print(f"{name} is not in {options.data}; left out")
                 break
             honest = ordinary(t, seed)
-            rows += copying(t, honest, seed) + turning(t, honest, seed)
+            rows += copying(t, honest, seed) + narrow(t, honest, seed) + turning(t, honest, seed)
     print(f"{'':<13}{'':<16}{'':<20}{'':<12}{'named':>7}{'after':>8}{'wrongly':>9}")
     for row in summed(rows):
         after = "-" if row["after"] is None else f"{row['after']:,.0f}"

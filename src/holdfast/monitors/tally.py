@@ -65,6 +65,15 @@ def counts_of(told: Tally) -> Mapping[str, Counts]:
     return {key: np.array(counts[1:], dtype=np.int64) for key, counts in told["of"].items()}
 
 
+def busiest(told: Sequence[Mapping[str, Counts]], most: int) -> list[str]:
+    """The keys of which most was counted over several tallies, in the order of their names."""
+    total: dict[str, int] = {}
+    for counts in told:
+        for key, found in counts.items():
+            total[key] = total.get(key, 0) + int(np.abs(found).sum())
+    return sorted(sorted(total, key=lambda key: (-total[key], key))[:most])
+
+
 def kept(rows: int, lost: int, of: dict[str, list[Any]], most: int) -> Tally:
     """A tally of the keys with the most weight, which is the first of what is known of each."""
     if len(of) > most:

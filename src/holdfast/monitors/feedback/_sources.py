@@ -18,7 +18,7 @@ from holdfast.domain.schema import Schema
 from holdfast.domain.watch import LABEL, SCORE, Baseline, coarse
 from holdfast.monitors.contract import Rows, Seen
 from holdfast.monitors.evidence import WORTH
-from holdfast.monitors.tally import counts_of
+from holdfast.monitors.tally import busiest, counts_of
 
 Array = NDArray[np.float64]
 
@@ -114,12 +114,12 @@ class Sources:
     def told(cls, facts: Sequence[dict[str, object] | None], ordinary: int, bins: int, cells: int) -> Sources:
         """The same from what the fold made of each batch."""
         told = [counts_of(fact) if fact else {} for fact in facts]
-        names = sorted({name for batch in told for name in batch})
+        names = busiest(told, MOST)
         counts = np.zeros((len(told), len(names), 2 * bins + 4 * cells))
         place = {name: s for s, name in enumerate(names)}
         for t, batch in enumerate(told):
-            for name, found in batch.items():
-                counts[t, place[name]] = found
+            for name in batch.keys() & place.keys():
+                counts[t, place[name]] = batch[name]
         inner = counts[..., 2 * bins :].reshape(len(told), len(names), cells, 4)
         inner[..., 1:] /= 1_000
         return cls(tuple(names), counts[..., :bins], counts[..., bins : 2 * bins], inner, ordinary)

@@ -102,7 +102,7 @@ class Admitted:
 
 
 def judge(
-    baseline: Baseline, rows: Rows, log: Rows | None = None, *, margin: float = 0.3, doubt: float = DOUBT
+    baseline: Baseline, rows: Rows, log: Rows | None = None, *, margin: float = monitor.MARGIN, doubt: float = DOUBT
 ) -> Admitted:
     """Judge rows with labels, sources and the frozen model's scores; `log` are rows that the model decided before.
 

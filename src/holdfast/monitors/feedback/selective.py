@@ -105,7 +105,6 @@ def asks(baseline: Baseline, _params: Params) -> Asks:
     asks=asks,
     cost="one table of counts a batch",
     trial="holdfast.testing.trials.feedback:selective",
-    catalogue=("NISTAML.013",),
 )
 def run(seen: Seen, params: Params) -> Iterator[Yielded]:
     """Shares of decisions with a label, what is left open by those that have none, and whether it feeds itself."""

@@ -57,6 +57,10 @@ STEPS = (0.5, 1.0, 2.0)
 
 MOST_AGREEMENTS = 3
 
+MARGIN = 0.15
+"""By how much the log odds of labels may differ between honest sources, beside what their past shows.
+"""
+
 SUSPECTS = Measure(
     "feedback.suspicious_sources",
     "Sources whose labels seem turned",
@@ -85,7 +89,7 @@ LARGEST = Measure(
 class Params:
     """`margin`: by how much the log odds of labels may differ between honest sources."""
 
-    margin: float = 0.3
+    margin: float = MARGIN
 
     def __post_init__(self) -> None:
         if self.margin < 0:

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from holdfast.monitors.contract import Seen
 from holdfast.monitors.evidence import bet, raised, stakes, threshold
-from holdfast.monitors.tally import counts_of
+from holdfast.monitors.tally import busiest, counts_of
 
 Array = NDArray[np.float64]
 
-MOST = 256
-"""Callers of whom counts are kept, those with the most rows."""
+MOST, MOST_EVER = 256, 1_000
+"""Callers of whom counts are kept, those with the most rows: of a batch, and of all that are looked at."""
 
 FEWEST_PEERS, FEWEST_ROWS = 5, 30
 """So many other callers, with so many rows each, say what is usual of a day."""
@@ -36,12 +36,12 @@ class Callers:
     def of(cls, seen: Seen, monitor: str, k: int) -> Callers:
         """Everybody who was counted in a batch."""
         told = [counts_of(json.loads(fact)["callers"]) if fact else {} for fact in _facts(seen, monitor)]
-        names = sorted({name for batch in told for name in batch})
+        names = busiest(told, MOST_EVER)
         counts = np.zeros((len(told), len(names), k), dtype=np.int64)
         place = {name: p for p, name in enumerate(names)}
         for t, batch in enumerate(told):
-            for name, found in batch.items():
-                counts[t, place[name]] = found
+            for name in batch.keys() & place.keys():
+                counts[t, place[name]] = batch[name]
         return cls(tuple(names), counts, seen.ordinary)
 
 

@@ -22,16 +22,14 @@ MOST = 100
 """Callers, and persons, whose crowds are kept."""
 
 CROWDS = 6
-"""Crowds of each that are kept, those with the most rows."""
+"""Crowds of each that are kept where there are many, those with the most rows; see `tally` on what others lose."""
 
 ROW_BITS, CELL_BITS, ALL_BITS = 128, 16, 512
 FULL = 2_000.0
 """Different rows beyond which 512 bits say no more than that there are many."""
 
-FEWEST = 2
-"""Rows that make a crowd worth keeping: of each part that is added up, a crowd may lack one row, and those that fall
-where there are more crowds than are kept.
-"""
+MOST_CROWDS = 700
+"""Crowds of all together up to which every one is kept, so that nothing is lost in what few rows add up to."""
 
 
 def crowds(
@@ -44,8 +42,13 @@ def crowds(
     place = np.add.reduce(code_hashes(codes), axis=1)
     order = np.argsort(who, kind="stable")[np.count_nonzero(who < 0) :]
     parts = np.split(order, np.cumsum(times)[:-1])
+    few = sum(len(np.unique(place[own])) for own in parts) <= MOST_CROWDS
     found = {
-        name: [int(count), int(yes[own].sum()), *_of(place[own], cells[own], yes[own], told)]
+        name: [
+            int(count),
+            int(yes[own].sum()),
+            *_of(place[own], cells[own], yes[own], told, most=None if few else CROWDS),
+        ]
         for name, count, own in zip(names, times, parts, strict=False)
     }
     return kept(int(np.count_nonzero(keys != "")), 0, found, MOST)
@@ -53,30 +56,35 @@ def crowds(
 
 def added(first: Tally, second: Tally) -> Tally:
     """Of both together."""
-    return plus(first, second, MOST, _both)
+    together = plus(first, second, MOST, _both)
+    if sum(len(record[2]["of"]) for record in together["of"].values()) > MOST_CROWDS:
+        for record in together["of"].values():
+            record[2] = kept(record[2]["rows"], record[2]["lost"], record[2]["of"], CROWDS)
+    return together
 
 
 def _both(first: list[Any], second: list[Any]) -> list[Any]:
     counts = [a + b for a, b in zip(first[:2], second[:2], strict=True)]
-    return [*counts, plus(first[2], second[2], CROWDS, _joined), *_either(first[3:], second[3:])]
+    return [*counts, plus(first[2], second[2], 2 * MOST_CROWDS, _joined), *_either(first[3:], second[3:])]
 
 
-def _of(place: Hashes, cells: Hashes, yes: NDArray[np.bool_], told: tuple[int, ...]) -> list[Any]:
-    """The crowds among rows of one key, and bits of its rows and of the places where they lie.
+def _of(place: Hashes, cells: Hashes, yes: NDArray[np.bool_], told: tuple[int, ...], *, most: int | None) -> list[Any]:
+    """The crowds among rows of one key, at `most` so many, and bits of its rows and of the places where they lie.
 
     Of a crowd, by place: ``[rows, yes, no, row bits, cell bits of each feature]``.
     """
     keys, which, times = np.unique(place, return_inverse=True, return_counts=True)
-    heavy = np.argsort(-times, kind="stable")[: CROWDS + 1]
+    heavy = np.argsort(-times, kind="stable")[: None if most is None else most + 1]
     rows = mixed(np.add.reduce(cells, axis=1))
     found: dict[str, list[Any]] = {}
-    for k in heavy[times[heavy] >= FEWEST]:
+    for k in heavy:
         own = which == k
         features = "".join(f"{bits_set(column, CELL_BITS):04x}" for column in cells[own][:, told].T)
         agree = int(yes[own].sum())
         bits = f"{bits_set(rows[own], ROW_BITS):032x}"
         found[f"{keys[k]:016x}"] = [int(times[k]), agree, int(times[k]) - agree, bits, features]
-    return [kept(len(place), 0, found, CROWDS), *(f"{bits_set(part, ALL_BITS):0128x}" for part in (rows, mixed(keys)))]
+    crowded = kept(len(place), 0, found, len(found) if most is None else most)
+    return [crowded, *(f"{bits_set(part, ALL_BITS):0128x}" for part in (rows, mixed(keys)))]
 
 
 def _joined(first: list[Any], second: list[Any]) -> list[Any]:

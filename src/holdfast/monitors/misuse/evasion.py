@@ -120,6 +120,7 @@ def _beyond(
     together = week[0][1][kind]
     for _, fact in week[1:]:
         together = added(together, fact[kind])
+    columns = telling(seen.baseline)
     largest = max((crowd.rows for crowd in usual.crowds), default=1) / usual.rows if usual.rows else USUALLY
     for name, record in together["of"].items():
         rows = Crowded.told(record)
@@ -128,7 +129,7 @@ def _beyond(
         crowd = next((one for one in rows.crowds if _is_campaign(one, enough, params)), None)
         if crowd is not None:
             since = next((k for k, record in had if crowd.place in record[2]["of"]), had[0][0])
-            names = tuple(seen.baseline.schema.names[telling(seen.baseline)[j]] for j in crowd.moved)
+            names = tuple(seen.baseline.schema.names[columns[j]] for j in crowd.moved)
             told = (crowd.rows, crowd.different, 1, crowd.yes, crowd.no)
             yield Campaign(kind, name, week[-1][0], since, *told, names)
         elif _is_crowded(rows, usual, params):

@@ -9,7 +9,10 @@ and the caller himself in the past, show, and bets against it keep their promise
 PRADA (Juuti et al. 2019, arXiv 1805.02628) asks instead whether distances between a caller's rows are normally
 distributed. Those of real tables are not: it accuses every caller within some hundred rows (`python -m bench.misuse`).
 
-Not seen is a thief who owns enough real rows to ask about nothing else, and one who deals his questions to many names.
+Not seen is a thief who owns enough real rows to ask about nothing else, one who takes steps so small that his rows
+stay as ordinary as those from which he starts, and one who deals his questions to many names. A caller all of whose
+customers come from the rarest few in a hundred looks like a thief: that is worth a look, and no proof. Counts are kept
+of the 256 callers of a batch who ask most.
 """
 
 from __future__ import annotations

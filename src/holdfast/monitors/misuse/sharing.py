@@ -2,30 +2,31 @@
 
 A credential that was passed on, or stolen, goes on as before and does something else beside it: at hours at which it
 never asked, or about people of a kind that it never asked about. Both are held against the caller's own past, and
-against what others do in the same week, with bets that keep their promise however often somebody looks; a caller who
-does something else each day is expected to go on doing so. Where the old use goes on beside the new, the credential is
-shared; where it ends, somebody moved, and nothing is said.
+against what others do in the same week, with bets that keep their promise however often somebody looks. A day counts
+once, as questions of a day resemble each other; and who did something new in the second half of that past is expected
+to go on so. Where the old use goes on beside the new, the credential is shared; where it ends, somebody moved, and
+nothing is said.
 
 What is seen is when and about whom is asked. Addresses, sessions and gateways are not part of what monitors get.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from holdfast.domain.finding import Confidence, Finding, Severity
+from holdfast.domain.finding import Confidence, Exhibit, Finding, Severity
 from holdfast.domain.measure import Direction, Measure
 from holdfast.domain.watch import Baseline
 from holdfast.monitors.contract import Fold, Need, Rows, Seen, Yielded, monitor
 from holdfast.monitors.levels import Levels
 from holdfast.monitors.misuse._callers import MOST, Callers, Kind, Suspect, suspects
 from holdfast.monitors.misuse._oddity import telling
-from holdfast.monitors.tally import plus, tally
+from holdfast.monitors.tally import Placed, plus, tally
 
 ID = "misuse.sharing"
 HOURS = 12
@@ -37,6 +38,10 @@ KINDS = 16
 NEVER = 0.005
 """A part of the day, or a kind, with a smaller share of the caller's past is one that it did not have."""
 
+MUCH = 0.2
+"""The share of a batch's questions from which what is new in them is much."""
+
+FEWEST_ROWS = 10
 FEWEST_PAST = 100
 """Questions in the batches known to be in order that make a past."""
 
@@ -64,11 +69,11 @@ class Params:
 
 
 def of(baseline: Baseline, rows: Rows, _params: Params) -> dict[str, Any]:
-    """By caller, rows by part of the day, then by kind of people, then those in each of both."""
+    """By caller, rows by part of the day, then by kind of people."""
     rows = rows.take(np.isfinite(rows.at))
     hour = (rows.at % 86_400 // (86_400 / HOURS)).astype(np.int64)
-    place = hour * KINDS + _kinds(baseline, rows)
-    return {"callers": tally(rows.principal, [(place, None)], HOURS * KINDS, MOST)}
+    placed: list[Placed] = [(hour, None), (HOURS + _kinds(baseline, rows), None)]
+    return {"callers": tally(rows.principal, placed, HOURS + KINDS, MOST)}
 
 
 def _kinds(baseline: Baseline, rows: Rows) -> NDArray[np.int64]:
@@ -99,57 +104,57 @@ def added(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
 )
 def run(seen: Seen, params: Params) -> Iterator[Yielded]:
     """Name the callers with a past who go on as before, and beside it do what they never did."""
-    callers = Callers.of(seen, ID, HOURS * KINDS)
-    counts = callers.counts.reshape(*callers.counts.shape[:2], HOURS, KINDS).astype(np.float64)
-    past = counts[: seen.ordinary].sum(axis=0)
-    known = past.sum(axis=(1, 2)) >= FEWEST_PAST
-    rows = counts.sum(axis=(2, 3)) * known
-    kinds = []
-    for axis in (3, 2):
-        by = counts.sum(axis=axis)
-        share = past.sum(axis=axis - 1) / np.maximum(past.sum(axis=(1, 2)), 1.0)[:, None]
-        new = (by * (share < NEVER)).sum(axis=2) * known
-        kinds.append(Kind.of(callers, new, rows, np.maximum(_unseen(by[: seen.ordinary]), NEVER)))
+    callers = Callers.of(seen, ID, HOURS + KINDS)
+    counts = callers.counts.astype(np.float64)
+    rows = counts[..., :HOURS].sum(axis=2)
+    known = rows[: seen.ordinary].sum(axis=0) >= FEWEST_PAST
+    busy = ((rows >= FEWEST_ROWS) & known).astype(np.float64)
+    kinds, old = [], rows
+    for by in (counts[..., :HOURS], counts[..., HOURS:]):
+        new = _new(by[: seen.ordinary], by)
+        old = np.minimum(old, rows - new)
+        half = slice(seen.ordinary // 2, seen.ordinary)
+        before = busy[half] * (_new(by[: seen.ordinary // 2], by[half]) >= MUCH * rows[half])
+        usual = before.sum(axis=0) / np.maximum(busy[half].sum(axis=0), 1.0)
+        kinds.append(Kind.of(callers, busy * (new >= MUCH * rows), busy, np.maximum(usual, NEVER)))
     found = suspects(callers, kinds, params.odds)
-    shared = [one for one in found if _goes_on(callers, one, kinds, params.goes_on)]
+    shared = [one for one in found if _goes_on(callers, one, old, params.goes_on)]
     yield SHARED.of(len(shared), n=int(known.sum()))
     for one in shared:
         yield _finding(seen, one)
 
 
-def _unseen(past: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How much of what each caller does is not yet seen, (P,), of counts (T, P, places): about as much as was seen on
-    one day alone (Good 1953, "The population frequencies of species").
-    """
-    days = (past > 0).sum(axis=0)
-    return np.asarray((days == 1).sum(axis=1) / np.maximum(days.sum(axis=1), 1))
-
-
-def _goes_on(callers: Callers, one: Suspect, kinds: Sequence[Kind], least: float) -> bool:
-    """Whether a caller asks, beside what is new, at least that share of what it used to."""
+def _goes_on(callers: Callers, one: Suspect, old: NDArray[np.float64], least: float) -> bool:
+    """Whether a caller asks, beside what is new, at least that share of what it used to; `old` (T, P) is not new."""
     p = callers.names.index(one.name)
-    span = slice(one.since, None)
-    used = min(float((kind.rows[span, p] - kind.hits[span, p]).mean()) for kind in kinds)
-    past = float(np.mean(callers.counts[: callers.ordinary, p].sum(axis=1)))
-    return used >= least * past
+    return float(old[one.since :, p].mean()) >= least * float(old[: callers.ordinary, p].mean())
+
+
+def _new(past: NDArray[np.float64], now: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How many rows lie where the past, (t, P, places), hardly had any: (T, P) of (T, P, places)."""
+    had = past.sum(axis=0)
+    share = had / np.maximum(had.sum(axis=1, keepdims=True), 1.0)
+    return np.asarray((now * (share < NEVER)).sum(axis=2))
 
 
 def _finding(seen: Seen, one: Suspect) -> Finding:
+    since, named = seen.batches[one.since].start, seen.batches[one.alarm].start
     return Finding(
         slug=f"shares-{one.name}",
         title="A credential is used like several",
         sentence=(
-            f"Since {seen.batches[one.since].start} {one.share:.0%} of the questions of {one.name} come at hours, or "
-            "are about people, that it never asked at or about before, while its old use goes on."
+            f"Since {since}, in {one.share:.0%} of batches, many questions of {one.name} come at "
+            "hours, or are about people, that it never asked at or about before, while its old use goes on."
         ),
         severity=Severity.MEDIUM,
         confidence=Confidence.LOW,
         why=(
-            f"Bets that this is no more than others do lost by {seen.batches[one.alarm].start}, with a chance of one "
+            f"Bets that this is no more than others do lost by {named}, with a chance of one "
             "in a hundred of a false alarm about anybody, ever. A second team under the same credential looks alike."
         ),
         remedy=f"Ask the owner of {one.name} who uses it, and give each user a credential of its own.",
         where=one.name,
         measures=(SHARED.id,),
         catalogue=("ATLAS:AML.T0012",),
+        exhibits=(Exhibit("Which credential", ("caller", "since", "named on"), ((one.name, since, named),)),),
     )
