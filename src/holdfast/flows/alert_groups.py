@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from holdfast.domain.access import Permission
 from holdfast.domain.act import Kept
 from holdfast.domain.alert import Alert, Incident, Settled, Standing
+from holdfast.domain.watch import Consequence
 from holdfast.flows.alerts import of_release, settle
 from holdfast.flows.desk import MOST, Caller, Desk, every
 
@@ -45,16 +46,17 @@ def beside(desk: Desk, kept: Kept[Alert]) -> tuple[Kept[Alert], ...]:
 
 
 def waiting_alerts(desk: Desk, caller: Caller, most: int) -> tuple[Group, ...]:
-    """What the caller may settle, the latest first, `most` groups at most; nothing for whoever may settle none."""
+    """What the caller may settle and is more than a note, the latest first, `most` groups at most."""
     if Permission.SETTLE_ALERTS not in caller.permissions:
         return ()
-    return grouped(desk.store.list(Alert, state=Standing.OPEN, limit=MOST).items)[:most]
+    found = desk.store.list(Alert, state=Standing.OPEN, limit=MOST).items
+    return grouped(kept for kept in found if kept.record.consequence is not Consequence.NOTE)[:most]
 
 
 def settle_together(
     desk: Desk, caller: Caller, kept: Kept[Alert], how: Settled, *, others: bool, reason: str
 ) -> tuple[Kept[Alert], ...]:
-    """Settle an alert and, where that is wanted, the open `others` of its group in the same way, each by its own act."""
+    """Settle an alert and, where that is wanted, the open `others` of its group in the same way: an act for each."""
     also = [one for one in beside(desk, kept) if one.record.is_open] if others else []
     requests = [caller, *(replace(caller, request=f"{caller.request}.{one.key}") for one in also)]
     pairs = zip(requests, [kept, *also], strict=True)

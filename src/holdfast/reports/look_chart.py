@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from holdfast import marks, words
@@ -20,6 +20,9 @@ SPARK = 120, 28
 TWO_SIDED = 1.96
 """Standard errors on either side, for 95 in a hundred."""
 
+ROOM = 170
+"""Pixels that two labels above a plot need beside each other."""
+
 _AIR, _TICKS = 0.12, 6
 
 
@@ -28,7 +31,8 @@ class Course:
     """Values by batch, None where one had too few rows; the first `ordinary` batches say what is usual.
 
     `usual` is their mean. `since` is the batch at which the present `level` began, `error` that level's standard
-    error, `alarm` the batch at which it was known. `floor` and `ceiling` are limits; None of anything is none.
+    error, `alarm` the batch at which it was known. `floor` and `ceiling` are limits; None of anything is none. A count
+    starts at zero and has no fractions.
     """
 
     title: str
@@ -43,6 +47,7 @@ class Course:
     alarm: int | None = None
     level: float | None = None
     error: float | None = None
+    is_count: bool = False
 
     @property
     def is_beyond(self) -> bool:
@@ -66,9 +71,8 @@ def course_of(look: Look, line: Line, measure: Measure) -> Course:
         changed = normal is not None and line.alarm is not None and line.shift is not None
         level, error, alarm = (normal or 0.0) + (line.shift or 0.0) if changed else None, line.error, line.alarm
     name = title(line, {measure.id: measure})
-    limits = {"floor": line.floor, "ceiling": line.ceiling}
-    now = {"since": since, "alarm": alarm, "level": level, "error": error}
-    return Course(name, measure, look.starts, line.values, look.ordinary, normal, **limits, **now)
+    known = Course(name, measure, look.starts, line.values, look.ordinary, normal, line.floor, line.ceiling)
+    return replace(known, since=since, alarm=alarm, level=level, error=error)
 
 
 def series(course: Course, *, width: int = NARROW) -> Chart:
@@ -76,9 +80,9 @@ def series(course: Course, *, width: int = NARROW) -> Chart:
     if not course.known:
         why = "Every batch has too few rows." if course.starts else "No batch is over yet."
         return empty(why, width=width)
-    left, right, height = 56, 16, 170 if width <= NARROW else 260
+    left, right, height = 56, 56, 170 if width <= NARROW else 260
     inner = width - left - right
-    x, y = _x(course, inner), marks.quantitative("y", _domain(course), axis=marks.y_axis(course.measure))
+    x, y = _x(course, inner), marks.quantitative("y", _domain(course), axis=_y_axis(course))
     layers = [*_ordinary(course, x, y, inner, height), *_limits(course, y, inner), *_level(course, x, y)]
     layers += [*_line(course, x, y, 2), *_change(course, x, height), *_alarm(course, x, y), *_last(course, x, y)]
     note = "A break in the line: too few rows." if len(course.known) < len(course.values) else ""
@@ -96,13 +100,13 @@ def sparkline(course: Course) -> Chart:
     lines = [{"y": end} for end in (course.floor, course.ceiling) if end is not None]
     layers = [_shade(course, x, {"y": {"value": 0}, "y2": {"value": height}})] if course.ordinary else []
     layers += [marks.mark("rule", {"x": {"value": 0}, "x2": {"value": width}, "y": y}, lines)] if lines else []
-    layers += [*_line(course, x, y, 1.5), *_alarm(course, x, y, size=40)]
+    layers += [*_line(course, x, y, 1.5), *_alarm(course, x, y, size=36, strokeWidth=0)]
     return Chart(marks.frame(layers, width=width, height=height, pad=(2, 2, 2, 2)), said(course))
 
 
 def counts(title: str, starts: Sequence[str], values: Sequence[int], measure: Measure, ordinary: int = 0) -> Course:
     """Something counted in every batch."""
-    return Course(title, measure, tuple(starts), tuple(float(value) for value in values), ordinary)
+    return Course(title, measure, tuple(starts), tuple(float(value) for value in values), ordinary, is_count=True)
 
 
 def said(course: Course) -> str:
@@ -150,11 +154,20 @@ def _x(course: Course, width: int) -> Spec:
     return {"field": "x", "type": "quantitative", "scale": _across(course, 0), "axis": axis}
 
 
+def _y_axis(course: Course) -> Spec:
+    axis = marks.y_axis(course.measure)
+    if "format" in axis:  # written out, or Vega shortens 340 to 3.4e+2
+        axis = {"title": None, "tickCount": 5, "labelExpr": "format(datum.value, ',~g')"}
+    return axis | {"tickMinStep": 1} if course.is_count else axis
+
+
 def _domain(course: Course) -> list[float]:
     """Wide enough for every value, limit and level with its interval, within the measure's bounds."""
     values = [value for _, value in course.known]
     values += [end for end in (course.floor, course.ceiling, *_ends(course)) if end is not None]
     low, high = min(values), max(values)
+    if course.is_count:
+        return [0.0, max(1.15 * high, 1.0)]
     air = _AIR * (high - low) or 0.2 * abs(high) or 1.0
     bottom, top = low - air, high + air
     if course.measure.bounds is not None:
@@ -183,7 +196,8 @@ def _ordinary(course: Course, x: Spec, y: Spec, width: int, height: int) -> list
         return []
     name = {"x": x, "y": {"value": -10}, "text": {"value": "what is usual"}}
     layers = [_shade(course, x, {"y": {"value": 0}, "y2": {"value": height}})]
-    layers.append(marks.text(name, "muted", [{"x": -0.5}], align="left", dx=2))
+    if course.since is None or course.since * width > ROOM * len(course.starts):
+        layers.append(marks.text(name, "muted", [{"x": -0.5}], align="left", dx=2))
     if course.usual is not None:
         across = {"x": {"value": 0}, "x2": {"value": width}, "y": y}
         layers.append(marks.mark("rule", across, [{"y": course.usual}], stroke="muted", dash=[4, 4]))
@@ -248,13 +262,13 @@ def _change(course: Course, x: Spec, height: int) -> list[Spec]:
     return [marks.mark("rule", {"x": x, "y": {"value": 0}, "y2": {"value": height}}, at, dash=[2, 2]), name]
 
 
-def _alarm(course: Course, x: Spec, y: Spec, size: int = 90) -> list[Spec]:
+def _alarm(course: Course, x: Spec, y: Spec, **look: float) -> list[Spec]:
     """The batch at which it was known, as a diamond."""
     value = None if course.alarm is None else course.values[course.alarm]
     if value is None:
         return []
     diamond = marks.point({"x": x, "y": y}, [{"x": float(course.alarm or 0), "y": value}], breach=True, role="breach")
-    return [{**diamond, "mark": {**diamond["mark"], "size": size}}]
+    return [{**diamond, "mark": {**diamond["mark"], **look}}]
 
 
 def _last(course: Course, x: Spec, y: Spec) -> list[Spec]:
@@ -262,7 +276,5 @@ def _last(course: Course, x: Spec, y: Spec) -> list[Spec]:
     place, value = course.known[-1]
     at = [{"x": float(place), "y": value}]
     text = {"x": x, "y": y, "text": {"value": words.number(value, course.measure.unit)}}
-    low, high = y["scale"]["domain"]
-    dy = 15 if value - low > 0.8 * (high - low) else -13
     dots = [] if place == course.alarm else [_dots(at, x, y, 40)]
-    return [*dots, *marks.label(text, "ink", at, align="right", dx=2, dy=dy)]
+    return [*dots, marks.text(text, "ink", at, align="left", dx=9)]

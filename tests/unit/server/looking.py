@@ -170,7 +170,8 @@ def seen(office, folder, *, look=look_of) -> dict[str, str]:
     size = {"value": 0.66, "error": 0.033, "limit": 0.8, "evalue": 9.2, "consequence": Consequence.RELEASE}
     head = alert_of(release, desk.at, what=what, **gone, **size)
     found = alert_of(
-        release, desk.at, measure="misuse.scraping", scope="scraping", kind=Seen.FOUND, what="One of 40 asks a great deal.",
+        release, desk.at, measure="misuse.scraping", scope="scraping", kind=Seen.FOUND,
+        what="One of 40 asks a great deal.",
         owner="deployment", value=None, error=None, evalue=None, since=STARTS[10],
     )  # fmt: skip
     breaker = f"{SYSTEM.name}:{release}"

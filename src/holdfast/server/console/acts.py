@@ -84,7 +84,8 @@ _DATA: dict[str, Callable[[dict[str, Any]], str]] = {
     "source": lambda body: str(body["source"]["name"]),
 }
 BY_THEMSELVES = ("segment", "watched")
-"""Kinds of record that gateways and whoever watches make many of, which would leave no room in a history for what people did."""
+"""Kinds of record that gateways and watchers make many of, which would leave no room in a history for what people did.
+"""
 
 _BOUND = {"approval", "waiver"}
 """Kinds of record that are bound to digests, that of a request or of a waiver first."""

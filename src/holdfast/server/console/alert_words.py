@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from holdfast import words
 from holdfast.domain.alert import Alert, Seen, Settled
+from holdfast.domain.look import Line
 from holdfast.domain.measure import Measure
 from holdfast.domain.watch import Consequence
 from holdfast.reports.look_chart import TWO_SIDED
-from holdfast.reports.look_reading import sureness
+from holdfast.reports.look_reading import evidence, evidence_of, sureness
 
 KINDS = {Seen.CHANGED: "A level changed", Seen.BEYOND: "Beyond a limit", Seen.FOUND: "Found"}
 
@@ -16,6 +17,13 @@ CONSEQUENCES = {
     Consequence.ALERT: "An alert: whoever answers for it has to look. Nothing was stopped.",
     Consequence.RELEASE: "The release was stopped. The previous one, the policy's fallback or a person takes over.",
     Consequence.SYSTEM: "The whole system was stopped. Nothing of it decides.",
+}
+
+FOLLOWS = {
+    Consequence.NOTE: "Writes a note that says what would have followed. Nobody has to look.",
+    Consequence.ALERT: "Raises an alert: whoever answers for it has to look. Nothing stops.",
+    Consequence.RELEASE: "Stops the release as well. The previous one, the policy's fallback or a person takes over.",
+    Consequence.SYSTEM: "Stops the whole system as well. Nobody whom it decides about gets an answer.",
 }
 
 SETTLING = {
@@ -51,9 +59,10 @@ def largeness(alert: Alert, measure: Measure) -> str:
     return said if alert.limit is None else f"{said}; the limit is {words.number(alert.limit, measure.unit)}"
 
 
-def sure(alert: Alert) -> str:
-    """How sure."""
-    return sureness(alert.evalue)
+def sure(alert: Alert, line: Line | None) -> str:
+    """How sure, by what was known when it was raised or, where its line is still watched, by all that is known now."""
+    then = evidence_of(alert)
+    return sureness(then if then is None or line is None else max(then, evidence(line)))
 
 
 def owner(alert: Alert) -> str:

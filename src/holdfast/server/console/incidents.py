@@ -114,7 +114,7 @@ def chain_of(desk: Desk, incident: Incident) -> Chain:
         tuple(alerts[key] for key in incident.alerts if key in alerts),
         store.find(Breaker, incident.breaker) if incident.breaker else None,
         _reset(desk, incident),
-        tuple(one for one in given if one.record.judged_at >= incident.opened_at),
+        tuple(one for one in given if one.record.judged_at > incident.opened_at),
         store.list(Deployment, system=incident.system, state="running", limit=RECENT).items,
     )
 

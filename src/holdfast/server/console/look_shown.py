@@ -37,7 +37,7 @@ UNSEEN = timedelta(hours=1)
 """After that long without a look nobody watches any more: the watcher goes round every minute."""
 
 ROWS = Measure("rows", "Decisions", "", Direction.NEUTRAL, "How many decisions were made.")
-LABELLED = Measure("labelled", "Decisions whose outcome is known", "", Direction.NEUTRAL, "How many outcomes came back.")
+LABELLED = Measure("labelled", "Decisions whose outcome is known", "", Direction.NEUTRAL, "How many came back.")
 ALARMS = Measure("alarms", "Lines in alarm", "", Direction.LOWER_IS_BETTER, "How many lines stand in alarm.")
 
 

@@ -69,7 +69,7 @@ def say(visit: Visitor, name: str, form: Sent) -> Response:
     with form:
         watch = Watch(
             name,
-            form.choice("span", Span, "How long a batch is"),
+            form.choice("span", Span, "The length of a batch"),
             tuple(_rule(visit, form, at) for at in range(MOST) if _is_used(form, at)),
             tuple(form.values("skip")),
             tuple(_mail(form)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
@@ -118,7 +118,7 @@ def show_watch(visit: Visitor, name: str, sought: Seeking, as_: As = "") -> Resp
     )
 
 
-def words_of_looks() -> dict[str, object]:
+def words_of_looks() -> dict[str, Any]:
     """What templates need to tell of looks."""
     return {"reading": look_reading, "shows": look_shown, "states": list(look_reading.State)}
 
@@ -146,7 +146,8 @@ def last_look(visit: Visit, release: str) -> Look | None:
 def _watched_releases(desk: Desk, system: str, running: Sequence[Kept[Deployment]]) -> tuple[Kept[Release], ...]:
     """The releases of a system that can be looked at, the latest first."""
     known = desk.store.list(FiledBaseline, system=system, limit=RECENT).items
-    found = desk.store.many(Release, {kept.record.release for kept in (*running, *known)})
+    digests = {kept.record.release for kept in running} | {kept.record.release for kept in known}
+    found = desk.store.many(Release, digests)
     return tuple(sorted(found.values(), key=lambda kept: kept.at, reverse=True))
 
 
