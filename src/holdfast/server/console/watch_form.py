@@ -86,7 +86,7 @@ def _rule(visit: Visit, form: Form, at: int) -> Rule:
     measure = form.need(f"measure.{at}", "The measure")
     consequence = form.choice(f"consequence.{at}", Consequence, "What follows")
     rule = Rule(measure, consequence, form.need(f"why.{at}", "Why"))
-    if measure and not any(rule.means(one) for one in visit.platform.measures):
+    if measure not in ("", "*") and not any(rule.means(one) for one in visit.platform.measures):
         form.wrong[f"measure.{at}"] = "No measure, and no family of measures, is called so."
     return rule
 

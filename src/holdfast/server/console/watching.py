@@ -131,10 +131,10 @@ def chosen(desk: Desk, system: str, wanted: str, running: Sequence[Kept[Deployme
         if desk.store.get(Release, wanted).record.system != system:
             raise Absent("watch.release", "That release is another system's.", "Choose one of this system.")
         return wanted
-    known = desk.store.list(FiledBaseline, system=system, limit=RECENT).items
-    filed = {kept.record.release for kept in known}
     runs = [kept.record.release for kept in running]
-    return next((one for one in (*(one for one in runs if one in filed), *runs, *(kept.key for kept in known))), "")
+    filed = desk.store.many(FiledBaseline, runs)
+    known = [kept.record.release for kept in desk.store.list(FiledBaseline, system=system, limit=1).items]
+    return next(iter([*(one for one in runs if one in filed), *runs, *known]), "")
 
 
 def last_look(visit: Visit, release: str) -> Look | None:
