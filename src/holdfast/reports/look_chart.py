@@ -158,7 +158,9 @@ def _y_axis(course: Course) -> Spec:
     axis = marks.y_axis(course.measure)
     if "format" in axis:  # written out, or Vega shortens 340 to 3.4e+2
         axis = {"title": None, "tickCount": 5, "labelExpr": "format(datum.value, ',~g')"}
-    return axis | {"tickMinStep": 1} if course.is_count else axis
+    if course.is_count:  # so that no tick lies between whole numbers
+        return axis | {"tickCount": max(min(int(max(value for _, value in course.known)), 5), 1)}
+    return axis
 
 
 def _domain(course: Course) -> list[float]:

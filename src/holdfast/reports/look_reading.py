@@ -9,6 +9,7 @@ from statistics import fmean
 
 from holdfast import words
 from holdfast.domain.alert import Alert, Seen
+from holdfast.domain.evidence import Failed
 from holdfast.domain.look import Line, Look
 from holdfast.domain.measure import Direction, Measure
 from holdfast.monitors.streams import RICH, RICHER
@@ -23,10 +24,11 @@ SURE = math.log(1e6)
 
 
 class State(StrEnum):
-    """What can be said of one line, the loudest first."""
+    """What can be said of one line, the loudest first; `PARTLY` is of a whole alone."""
 
     BEYOND = "beyond"
     CHANGED = "changed"
+    PARTLY = "partly"
     WANDERS = "wanders"
     LEARNING = "learning"
     QUIET = "quiet"
@@ -35,6 +37,7 @@ class State(StrEnum):
 STATES = {
     State.BEYOND: ("breach", "Beyond its limit"),
     State.CHANGED: ("inconclusive", "Changed"),
+    State.PARTLY: ("inconclusive", "Partly seen"),
     State.WANDERS: ("", "Wanders"),
     State.LEARNING: ("", "Learning"),
     State.QUIET: ("pass", "Quiet"),
@@ -44,6 +47,7 @@ STATES = {
 MEANS = {
     State.BEYOND: "its level lies on the wrong side of a limit, and that is no chance",
     State.CHANGED: "its level is another than it used to be, and that is no chance",
+    State.PARTLY: "some of it could not be looked at, so it is not known to be quiet",
     State.WANDERS: "it has no level of its own that could change, so nothing is alarmed on",
     State.LEARNING: "too few batches had rows enough to say what is usual",
     State.QUIET: "nothing that chance does not explain",
@@ -51,7 +55,12 @@ MEANS = {
 
 
 def sentence(look: Look) -> str:
-    """What it comes to."""
+    """What it comes to, and whether something could not be read."""
+    said = _sentence(look)
+    return f"{said} Some decisions could not be read." if look.troubles else said
+
+
+def _sentence(look: Look) -> str:
     lines = len(look.lines)
     changed = sum(line.alarm is not None for line in look.lines)
     beyond = sum(line.out_alarm is not None for line in look.lines)
@@ -63,8 +72,8 @@ def sentence(look: Look) -> str:
         return f"No {look.span} of its decisions is over yet."
     if look.is_learning:
         return f"It takes {look.needed} {look.span}s to say what is usual; there are {look.ordinary}."
-    since = len(look.starts) - look.ordinary
-    return f"Nothing changed in {words.count(since, str(look.span))}, on {words.count(lines, 'line')}."
+    since = words.count(len(look.starts) - look.ordinary, str(look.span))
+    return f"Nothing changed in {since}, on {words.count(lines, 'line')}." if lines else f"Nothing was seen in {since}."
 
 
 def state_of(line: Line) -> State:
@@ -84,11 +93,16 @@ def is_loud(line: Line) -> bool:
 
 
 def state_of_all(look: Look) -> State:
-    """What can be said of the whole: the loudest of its lines; that it learns where it does."""
-    loudest = next(iter(loudest_first(look.lines)), None)
-    if loudest is not None and is_loud(loudest):
-        return state_of(loudest)
-    return State.LEARNING if look.is_learning or not look.starts else State.QUIET
+    """What can be said of the whole: the loudest of its lines; that it learns where it does; that it is quiet only
+    where everything could be looked at, and one line at least is.
+    """
+    states = [state_of(line) for line in loudest_first(look.lines)]
+    if states and states[0] in (State.BEYOND, State.CHANGED):
+        return states[0]
+    if look.is_learning or not look.starts:
+        return State.LEARNING
+    crashed = any(isinstance(one, Failed) for one in look.unmet)
+    return State.PARTLY if look.troubles or crashed or State.QUIET not in states else State.QUIET
 
 
 def evidence(line: Line) -> float:

@@ -75,8 +75,7 @@ def test_a_line_breaks_where_a_batch_had_too_few_rows_and_a_lone_value_is_a_dot(
 def test_a_count_starts_at_zero_and_has_no_fractions():
     course = look_chart.counts("Alarms", looking.STARTS[:4], (0, 0, 1, 1), SHARE)
     chart = look_chart.series(replace(course, measure=replace(SHARE, unit="")))
-    axis = of_kind(chart, "line")[0]["encoding"]["y"]["axis"]
-    assert axis["tickMinStep"] == 1
+    assert [text for text in texts(chart) if text in ("0", "0.5", "1")] == ["0", "1", "1"]
     many = look_chart.counts("Rows", looking.STARTS[:3], (340, 300, 2_000), replace(SHARE, unit=""))
     assert {"500", "2,000"} <= set(texts(look_chart.series(many)))
 

@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 from tests.unit.server import looking
 
+from holdfast.domain.evidence import Failed, Skipped
 from holdfast.domain.look import Look
 from holdfast.monitors.streams import RICH, RICHER
 from holdfast.reports import look_reading
@@ -36,7 +37,8 @@ def test_lines_stand_by_what_can_be_said_of_them_and_then_by_evidence():
     [
         ({"lines": look().lines[:1]}, "One of one line changed."),
         ({"lines": (replace(look().lines[3], alarm=None),)}, "One line lies beyond a limit."),
-        ({"lines": ()}, "Nothing changed in 17 days, on no lines."),
+        ({"lines": ()}, "Nothing was seen in 17 days."),
+        ({"lines": (), "troubles": ("x",)}, "Nothing was seen in 17 days. Some decisions could not be read."),
         ({"lines": (), "ordinary": 4}, "It takes 28 days to say what is usual; there are 4."),
         ({"lines": (), "starts": (), "ordinary": 0}, "No day of its decisions is over yet."),
     ],
@@ -50,6 +52,16 @@ def test_a_whole_without_alarms_learns_until_it_knows_what_is_usual():
     assert look_reading.state_of_all(looking.quiet("r", AT)) is State.QUIET
     assert look_reading.state_of_all(looking.learning("r", AT)) is State.LEARNING
     assert look_reading.state_of_all(looking.empty("r", AT)) is State.LEARNING
+
+
+def test_what_could_not_be_looked_at_is_never_called_quiet():
+    quiet = looking.quiet("r", AT)
+    crashed = replace(quiet, unmet=(Failed("x.y", "1", "It crashed."),))
+    wandering = replace(quiet, lines=tuple(replace(line, wanders=True) for line in quiet.lines))
+    for partly in (looking.troubled("r", AT), crashed, wandering, replace(quiet, lines=())):
+        assert look_reading.state_of_all(partly) is State.PARTLY
+    skipped = replace(quiet, unmet=(Skipped("x.y", "1", "It needs scores."),))
+    assert look_reading.state_of_all(skipped) is State.QUIET
 
 
 def test_what_is_said_of_chance_never_promises_more_than_the_evidence():

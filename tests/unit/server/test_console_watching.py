@@ -98,8 +98,8 @@ def test_nobody_signed_in_sees_no_page(seen):
         ("learning", "It takes 28 days to say what is usual; there are 12.", 'max="28"'),
         ("quiet", "Nothing changed in 17 days, on two lines.", "Every monitor looked."),
         ("loud", "Two of 48 lines changed; one line lies beyond a limit.", "It crashed: ValueError: no trees"),
-        ("troubled", "Nothing changed in 17 days, on two lines.", "The segment of 14 November cannot be read"),
-        ("hostile", "One of one line changed.", "&lt;script&gt;"),
+        ("troubled", "Nothing changed in 17 days, on two lines. Some decisions could not be read.", "The segment of 14 November cannot be read"),
+        ("hostile", "One of one line changed. Some decisions could not be read.", "&lt;script&gt;"),
     ],
 )
 def test_each_state_is_said_in_a_sentence(server, state, sentence, also):

@@ -59,6 +59,7 @@ def show_fleet(visit: Visitor, listing: Listed, as_: As = "") -> Response:
         "watching_fleet.html",
         fleet=fleet,
         loud=sum(one.state in (State.BEYOND, State.CHANGED) for one in fleet),
+        quiet=all(one.state == State.QUIET and not one.late for one in fleet),
         unwatched=sum(one.look is None for one in fleet),
         total=store.count(Deployment, state="running"),
         open_alerts=store.count(Alert, state="open"),
@@ -89,7 +90,7 @@ def _crafts(visit: Visit, running: tuple[Kept[Deployment], ...]) -> list[Craft]:
 
 
 def _loudness(craft: Craft) -> int:
-    order = [State.BEYOND, State.CHANGED, UNWATCHED, State.LEARNING, State.WANDERS, State.QUIET]
+    order = [State.BEYOND, State.CHANGED, State.PARTLY, UNWATCHED, State.LEARNING, State.QUIET]
     return order.index(craft.state)
 
 

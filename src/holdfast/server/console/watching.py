@@ -22,6 +22,7 @@ from holdfast.flows.desk import Desk, every
 from holdfast.flows.register import is_trusted
 from holdfast.flows.watch import watch_of
 from holdfast.reports import look_reading
+from holdfast.reports.look_reading import State
 from holdfast.server.console import look_shown
 from holdfast.server.console.look_shown import Row
 from holdfast.server.console.pages import Visit, Visitor
@@ -120,7 +121,7 @@ def show_watch(visit: Visitor, name: str, sought: Seeking, as_: As = "") -> Resp
 
 def words_of_looks() -> dict[str, Any]:
     """What templates need to tell of looks."""
-    return {"reading": look_reading, "shows": look_shown, "states": list(look_reading.State)}
+    return {"reading": look_reading, "shows": look_shown, "states": [one for one in State if one is not State.PARTLY]}
 
 
 def chosen(desk: Desk, system: str, wanted: str, running: Sequence[Kept[Deployment]]) -> str:
