@@ -151,6 +151,11 @@ def since(look: Look, line: Line) -> str:
     return "" if place is None else look.starts[place]
 
 
+def batch(start: str) -> str:
+    """A batch by its start: ``2026-11-28``, ``2026-11-28, 13:00``."""
+    return f"{start.replace('T', ', ')}:00" if "T" in start else start
+
+
 def measure_of(line: Line, measures: Mapping[str, Measure]) -> Measure:
     """What a line measures, as far as is known here."""
     return measures.get(line.measure) or Measure(line.measure, line.measure, "", Direction.NEUTRAL, "")

@@ -115,6 +115,12 @@ def hostile(release: str, at: str) -> Look:
     return look_of(release, at, lines=(worst,), troubles=(HOSTILE,), unmet=(Failed(HOSTILE, "1", HOSTILE),))
 
 
+def hourly(release: str, at: str) -> Look:
+    """By the hour, with everything in it."""
+    starts = tuple(f"2026-11-{21 + hour // 24}T{hour % 24:02}" for hour in range(len(STARTS)))
+    return look_of(release, at, span=Span.HOUR, starts=starts)
+
+
 LOOKS = {
     "empty": empty,
     "learning": learning,
@@ -122,6 +128,7 @@ LOOKS = {
     "loud": look_of,
     "troubled": troubled,
     "hostile": hostile,
+    "hourly": hourly,
 }
 """Every state, by name."""
 

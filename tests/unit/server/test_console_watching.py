@@ -98,7 +98,12 @@ def test_nobody_signed_in_sees_no_page(seen):
         ("learning", "It takes 28 days to say what is usual; there are 12.", 'max="28"'),
         ("quiet", "Nothing changed in 17 days, on two lines.", "Every monitor looked."),
         ("loud", "Two of 48 lines changed; one line lies beyond a limit.", "It crashed: ValueError: no trees"),
-        ("troubled", "Nothing changed in 17 days, on two lines. Some decisions could not be read.", "The segment of 14 November cannot be read"),
+        (
+            "troubled",
+            "Nothing changed in 17 days, on two lines. Some decisions could not be read.",
+            "The segment of 14 November cannot be read",
+        ),
+        ("hourly", "Two of 48 lines changed; one line lies beyond a limit.", "2026-11-22, 20:00: 300 decisions"),
         ("hostile", "One of one line changed. Some decisions could not be read.", "&lt;script&gt;"),
     ],
 )
@@ -225,6 +230,23 @@ def test_every_value_of_a_line_stands_on_its_page_as_text(seen):
     assert table.count("<tr>") == len(looking.STARTS) + 1
     assert table.count("too few rows") == gone.values.count(None) == 3
     assert server.program("viewer").get(f"{HERE}/watch/line?measure=none").status_code == 404
+
+
+def test_the_hours_of_an_alert_lead_to_their_days(seen):
+    server, keys = seen
+    desk, hours = server.office.desk, looking.hourly(keys["release"], server.office.desk.at)
+    looking.looked(server.office, server.folder, hours)
+    since = {"since": hours.starts[looking.BEGAN - 15], "seen": hours.starts[-1]}
+    alert = looking.alert_of(keys["release"], desk.at, **since)
+    desk.store.commit([Draft(Verb.RAISE_ALERT, "hour", alert)], actor="platform", at=desk.at, id="hour")
+    page = server.program("owner").get("/alerts/hour").text
+    assert "since 2026-11-21, 21:00" in page
+    assert re.findall(r'decisions\?day=([0-9-]+)">', page) == ["2026-11-22", "2026-11-21"]
+    counted = re.findall(r'<td class="n">([0-9,]+)</td></tr>', page[page.index('class="days"') :])
+    assert counted[:2] == ["6,300", "900"]
+    line = server.program("owner").get(f"{HERE}/watch/line?{LINE}").text
+    assert "Hour by hour" in line
+    assert "22 Nov, 12:00" in line
 
 
 def test_a_release_of_another_system_is_not_shown_as_one_of_this(seen):
