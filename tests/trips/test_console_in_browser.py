@@ -19,6 +19,7 @@ from tests.unit.flows.test_register_data import registered as entered
 from tests.unit.flows.test_steps import file as file_record
 from tests.unit.flows.test_steps import made_of
 from tests.unit.server.deciding import decided
+from tests.unit.server.watching import watcher_of
 
 from holdfast import canonical
 from holdfast.domain.account import Profile
@@ -66,7 +67,14 @@ def served(folder):
             url = f"http://127.0.0.1:{port}"
             answers = SqlAnswers(desk.store)
             platform = Platform(
-                office.desk, accounts, sequencer, url, questionnaires=regimes, answers=answers, room=room
+                office.desk,
+                accounts,
+                sequencer,
+                url,
+                questionnaires=regimes,
+                answers=answers,
+                room=room,
+                watcher=watcher_of(office, accounts, folder),
             )
             server = uvicorn.Server(uvicorn.Config(create_app(platform), port=port, log_level="error"))
             thread = threading.Thread(target=server.run, daemon=True)

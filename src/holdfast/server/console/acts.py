@@ -83,8 +83,9 @@ _DATA: dict[str, Callable[[dict[str, Any]], str]] = {
     "output": lambda body: f"that made {body['path']}",
     "source": lambda body: str(body["source"]["name"]),
 }
-BY_THEMSELVES = ("segment",)
-"""Kinds of record that gateways make many of, which would leave no room in a history for what people did."""
+BY_THEMSELVES = ("segment", "watched")
+"""Kinds of record that gateways and watchers make many of, which would leave no room in a history for what people did.
+"""
 
 _BOUND = {"approval", "waiver"}
 """Kinds of record that are bound to digests, that of a request or of a waiver first."""
@@ -158,6 +159,8 @@ def _link(act: Act, body: dict[str, object]) -> str:
         return f"/systems/{quote(str(body.get('system') or act.key), safe='')}"
     if act.kind in ("release", "evidence", "verdict"):
         return f"/releases/{body.get('release') or act.key}"
+    if act.kind in ("watch", "watched", "baseline"):
+        return f"/systems/{quote(str(body['system']), safe='')}/watch"
     if act.kind in ("segment", "retention", "hold", "removal"):
         return f"/systems/{quote(str(body.get('system') or act.key), safe='')}/decisions"
     if act.kind == "reading":
@@ -165,6 +168,8 @@ def _link(act: Act, body: dict[str, object]) -> str:
     pages = {
         "request": f"/requests/{act.key}",
         "review": f"/reviews/{act.key}",
+        "alert": f"/alerts/{act.key}",
+        "incident": f"/incidents/{act.key}",
         "appetite": "/appetite",
         "committee": "/committee",
         "sealer": "/sealers",

@@ -10,12 +10,14 @@ from urllib.parse import quote
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from holdfast.domain.alert import Alert
 from holdfast.domain.appetite import Appetite
 from holdfast.domain.gate import Committee
 from holdfast.domain.kinds import Filed
 from holdfast.domain.person import Person, Sealer
 from holdfast.domain.release import Release
 from holdfast.domain.system import System
+from holdfast.flows.alert_groups import waiting_alerts
 from holdfast.flows.desk import APPETITE, COMMITTEE, Desk
 from holdfast.flows.inbox import ageing, breached, count_breached, enactable, waiting
 from holdfast.flows.review import awaiting
@@ -47,6 +49,7 @@ def home(visit: Visitor) -> Response:
     asked = [one.opened.request for one in lapses]
     waits = tuple(islice(waiting(desk, visit.caller, lapsed=asked), MOST + 1))
     reviews = awaiting(desk, visit.caller, MOST + 1)
+    alerts = waiting_alerts(desk, visit.caller, MOST + 1)
     beyond = breached(desk, MOST)
     stale = ageing(desk, SOON) if has_appetite else ()
     shown = {one.opened.request.record.release for one in waits} | {kept.record.release for kept in beyond}
@@ -57,9 +60,11 @@ def home(visit: Visitor) -> Response:
         "home.html",
         steps=steps if not all(step.is_done for step in steps) else (),
         waiting=waits[:MOST],
-        more_wait=max(len(waits), len(reviews)) > MOST,
+        more_wait=max(len(waits), len(reviews), len(alerts)) > MOST,
         proposals=enactable(desk, visit.caller),
         reviews=reviews[:MOST],
+        alerts=alerts[:MOST],
+        open_alerts=desk.store.count(Alert, state="open"),
         breached=beyond,
         breaches=count_breached(desk),
         margins=tightest(desk, visit.platform.measures, MOST),

@@ -23,6 +23,7 @@ from holdfast.domain.errors import HoldfastError
 from holdfast.flows.desk import Caller, Desk, require
 from holdfast.flows.people import by_session
 from holdfast.reports.filters import FILTERS
+from holdfast.reports.look_reading import batch
 from holdfast.server.callers import Asking, Browser, Here, platform_of, session_of
 from holdfast.server.platform import Platform
 
@@ -55,6 +56,9 @@ ROOMS = (
     Room("Appetite", "/appetite", "Hold"),
     Room("Committee", "/committee", "Hold"),
     Room("Reviews", "/reviews", "Guard"),
+    Room("Fleet", "/watch", "Watch"),
+    Room("Alerts", "/alerts", "Watch"),
+    Room("Incidents", "/incidents", "Watch"),
     Room("Ledger", "/ledger", "Prove"),
     Room("Sealers", "/sealers", "Prove"),
     Room("Inbox", "/inbox", "You"),
@@ -76,7 +80,8 @@ def environment() -> Environment:
         "ago": words.ago,
         "spelled": words.spelled,
     }
-    made.filters |= {"discipline": discipline, "can": can, "ended": words.ended, "guard_said": words.guard_said}
+    made.filters |= {"discipline": discipline, "can": can, "batch": batch}
+    made.filters |= {"ended": words.ended, "guard_said": words.guard_said}
     made.globals |= {"rooms": ROOMS, "once": lambda: secrets.token_urlsafe(24)}
     return made
 

@@ -16,6 +16,7 @@ from holdfast.domain.gate import Request, waiver_counts
 from holdfast.domain.release import Deployment, Release
 from holdfast.domain.verdict import Outcome, Reason
 from holdfast.flows import approve
+from holdfast.flows.alert_groups import waiting_alerts
 from holdfast.flows.deploy import deploy, running_in
 from holdfast.flows.desk import Desk
 from holdfast.flows.gate import Open, look, withdraw
@@ -46,6 +47,7 @@ def inbox(visit: Visitor, after: Annotated[str, Query(max_length=200)] = "") -> 
         after=shown[-1].opened.request.key if len(found) > PAGE else "",
         proposals=enactable(visit.desk, visit.caller),
         reviews=awaiting(visit.desk, visit.caller, PAGE),
+        alerts=waiting_alerts(visit.desk, visit.caller, PAGE),
     )
 
 

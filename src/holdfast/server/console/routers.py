@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from holdfast.server.console import (
+    alerts,
     appetite,
     classify,
     committee,
     data,
     decisions,
+    fleet,
     home,
+    incidents,
     ledger,
     people,
     releases,
@@ -22,6 +25,8 @@ from holdfast.server.console import (
     stop,
     system,
     systems,
+    watch_form,
+    watching,
 )
 
 CONSOLE = (
@@ -38,6 +43,11 @@ CONSOLE = (
     data.router,
     requests.router,
     reviews.router,
+    fleet.router,
+    watching.router,
+    watch_form.router,
+    alerts.router,
+    incidents.router,
     appetite.router,
     committee.router,
     ledger.router,

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from holdfast.domain.act import Kept
+from holdfast.domain.alert import Alert
 from holdfast.domain.clearance import Breaker
 from holdfast.domain.dataset import DatasetVersion
 from holdfast.domain.gate import Gate, Request
@@ -24,6 +25,7 @@ from holdfast.flows.inbox import look_all
 from holdfast.flows.register import classifications, file_evidence
 from holdfast.flows.review import figures
 from holdfast.ledger.note import Key
+from holdfast.reports import look_reading
 from holdfast.server.console import shown
 from holdfast.server.console.acts import BY_THEMSELVES, tell
 from holdfast.server.console.decisions import days_of
@@ -31,6 +33,7 @@ from holdfast.server.console.forms import Form, Sent
 from holdfast.server.console.pages import Visit, Visitor, go
 from holdfast.server.console.review_words import told
 from holdfast.server.console.systems import path_of
+from holdfast.server.console.watching import chosen, last_look
 
 router = APIRouter(prefix="/systems/{name}")
 RECENT = 20
@@ -49,6 +52,9 @@ def show(visit: Visit, name: str, form: Form, status: int = 200) -> Response:
     releases = store.list(Release, system=name, limit=RECENT)
     requests = look_all(desk, store.list(Request, system=name, limit=8).items)
     filed = store.list(Filed, system=name, limit=1).items
+    deployments = store.list(Deployment, system=name, limit=RECENT).items
+    running = [one for one in deployments if not one.record.until]
+    look = last_look(visit, chosen(desk, name, "", running))
     latest = shown.newest(desk, kept.record, filed[0].record.release) if filed else None
     return visit.page(
         "system.html",
@@ -66,10 +72,13 @@ def show(visit: Visit, name: str, form: Form, status: int = 200) -> Response:
         gates=[gate for gate in Gate if not gate.needs_evidence],
         datasets=store.list(DatasetVersion, limit=RECENT).items,
         trends=shown.trends(desk, kept.record, latest.run) if latest else (),
-        deployments=store.list(Deployment, system=name, limit=RECENT).items,
+        deployments=deployments,
         reviewed=told(figures(desk, name)),
         versions={one.key: one.record.version for one in releases.items},
         decided=days_of(desk, name)[:5],
+        look=look,
+        look_sentence=look_reading.sentence(look) if look else "",
+        alerts=store.list(Alert, system=name, state="open", limit=8).items,
         comments=store.list(Comment, about=f"system {name}", limit=RECENT).items,
         acts=tell(store, store.recent(system=name, about=_abouts(name, requests), but=BY_THEMSELVES, limit=12)),
     )
