@@ -14,10 +14,8 @@ from holdfast.domain.finding import Severity
 from holdfast.domain.look import Line, Look
 from holdfast.domain.measure import Measure
 from holdfast.domain.watch import Watch
+from holdfast.flows.bets import TOGETHER
 from holdfast.flows.desk import Caller, Desk, every, require, stated
-
-TOGETHER = 2
-"""Batches by which the beginnings of changes may differ that count as one."""
 
 
 def alerts_in(look: Look, watch: Watch, measures: Mapping[str, Measure], *, evidence: str, at: str) -> list[Alert]:

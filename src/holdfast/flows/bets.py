@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -23,6 +23,9 @@ from holdfast.monitors.seasons import DAY, WEEK, Season, season
 from holdfast.monitors.streams import DELAY, EACH, LAGS, Watched, above, below, watch
 
 Vector = NDArray[np.float64]
+
+TOGETHER = 2
+"""Batches by which the beginnings of changes may differ that count as one."""
 
 ALL = (("over", "all columns"),)
 """The scope of the mean over series of one measure."""
@@ -89,10 +92,22 @@ class _Ground:
         return replace(line, floor=max(floors, default=None), ceiling=min(ceilings, default=None))
 
     def change(self, line: Line) -> Watched | None:
-        values = _floats(line)
+        """Whether its level changed. What shows late of a change that was settled on a series of its kind is no news."""
+        values, own = _floats(line), self._regimes(line)
         if not self._is_known(values):
             return None
-        return watch(values, self.season, self.ordinary, regimes=self._regimes(line), seed=self.seed)
+        found = watch(values, self.season, self.ordinary, regimes=own, seed=self.seed)
+        settled = self._settled_nearby(line, found.since)
+        if found.alarm is None or not settled - set(own):
+            return found
+        return watch(values, self.season, self.ordinary, regimes=sorted({*own, *settled}), seed=self.seed)
+
+    def _settled_nearby(self, line: Line, since: int | None) -> set[int]:
+        """Where settled changes of other series of the same family began at about the same time."""
+        family = line.measure.partition(".")[0]
+        alike = [one for one in self.settled if one.record.measure.partition(".")[0] == family]
+        began = self._began([one for one in alike if one.record.kind is Kind.CHANGED])
+        return {place for place in began if since is not None and abs(place - since) <= TOGETHER}
 
     def beyond(self, line: Line) -> Watched | None:
         """Against the limit that is nearer to being left, where it has two; None without one."""
@@ -111,11 +126,14 @@ class _Ground:
         ordinary = self.ordinary
         return int(np.isfinite(values[:ordinary]).sum()) >= self.season.fewest and len(values) > ordinary
 
-    def _regimes(self, line: Line) -> tuple[int, ...]:
+    def _regimes(self, line: Line) -> list[int]:
         """The places of batches at which another level began that somebody settled, in order."""
+        return sorted(self._began(self._about(line, Kind.CHANGED)))
+
+    def _began(self, settled: Iterable[Kept[Alert]]) -> set[int]:
         first, place = self.ordinary + 1, {start: at for at, start in enumerate(self.starts)}
-        began = {max(first, place[one.record.since]) for one in self._about(line, Kind.CHANGED)}
-        return tuple(sorted(at for at in began if at <= len(self.starts)))
+        began = {max(first, place[one.record.since]) for one in settled if one.record.since in place}
+        return {at for at in began if at <= len(self.starts)}
 
     def _since_settled(self, line: Line) -> Vector:
         """The values, without those after the ordinary ones up to when somebody last settled that they were beyond."""
@@ -127,11 +145,9 @@ class _Ground:
         return values
 
     def _about(self, line: Line, kind: Kind) -> Iterator[Kept[Alert]]:
-        known = set(self.starts)
         for kept in self.settled:
             alert = kept.record
-            is_meant = (alert.measure, alert.scope, alert.kind) == (line.measure, line.where, kind)
-            if is_meant and alert.since in known:
+            if (alert.measure, alert.scope, alert.kind) == (line.measure, line.where, kind):
                 yield kept
 
     def _start(self, kept: Kept[Alert]) -> str:
