@@ -67,18 +67,18 @@ def test_a_range_without_labels_is_measured_and_found():
 
 
 def test_a_loop_that_feeds_itself_is_found():
-    """Labels come of the approved alone, and each week fewer are approved."""
+    """Labels come of the approved alone; after retraining on them fewer are approved, and then fewer again."""
 
     def made(shrinks):
         days = []
-        for day in range(84):
+        for day in range(140):
             rows = trials.labelled(400, 8_000 + day, day)
-            bar = 0.5 + (max(0, day - 35) / 49 * 0.4 if shrinks else 0)
+            bar = 0.5 + (0.15 * (1 + (day >= 98)) if shrinks and day >= 84 else 0)
             rows = trials.changed(rows, decision=(rows.score >= bar).astype(float))
             days.append(refused_lost(rows))
         return days
 
-    found, calm = told(made(True), ordinary=35), told(made(False), ordinary=35)
+    found, calm = told(made(True), ordinary=70), told(made(False), ordinary=70)
     assert "reinforces-itself" in {one.slug for one in found if isinstance(one, Finding)}
     assert "reinforces-itself" not in {one.slug for one in calm if isinstance(one, Finding)}
     assert measured(found, "feedback.approvals_with_labels").value > 0.8
