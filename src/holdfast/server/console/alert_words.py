@@ -29,7 +29,10 @@ FOLLOWS = {
 SETTLING = {
     Settled.NORMAL: ("It is how things are now", "The present level is what is usual from then on, and learned anew."),
     Settled.MENDED: ("It was mended", "What was usual stays usual. If it shows again, a new alert is raised."),
-    Settled.NOTHING: ("There was nothing", "A false alarm. What was usual stays usual, and it is counted as one."),
+    Settled.NOTHING: (
+        "There was nothing",
+        "A false alarm. What was usual stays usual. If it shows again, a new alert is raised.",
+    ),
 }
 """What each is called, and what follows."""
 
