@@ -36,6 +36,8 @@ def show(
 
 def show_look(look: Look, *, as_json: bool) -> Exit:
     """Print a look, and end as it says."""
+    from holdfast.reports.look_reading import State, state_of_all
+
     if as_json:
         from holdfast import canonical
 
@@ -46,9 +48,10 @@ def show_look(look: Look, *, as_json: bool) -> Exit:
         from holdfast.reports.look_terminal import render
 
         Console().print(render(look))
-    if any(line.alarm is not None or line.out_alarm is not None for line in look.lines):
+    state = state_of_all(look)
+    if state in (State.BEYOND, State.CHANGED):
         return Exit.BREACH
-    return Exit.INCONCLUSIVE if look.is_learning else Exit.PASS
+    return Exit.PASS if state is State.QUIET else Exit.INCONCLUSIVE
 
 
 @app.command("log")

@@ -54,9 +54,9 @@ class Alert:
 
     `what` says it in a sentence. `since` is the batch at which it most likely began, `seen` the last one in which it
     was seen. `value` and `limit` are in the measure's unit, where there are such. `evalue` is the natural logarithm of
-    the evidence against chance: 4.6 is one in a hundred over the whole life of a stream. `group` is the key of the
-    alert that it came with: one cause shows in many columns. `evidence` is the digest of what it rests on. Of a settled
-    one `settled`, `person` and `reason` say how.
+    the most evidence against chance that there was: 4.6 is one in a hundred over the whole life of a stream. `group` is
+    the key of the alert that it came with: one cause shows in many columns. `evidence` is the digest of what it rests
+    on. Of a settled one `settled`, `person` and `reason` say how.
     """
 
     system: str

@@ -19,10 +19,10 @@ from holdfast.flows.desk import Caller, Desk, every, require, stated
 
 
 def alerts_in(look: Look, watch: Watch, measures: Mapping[str, Measure], *, evidence: str, at: str) -> list[Alert]:
-    """Everything in a look that somebody has to see, the surest first; those that began together in one group."""
+    """Everything in a look that somebody has to see, the surest first."""
     found = [*_changed(look, watch, measures), *_beyond(look, watch, measures), *_found(look, watch)]
     dated = [replace(alert, evidence=evidence, at=at) for alert in found]
-    return _grouped(sorted(dated, key=lambda alert: -(alert.evalue or 0.0)), look.starts)
+    return sorted(dated, key=lambda alert: -(alert.evalue or 0.0))
 
 
 def key_of(alert: Alert, settled: int = 0) -> str:
@@ -36,7 +36,7 @@ def _changed(look: Look, watch: Watch, measures: Mapping[str, Measure]) -> Itera
         if line.alarm is not None and line.since is not None:
             what = f"{_title(line, measures)} changed by {line.shift or 0:+.3g} since {look.starts[line.since]}."
             alert = replace(_of_line(look, watch, line), what=what, since=look.starts[line.since])
-            yield replace(alert, value=line.shift, error=line.error, evalue=line.money[-1])
+            yield replace(alert, value=line.shift, error=line.error, evalue=max(line.money))
 
 
 def _beyond(look: Look, watch: Watch, measures: Mapping[str, Measure]) -> Iterator[Alert]:
@@ -48,7 +48,7 @@ def _beyond(look: Look, watch: Watch, measures: Mapping[str, Measure]) -> Iterat
             since = look.starts[line.out_since]
             what = f"{_title(line, measures)} is {line.level:.4g} since {since}; the limit is {bound}."
             alert = replace(_of_line(look, watch, line), kind=Seen.BEYOND, what=what, since=since)
-            yield replace(alert, value=line.level, error=line.level_error, limit=limit, evalue=line.beyond[-1])
+            yield replace(alert, value=line.level, error=line.level_error, limit=limit, evalue=max(line.beyond))
 
 
 def _found(look: Look, watch: Watch) -> Iterator[Alert]:
@@ -90,19 +90,6 @@ def _of_line(look: Look, watch: Watch, line: Line) -> Alert:
 def _title(line: Line, measures: Mapping[str, Measure]) -> str:
     title = measures[line.measure].title if line.measure in measures else line.measure
     return f"{title} ({line.where})" if line.where else title
-
-
-def _grouped(alerts: Sequence[Alert], starts: Sequence[str]) -> list[Alert]:
-    """Each with the key of the surest one that began at about the same time; that one itself stands alone."""
-    place = {start: at for at, start in enumerate(starts)}
-    heads, grouped = list[Alert](), list[Alert]()
-    for alert in alerts:
-        near = (one for one in heads if abs(place[one.since] - place[alert.since]) <= TOGETHER)
-        head = next(near, None)
-        if head is None:
-            heads.append(alert)
-        grouped.append(alert if head is None else replace(alert, group=key_of(head)))
-    return grouped
 
 
 def settled_before(alerts: Sequence[Kept[Alert]]) -> dict[tuple[str, str, Seen], list[Alert]]:
@@ -149,13 +136,17 @@ def of_release(desk: Desk, release: str) -> tuple[Kept[Alert], ...]:
     return tuple(every(desk.store, Alert, about=release))
 
 
-def drafts_for(alerts: Sequence[Alert], known: Sequence[Kept[Alert]]) -> list[Draft]:
-    """The alerts that are new: not raised before, or settled since."""
+def drafts_for(look: Look, alerts: Sequence[Alert], known: Sequence[Kept[Alert]]) -> list[Draft]:
+    """The alerts that are new: not raised before, or settled since; those that began together name the surest."""
     settled, raised = settled_before(known), {kept.key for kept in known}
-    drafts = []
+    place = {start: at for at, start in enumerate(look.starts)}
+    heads, drafts = list[tuple[int, str]](), list[Draft]()
     for alert in alerts:
-        earlier = settled.get((alert.measure, alert.scope, alert.kind), [])
-        key = key_of(alert, len(earlier))
+        key = key_of(alert, len(settled.get((alert.measure, alert.scope, alert.kind), [])))
+        began = place[alert.since]
+        head = next((head for at, head in heads if abs(at - began) <= TOGETHER), "")
+        if not head:
+            heads.append((began, key))
         if key not in raised:
-            drafts.append(Draft(Verb.RAISE_ALERT, key, alert))
+            drafts.append(Draft(Verb.RAISE_ALERT, key, replace(alert, group=head)))
     return drafts

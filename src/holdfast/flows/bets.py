@@ -92,7 +92,7 @@ class _Ground:
         return replace(line, floor=max(floors, default=None), ceiling=min(ceilings, default=None))
 
     def change(self, line: Line) -> Watched | None:
-        """Whether its level changed. What shows late of a change that was settled on a series of its kind is no news."""
+        """Whether its level changed. What shows late of a change that was settled on its family is no news."""
         values, own = _floats(line), self._regimes(line)
         if not self._is_known(values):
             return None

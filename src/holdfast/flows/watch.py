@@ -17,6 +17,7 @@ from holdfast.domain.access import Permission
 from holdfast.domain.act import Draft, Kept, Verb
 from holdfast.domain.alert import Alert, Incident
 from holdfast.domain.clearance import Breaker
+from holdfast.domain.errors import FixInput
 from holdfast.domain.evidence import Done, Environment, Evidence, ProbeCard
 from holdfast.domain.look import Look
 from holdfast.domain.measure import Measure
@@ -81,6 +82,9 @@ def set_watch(desk: Desk, caller: Caller, watch: Watch) -> Kept[Watch]:
     for rule in watch.rules:
         stated(rule.measure, "measure")
         stated(rule.why, "why")
+    for address in watch.mail:
+        if "@" not in address or any(part.isspace() or part == "," for part in address):
+            raise FixInput("watch.mail", f"{address!r:.80} is no address.", "Name one address each.")
     before = desk.store.find(Watch, watch.system)
     return desk.keep(caller, Verb.SET_WATCH, watch.system, watch, before.revision if before else 0)
 
@@ -144,7 +148,7 @@ class _Watching:
         evidence = self._evidence(look)
         digest, until = canonical.digest(evidence), look.starts[-1]
         alerts = alerts_in(look, self.watch, self.post.measures, evidence=digest, at=self.desk.at)
-        raised = drafts_for(alerts, self.known)
+        raised = drafts_for(look, alerts, self.known)
         newest = self.desk.store.list(Watched, about=look.release, limit=1).items
         if not raised and any(kept.record.until >= until for kept in newest):
             return

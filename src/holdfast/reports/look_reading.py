@@ -8,16 +8,9 @@ from enum import StrEnum
 from statistics import fmean
 
 from holdfast import words
-from holdfast.domain.alert import Alert, Seen
 from holdfast.domain.evidence import Failed
 from holdfast.domain.look import Line, Look
 from holdfast.domain.measure import Direction, Measure
-from holdfast.monitors.streams import RICH, RICHER
-
-DISCOUNT = math.log(RICHER / RICH)
-"""How much richer than chance alone would ask for a gambler on a change must be: how batches hang together is
-estimated. So much less is said of how sure a change is.
-"""
 
 SURE = math.log(1e6)
 """Evidence beyond which no number of streams is named: nobody can tell one in a million from less."""
@@ -110,15 +103,7 @@ def evidence(line: Line) -> float:
 
     The most that a path ever reached counts: that holds over the whole life of a stream (Ville 1939).
     """
-    changed = max(line.money) - DISCOUNT if line.money else 0.0
-    return max(changed, max(line.beyond, default=0.0), 0.0)
-
-
-def evidence_of(alert: Alert) -> float | None:
-    """The same of an alert; None where nobody bet on it."""
-    if alert.evalue is None:
-        return None
-    return alert.evalue - DISCOUNT if alert.kind is Seen.CHANGED else alert.evalue
+    return max(0.0, *line.money, *line.beyond)
 
 
 def loudest_first(lines: Iterable[Line]) -> list[Line]:

@@ -12,7 +12,6 @@ from tests.unit.server import looking
 
 from holdfast.domain.evidence import Failed, Skipped
 from holdfast.domain.look import Look
-from holdfast.monitors.streams import RICH, RICHER
 from holdfast.reports import look_reading
 from holdfast.reports.look_reading import State
 from holdfast.reports.look_terminal import render
@@ -74,15 +73,11 @@ def test_what_is_said_of_chance_never_promises_more_than_the_evidence():
     assert "not known" in look_reading.sureness(None)
 
 
-def test_a_change_counts_for_as_much_less_as_its_alarm_asks_for_more():
-    """A gambler alarms on a change only at four times the money: one chance in a hundred stays one in a hundred."""
-    at_alarm = looking.changed(looking.line("drift.location", 1), 0.4, evidence=math.log(RICHER))
-    assert look_reading.evidence(at_alarm) == pytest.approx(math.log(RICH))
-    alert = looking.alert_of("r", AT, evalue=math.log(RICHER))
-    assert look_reading.evidence_of(alert) == pytest.approx(math.log(RICH))
-    assert look_reading.evidence(replace(at_alarm, beyond=(0.0, 9.0, 1.0))) == 9.0
-    assert look_reading.evidence(replace(at_alarm, money=(0.0, -3.0))) == 0.0
-    assert look_reading.evidence_of(looking.alert_of("r", AT, evalue=None)) is None
+def test_the_most_evidence_that_a_line_ever_had_counts():
+    line = looking.changed(looking.line("drift.location", 1), 0.4, evidence=5.0)
+    assert look_reading.evidence(line) == pytest.approx(5.0)
+    assert look_reading.evidence(replace(line, beyond=(0.0, 9.0, 1.0))) == 9.0
+    assert look_reading.evidence(replace(line, money=(0.0, -3.0))) == 0.0
 
 
 def test_the_usual_is_of_ordinary_batches_alone_and_the_latest_skips_gaps():

@@ -8,7 +8,7 @@ from holdfast.domain.look import Line
 from holdfast.domain.measure import Measure
 from holdfast.domain.watch import Consequence
 from holdfast.reports.look_chart import TWO_SIDED
-from holdfast.reports.look_reading import evidence, evidence_of, sureness
+from holdfast.reports.look_reading import evidence, sureness
 
 KINDS = {Seen.CHANGED: "A level changed", Seen.BEYOND: "Beyond a limit", Seen.FOUND: "Found"}
 
@@ -64,7 +64,7 @@ def largeness(alert: Alert, measure: Measure) -> str:
 
 def sure(alert: Alert, line: Line | None) -> str:
     """How sure, by what was known when it was raised or, where its line is still watched, by all that is known now."""
-    then = evidence_of(alert)
+    then = alert.evalue
     return sureness(then if then is None or line is None else max(then, evidence(line)))
 
 
