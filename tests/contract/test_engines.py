@@ -29,10 +29,11 @@ from tests.unit.engines.making import (
     whole_log,
 )
 
-from holdfast.domain.errors import FixInput
+from holdfast.domain.errors import Conflict, FixInput
 from holdfast.domain.guard import Action
 from holdfast.domain.profile import Bins, Profile
 from holdfast.domain.watch import Baseline, Batch, Span
+from holdfast.engines.columns import asked
 from holdfast.engines.counts import count
 from holdfast.engines.folds import fold
 from holdfast.engines.known import Batches
@@ -170,6 +171,14 @@ def test_what_has_no_place_is_refused_in_words(engine):
 def test_rows_of_which_lane_and_end_are_unknown_count(engine):
     decisions = engine.load(arrow([row(0, lane=None), row(1, ended=None, follows=None), row(2, lane="shadow")]))
     assert [batch.rows for batch in count(decisions, VIEW, []).values()] == [2]
+
+
+def test_a_table_that_changes_while_it_is_counted_is_not_believed(engine, monkeypatch):
+    decisions, more = engine.load(arrow([row(0)])), engine.load(arrow([row(0), row(1)]))
+    answers = iter([decisions, more])
+    monkeypatch.setattr("holdfast.engines.counts.asked", lambda *asked_for: asked(next(answers), *asked_for[1:]))
+    with pytest.raises(Conflict, match="changed while"):
+        count(decisions, VIEW, BINS[:1])
 
 
 def test_values_of_several_types_meet(engine):
