@@ -35,6 +35,7 @@ from holdfast.domain.profile import Bins, Profile
 from holdfast.domain.watch import Baseline, Batch, Span
 from holdfast.engines.columns import asked
 from holdfast.engines.counts import count
+from holdfast.engines.embedded import count_rows
 from holdfast.engines.folds import fold
 from holdfast.engines.known import Batches
 from holdfast.engines.labels import in_force, touched
@@ -231,7 +232,8 @@ def test_folds_of_rows_add_up_where_they_lie(engine, log):
     names = [feature.name for feature in SCHEMA.features]
     parts = decisions(engine.connection, files(folder), gateway_view(SCHEMA), names)
     known = in_force(tables(engine.connection, files(folder, "labels"), {"outcome"}))
-    baseline = Baseline("sha256:one", SCHEMA, "", Profile(0, (), ()), Batch("", 0, 0, Profile(0, (), ())))
+    usual = Batch("", 0, 0, Profile(0, BINS, ()))
+    baseline = Baseline("sha256:one", SCHEMA, "", Profile(0, (), ()), usual)
     found = fold(parts, gateway_view(SCHEMA), baseline, {"misuse.tally": (TALLY, None)}, labels=known)
     expected: dict[Any, Any] = {}
     for one, told in zip(rows, made, strict=True):
@@ -240,6 +242,10 @@ def test_folds_of_rows_add_up_where_they_lie(engine, log):
             flagged = told.verdicts[0].action is Action.FLAG
             mine[:] = [mine[0] + 1, mine[1] + flagged, mine[2] + (one["outcome"] == "yes")]
     assert {key: json.loads(dict(facts)["misuse.tally"]) for key, facts in found.items()} == expected
+    asked_for = {"misuse.tally": (TALLY, None)}
+    at_once = count_rows(parts, gateway_view(SCHEMA), baseline, ASKS, asked_for, labels=known)
+    assert {key: json.loads(batch.fact("misuse.tally")) for key, batch in at_once.items()} == expected
+    assert all_same(at_once, in_memory([one | {"amount_eur": _number(one["amount_eur"])} for one in rows]))
 
 
 def test_outcomes_that_come_late_touch_the_batches_that_they_are_about(engine):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -101,6 +102,15 @@ def test_segments_hold_what_the_reader_reads(tmp_path, duckdb):
     found = count_segments(duckdb, paths, VIEW, BINS[:-1], ASKS[2:])
     assert all_same(found, count(duckdb.table("read"), VIEW, BINS[:-1], ASKS[2:]))
     assert sum(batch.rows for batch in found.values()) == sum(one["lane"] != "shadow" for one in rows)
+
+
+def test_columns_that_nobody_asks_for_may_differ(tmp_path, duckdb):
+    """One segment has an input that the next lacks, and a third has it as text."""
+    with segment_log(tmp_path) as log:
+        for more in ((("other", 1.5),), (), (("other", "text"), ("another", True))):
+            log.append([replace(one, inputs=(*one.inputs, *more)) for one in logged([row(0), row(1)])])
+            log.seal()
+    assert [batch.rows for _, batch in follow(Known(), duckdb, files(tmp_path), VIEW, BINS).batches] == [6]
 
 
 def test_hours_are_followed_too(tmp_path, duckdb):
