@@ -89,7 +89,10 @@ class Engine:
     zone: Callable[[], str] = lambda: ZONE
 
 
-@pytest.fixture(scope="module", params=["duckdb", "postgresql", "sqlite", "spark"])
+SPARK = pytest.param("spark", marks=pytest.mark.slow)
+
+
+@pytest.fixture(scope="module", params=["duckdb", "postgresql", "sqlite", SPARK])
 def engine(request, tmp_path_factory) -> Iterator[Engine]:
     if request.param == "duckdb":
         duckdb = ibis.duckdb.connect()
