@@ -29,11 +29,13 @@ from tests.unit.engines.making import (
     whole_log,
 )
 
-from holdfast.domain.errors import FixInput
+from holdfast.domain.errors import Conflict, FixInput
 from holdfast.domain.guard import Action
 from holdfast.domain.profile import Bins, Profile
 from holdfast.domain.watch import Baseline, Batch, Span
+from holdfast.engines.columns import asked
 from holdfast.engines.counts import count
+from holdfast.engines.embedded import count_rows
 from holdfast.engines.folds import fold
 from holdfast.engines.known import Batches
 from holdfast.engines.labels import in_force, touched
@@ -87,7 +89,10 @@ class Engine:
     zone: Callable[[], str] = lambda: ZONE
 
 
-@pytest.fixture(scope="module", params=["duckdb", "postgresql", "sqlite", "spark"])
+SPARK = pytest.param("spark", marks=pytest.mark.slow)
+
+
+@pytest.fixture(scope="module", params=["duckdb", "postgresql", "sqlite", SPARK])
 def engine(request, tmp_path_factory) -> Iterator[Engine]:
     if request.param == "duckdb":
         duckdb = ibis.duckdb.connect()
@@ -172,6 +177,14 @@ def test_rows_of_which_lane_and_end_are_unknown_count(engine):
     assert [batch.rows for batch in count(decisions, VIEW, []).values()] == [2]
 
 
+def test_a_table_that_changes_while_it_is_counted_is_not_believed(engine, monkeypatch):
+    decisions, more = engine.load(arrow([row(0)])), engine.load(arrow([row(0), row(1)]))
+    answers = iter([decisions, more])
+    monkeypatch.setattr("holdfast.engines.counts.asked", lambda *asked_for: asked(next(answers), *asked_for[1:]))
+    with pytest.raises(Conflict, match="changed while"):
+        count(decisions, VIEW, BINS[:1])
+
+
 def test_values_of_several_types_meet(engine):
     """The log has a column for each type that a name's values had."""
     rows = [row(0, amount_eur=2.0), row(1, amount_eur=None), row(2, amount_eur=None), row(3, amount_eur=None)]
@@ -222,7 +235,8 @@ def test_folds_of_rows_add_up_where_they_lie(engine, log):
     names = [feature.name for feature in SCHEMA.features]
     parts = decisions(engine.connection, files(folder), gateway_view(SCHEMA), names)
     known = in_force(tables(engine.connection, files(folder, "labels"), {"outcome"}))
-    baseline = Baseline("sha256:one", SCHEMA, "", Profile(0, (), ()), Batch("", 0, 0, Profile(0, (), ())))
+    usual = Batch("", 0, 0, Profile(0, BINS, ()))
+    baseline = Baseline("sha256:one", SCHEMA, "", Profile(0, (), ()), usual)
     found = fold(parts, gateway_view(SCHEMA), baseline, {"misuse.tally": (TALLY, None)}, labels=known)
     expected: dict[Any, Any] = {}
     for one, told in zip(rows, made, strict=True):
@@ -231,6 +245,10 @@ def test_folds_of_rows_add_up_where_they_lie(engine, log):
             flagged = told.verdicts[0].action is Action.FLAG
             mine[:] = [mine[0] + 1, mine[1] + flagged, mine[2] + (one["outcome"] == "yes")]
     assert {key: json.loads(dict(facts)["misuse.tally"]) for key, facts in found.items()} == expected
+    asked_for = {"misuse.tally": (TALLY, None)}
+    at_once = count_rows(parts, gateway_view(SCHEMA), baseline, ASKS, asked_for, labels=known)
+    assert {key: json.loads(batch.fact("misuse.tally")) for key, batch in at_once.items()} == expected
+    assert all_same(at_once, in_memory([one | {"amount_eur": _number(one["amount_eur"])} for one in rows]))
 
 
 def test_outcomes_that_come_late_touch_the_batches_that_they_are_about(engine):

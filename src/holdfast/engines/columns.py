@@ -10,13 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import reduce
-from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from holdfast.domain.decision import Ended, Lane
 from holdfast.domain.errors import FixInput
-from holdfast.domain.profile import Bins
 from holdfast.domain.watch import LABEL, Span
+from holdfast.engines.values import as_number, as_text, first
 from holdfast.engines.view import View
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ _DECIDES = ("lane", "ended", "follows")
 _FORMS = {Span.DAY: "%Y-%m-%d", Span.HOUR: "%Y-%m-%dT%H"}
 _UTC = "UTC"
 _SPARK_ZONE = "spark.sql.session.timeZone"
-_SPELLED = {True: ("True", "1"), False: ("False", "0")}
 
 
 def asked(
@@ -52,10 +50,10 @@ def asked(
         found = found.filter(found.lane.fill_null(Lane.LIVE.value).isin([Lane.LIVE.value, Lane.CANARY.value]))
     if "ended" in found.columns:
         found = found.filter(found.ended.fill_null("") != Ended.OPENED.value)
-    return found if labels is None else _with(found, view, labels)
+    return found if labels is None else _with_outcomes(found, view, labels)
 
 
-def _with(found: Table, view: View, labels: Table) -> Table:
+def _with_outcomes(found: Table, view: View, labels: Table) -> Table:
     if view.label:
         raise FixInput("view.label", "Outcomes are both in the table and beside it.", "Name one of them.")
     told = _without_nan(labels, split(labels, "outcome"))
@@ -102,13 +100,13 @@ def start_text(place: int, span: Span) -> str:
 
 def number(table: Table, view: View, name: str) -> Any:
     """A column as float64; text is no number, and missing."""
-    found = [_float(table[one]) for one in _columns(table, view, name) if not table[one].type().is_string()]
-    return _first(found, "float64")
+    found = [as_number(table[one]) for one in _columns(table, view, name) if not table[one].type().is_string()]
+    return first(found, "float64")
 
 
 def word(table: Table, view: View, name: str, labels: Sequence[str]) -> Any:
     """A column as text, spelled like the one of `labels` that it equals, where there is one."""
-    return _first([_text(table[one], labels) for one in _columns(table, view, name)], "string")
+    return first([as_text(table[one], labels) for one in _columns(table, view, name)], "string")
 
 
 def is_known(table: Table, view: View, name: str) -> Any:
@@ -122,28 +120,6 @@ def is_known(table: Table, view: View, name: str) -> Any:
 def split(table: Table, name: str) -> list[str]:
     """The columns that hold the values of a name."""
     return [one for one in (name, *(f"{name}:{kind}" for kind in SPLIT)) if one in table.columns]
-
-
-def place(value: Any, bins: Bins) -> Any:
-    """In which of a number's bins a value lies, NULL for a missing one: a balanced tree of comparisons."""
-    import ibis
-
-    edges = [literal(edge) for edge in bins.edges]
-
-    def between(low: int, high: int) -> Any:
-        if low == high:
-            return ibis.literal(low, "int16")
-        middle = (low + high) // 2
-        return (value < edges[middle]).ifelse(between(low, middle), between(middle + 1, high))
-
-    return value.isnull().ifelse(ibis.null("int16"), between(0, len(edges)))
-
-
-def literal(value: float) -> Any:
-    """A float64 that every engine reads to the last bit: written bare, some take it for a decimal."""
-    import ibis
-
-    return ibis.literal(repr(float(value))).cast("float64")
 
 
 @contextmanager
@@ -184,56 +160,3 @@ def _columns(table: Table, view: View, name: str) -> list[str]:
 
 def _has(table: Table) -> str:
     return f"It has: {', '.join(table.columns[:12])}. Say in the view what they mean."
-
-
-def _first(values: list[Any], kind: str) -> Any:
-    import ibis
-
-    if not values:
-        return ibis.null(kind)
-    return values[0] if len(values) == 1 else ibis.coalesce(*values)
-
-
-def _float(column: Any) -> Any:
-    """As float64. PostgreSQL casts no boolean to one."""
-    import ibis
-
-    if column.type().is_boolean():
-        return ibis.cases((column, literal(1.0)), (~column, literal(0.0)), else_=None)
-    return column.cast("float64")
-
-
-def _text(column: Any, labels: Sequence[str]) -> Any:
-    """As text; numbers by their value (1 is 1.0), as engines write them differently."""
-    import ibis
-
-    kind = column.type()
-    if kind.is_boolean():
-        yes, no = (next((one for one in _SPELLED[value] if one in labels), str(value)) for value in (True, False))
-        return ibis.cases((column, yes), (~column, no), else_=None)
-    if kind.is_floating() or kind.is_decimal():
-        value = _float(column)
-        same = [(value == literal(known), label) for known, label in _numbers(labels)]
-        other = "?" * (1 + max(map(len, labels), default=0))  # not its text: some engines write 15 digits
-        return ibis.cases((value.isnull(), ibis.null("string")), *same, else_=other)
-    text = column.cast("string")
-    if kind.is_integer():
-        odd = [(column == int(known), label) for known, label in _numbers(labels) if _is_odd(known, label)]
-        return ibis.cases(*odd, else_=text) if odd else text
-    return text
-
-
-def _numbers(labels: Sequence[str]) -> list[tuple[float, str]]:
-    """The labels that are numbers."""
-    found = []
-    for label in labels:
-        try:
-            found.append((float(label), label))
-        except ValueError:
-            continue
-    return [pair for pair in found if isfinite(pair[0])]
-
-
-def _is_odd(known: float, label: str) -> bool:
-    """Whether a label stands for an integer that is written otherwise, as 1.0 is."""
-    return known.is_integer() and abs(known) < 2**53 and str(int(known)) != label

@@ -9,11 +9,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from holdfast.domain.errors import FixInput
+from holdfast.domain.errors import Conflict, FixInput
 from holdfast.domain.profile import Bins, Counts, Cross, Profile
 from holdfast.domain.watch import LABEL, Batch, Span
-from holdfast.engines.columns import asked, in_utc, is_known, literal, number, place, start, start_text, word
+from holdfast.engines.columns import asked, in_utc, is_known, number, start, start_text, word
 from holdfast.engines.known import Batches
+from holdfast.engines.values import literal, place
 from holdfast.engines.view import View
 from holdfast.monitors.contract import Asks
 
@@ -41,24 +42,29 @@ def count(
     """The batches of a table of decisions, by start and release: the columns of `bins` alone, those of `asks` together.
 
     `labels` are the outcomes in force: one row for each ``decision``, with its ``outcome``. FixInput where the table
-    lacks a column that the view names, or has a row without a time.
+    lacks a column that the view names, or has a row without a time; Conflict where it changes meanwhile.
     """
     query = _Query(decisions, view, labels, span)
     with in_utc(decisions.get_backend()):
         totals = query.totals()
         alone = [query.alone(one) for one in bins]
-        together = [(by, query.together(by)) for by in dict.fromkeys(asks)]
+        together = [query.together(by) for by in dict.fromkeys(asks)]
     if any(at is None for at, _ in totals):
         raise FixInput("engines.time", "Some decisions have no time.", "Leave them out of the table that is counted.")
+    rows = {group: each for group, (each, _) in totals.items()}
+    seen = [{group: one.known + one.missing for group, one in found.items()} for found in alone]
+    seen += [{group: one.rows for group, one in found.items()} for found in together]
+    if any(one != rows for one in seen):
+        raise Conflict("engines.moved", "The table changed while it was counted.", "Count spans that are over.")
     return {
-        (start_text(group[0], span), group[1]): Batch(
-            start_text(group[0], span),
-            rows,
+        (start_text(at, span), release): Batch(
+            start_text(at, span),
+            rows[at, release],
             labelled,
-            Profile(rows, tuple(bins), tuple(one[group] for one in alone)),
-            tuple(Cross(by, tuple((*at, n) for at, n in sorted(one[group].items()))) for by, one in together),
+            Profile(rows[at, release], tuple(bins), tuple(found[at, release] for found in alone)),
+            tuple(found[at, release] for found in together),
         )
-        for group, (rows, labelled) in sorted(totals.items())
+        for (at, release), (_, labelled) in sorted(totals.items())
     }
 
 
@@ -95,14 +101,14 @@ class _Query:
             by_group[_group(cell)].append(cell)
         return {group: _counts(bins, cells) for group, cells in by_group.items()}
 
-    def together(self, by: tuple[Bins, ...]) -> dict[Group, dict[tuple[int, ...], int]]:
+    def together(self, by: tuple[Bins, ...]) -> dict[Group, Cross]:
         """How many rows have each combination of places."""
         table = self._table([bins.name for bins in by])
         keys = {name: one for at, bins in enumerate(by) for name, one in self._keys(table, at, bins).items()}
-        found = defaultdict[Group, dict[tuple[int, ...], int]](dict)
+        found = defaultdict[Group, list[tuple[int, ...]]](list)
         for cell in self._grouped(table, keys, tuple(keys)):
-            found[_group(cell)][tuple(_place(bins, at, cell) for at, bins in enumerate(by))] = cell["n"]
-        return found
+            found[_group(cell)].append((*(_place(bins, at, cell) for at, bins in enumerate(by)), cell["n"]))
+        return {group: Cross(by, tuple(sorted(cells))) for group, cells in found.items()}
 
     def _table(self, names: Sequence[str]) -> Table:
         return asked(self._decisions, self._view, names, self._labels if LABEL in names else None)

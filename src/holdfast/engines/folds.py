@@ -22,6 +22,7 @@ Asked = Mapping[str, tuple[Fold, Any]]
 """By the id of a monitor, its fold and parameters."""
 
 Found = dict[Key, dict[str, Any]]
+"""What folds made, by batch and monitor."""
 
 _COLUMNS = "start string, release string, monitor string, made string"
 
@@ -42,9 +43,9 @@ def fold(
     found: Found = defaultdict(dict)
     for table in decisions:
         if table.get_backend().name == "pyspark":
-            _add(found, _on_spark(table, view, labels, _Folding(baseline, dict(folds), span)), folds)
+            add(found, _on_spark(table, view, labels, _Folding(baseline, dict(folds), span)), folds)
         else:
-            _add(found, folded(chunks(table, view, baseline.schema, labels=labels, span=span), baseline, folds), folds)
+            add(found, folded(chunks(table, view, baseline.schema, labels=labels, span=span), baseline, folds), folds)
     return {key: told(made) for key, made in sorted(found.items())}
 
 
@@ -52,11 +53,12 @@ def folded(found: Iterable[Chunk], baseline: Baseline, folds: Asked) -> Iterator
     """What each fold makes of each batch's rows, by key and monitor."""
     made: Found = defaultdict(dict)
     for key, rows in found:
-        _add(made, ((key, id, one.of(baseline, rows, params)) for id, (one, params) in folds.items()), folds)
+        add(made, ((key, id, one.of(baseline, rows, params)) for id, (one, params) in folds.items()), folds)
     yield from ((key, id, one) for key, by_id in made.items() for id, one in by_id.items())
 
 
-def _add(found: Found, made: Iterable[tuple[Key, str, Any]], folds: Asked) -> None:
+def add(found: Found, made: Iterable[tuple[Key, str, Any]], folds: Asked) -> None:
+    """Put what folds made to what was found before."""
     for key, id, one in made:
         found[key][id] = folds[id][0].plus(found[key][id], one) if id in found[key] else one
 

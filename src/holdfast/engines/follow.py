@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from holdfast.domain.ids import day_of
-from holdfast.domain.profile import Bins
 from holdfast.domain.watch import Span
-from holdfast.engines.known import Known
+from holdfast.engines.known import Batches, Folds, Known
 from holdfast.engines.labels import in_force, touched
-from holdfast.engines.segments import count_segments, tables
+from holdfast.engines.segments import tables
 from holdfast.engines.view import View
 from holdfast.ledger.decided import DECISIONS, LABELS, Form
-from holdfast.monitors.contract import Asks
 
 if TYPE_CHECKING:
     from ibis import Table
@@ -22,35 +20,37 @@ if TYPE_CHECKING:
 Files = Mapping[str, str]
 """Segments: where each lies as a path or URI, by its place in the log (``decisions/system=.../day=.../...``)."""
 
+Count = Callable[[Sequence[str], "Table | None"], Batches]
+"""Counts the decisions in some files, with the outcomes in force."""
+
 
 def follow(
     known: Known,
     connection: Any,
     files: Files,
     view: View,
-    bins: Sequence[Bins],
+    count: Count,
     *,
-    asks: Asks = (),
+    folds: Folds | None = None,
     span: Span = Span.DAY,
 ) -> Known:
     """What is known, with all that is new among the segments of a system, decisions and labels.
 
-    `files` are all that there are now. The batches that new labels are about are counted again; where segments of
-    theirs are gone, because their time was over, they stay as they were.
+    `files` are all that there are now; `count` counts some of them, in the engine or here, with the facts that `folds`
+    add up. The batches that new labels are about are counted again; where segments of theirs are gone, because their
+    time was over, they stay as they were.
     """
     fresh = set(known.fresh(files))
     decided, said = _of(DECISIONS, fresh), _of(LABELS, fresh)
     labels = _labels(connection, files, _of(LABELS, files))
-    new = count_segments(connection, [files[place] for place in decided], view, bins, asks, labels=labels, span=span)
-    after = known.plus(decided, new)
-    if not said or labels is None:
+    after = known.plus(decided, count([files[place] for place in decided], labels), folds)
+    if not said:
         return after
-    counted_before = [place for place in _of(DECISIONS, files) if place not in fresh]
-    late = _late(connection, files, counted_before, said, view=view, span=span)
+    counted = [place for place in _of(DECISIONS, files) if place not in fresh]
+    late = _late(connection, files, counted, said, view=view, span=span)
     late -= {start for start in late if _is_gone(start, known, files)}
     again = [files[place] for place in _of(DECISIONS, files) if _is_near(place, {start[:10] for start in late})]
-    counted = count_segments(connection, again, view, bins, asks, labels=labels, span=span)
-    return after.anew(late, counted, said)
+    return after.anew(late, count(again, labels), said)
 
 
 def _late(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,6 +13,7 @@ from tests.unit.engines.making import (
     BINS,
     NOON,
     SCHEMA,
+    TALLY,
     all_same,
     arrow,
     in_memory,
@@ -23,11 +26,13 @@ from tests.unit.engines.making import (
 
 from holdfast.decisions.read import Reader
 from holdfast.decisions.segments import FolderSegments
-from holdfast.domain.watch import Span
+from holdfast.domain.profile import Profile
+from holdfast.domain.watch import Baseline, Batch, Span
 from holdfast.engines.counts import count
+from holdfast.engines.embedded import count_rows
 from holdfast.engines.follow import follow
 from holdfast.engines.known import Known
-from holdfast.engines.segments import count_segments
+from holdfast.engines.segments import count_segments, decisions
 from holdfast.engines.view import gateway_view
 
 ibis = pytest.importorskip("ibis")
@@ -37,6 +42,11 @@ VIEW = gateway_view(SCHEMA)
 @pytest.fixture
 def duckdb():
     return ibis.duckdb.connect()
+
+
+def counts(connection, asks=(), span=Span.DAY):
+    """In the engine."""
+    return lambda paths, labels: count_segments(connection, paths, VIEW, BINS, asks, labels=labels, span=span)
 
 
 def files(folder):
@@ -51,31 +61,31 @@ def test_only_new_segments_are_read_and_late_outcomes_reach_the_days_that_they_a
         made = logged(first)
         log.append(made)
         log.seal()
-        known = follow(Known(), duckdb, files(tmp_path), VIEW, BINS, asks=ASKS)
+        known = follow(Known(), duckdb, files(tmp_path), VIEW, counts(duckdb, ASKS))
         assert all_same(known.by_key, in_memory(silent))
         more = logged(second)
         log.append(more)
         log.append_labels(said(second, more))
         log.seal()
-        known = follow(known, duckdb, files(tmp_path), VIEW, BINS, asks=ASKS)
+        known = follow(known, duckdb, files(tmp_path), VIEW, counts(duckdb, ASKS))
         assert all_same(known.by_key, in_memory([*silent, *second]))
         log.append_labels(said(first, made))
         log.seal()
-        known = follow(known, duckdb, files(tmp_path), VIEW, BINS, asks=ASKS)
+        known = follow(known, duckdb, files(tmp_path), VIEW, counts(duckdb, ASKS))
     assert all_same(known.by_key, in_memory([*first, *second]))
-    assert known == follow(known, duckdb, files(tmp_path), VIEW, BINS, asks=ASKS)
+    assert known == follow(known, duckdb, files(tmp_path), VIEW, counts(duckdb, ASKS))
 
 
 def test_a_segment_that_was_counted_is_not_opened_again(tmp_path, duckdb):
     with segment_log(tmp_path) as log:
         log.append(logged([row(0)]))
         log.seal()
-        known = follow(Known(), duckdb, files(tmp_path), VIEW, BINS)
+        known = follow(Known(), duckdb, files(tmp_path), VIEW, counts(duckdb))
         [(place, path)] = files(tmp_path).items()
         log.append(logged([row(1)]))
         log.seal()
     now = files(tmp_path) | {place: f"{path}-that-is-gone"}
-    assert [batch.rows for _, batch in follow(known, duckdb, now, VIEW, BINS).batches] == [2]
+    assert [batch.rows for _, batch in follow(known, duckdb, now, VIEW, counts(duckdb)).batches] == [2]
 
 
 def test_counts_of_segments_that_were_removed_stay(tmp_path, duckdb):
@@ -84,11 +94,11 @@ def test_counts_of_segments_that_were_removed_stay(tmp_path, duckdb):
         made = logged(rows)
         log.append(made)
         log.seal()
-        known = follow(Known(), duckdb, files(tmp_path), VIEW, BINS)
+        known = follow(Known(), duckdb, files(tmp_path), VIEW, counts(duckdb))
         log.append_labels(said(rows, made))
         log.seal()
     left = {place: path for place, path in files(tmp_path).items() if place.startswith("labels/")}
-    after = follow(known, duckdb, left, VIEW, BINS)
+    after = follow(known, duckdb, left, VIEW, counts(duckdb))
     assert [(batch.rows, batch.labelled) for _, batch in after.batches] == [(3, 0)]
 
 
@@ -103,15 +113,45 @@ def test_segments_hold_what_the_reader_reads(tmp_path, duckdb):
     assert sum(batch.rows for batch in found.values()) == sum(one["lane"] != "shadow" for one in rows)
 
 
+def test_columns_that_nobody_asks_for_may_differ(tmp_path, duckdb):
+    """One segment has an input that the next lacks, and a third has it as text."""
+    with segment_log(tmp_path) as log:
+        for more in ((("other", 1.5),), (), (("other", "text"), ("another", True))):
+            log.append([replace(one, inputs=(*one.inputs, *more)) for one in logged([row(0), row(1)])])
+            log.seal()
+    assert [batch.rows for _, batch in follow(Known(), duckdb, files(tmp_path), VIEW, counts(duckdb)).batches] == [6]
+
+
+def test_facts_are_followed_too(tmp_path, duckdb):
+    baseline = Baseline("", SCHEMA, "", Profile(0, (), ()), Batch("", 0, 0, Profile(0, BINS, ())))
+    asked = {"misuse.tally": (TALLY, None)}
+
+    def here(paths, labels):
+        parts = decisions(duckdb, paths, VIEW, SCHEMA.names)
+        return count_rows(parts, VIEW, baseline, (), asked, labels=labels)
+
+    known, rows = Known(), [row(number, outcome="yes") for number in range(5)]
+    with segment_log(tmp_path) as log:
+        made = logged(rows)
+        for some, labels in ((made[:3], []), (made[3:], said(rows[3:], made[3:])), ([], said(rows[:1], made[:1]))):
+            log.append(some)
+            log.append_labels(labels)
+            log.seal()
+            known = follow(known, duckdb, files(tmp_path), VIEW, here, folds={"misuse.tally": TALLY})
+    [(_, batch)] = known.batches
+    assert json.loads(batch.fact("misuse.tally")) == {"key 0": [2, 1, 2], "key 1": [2, 1, 1], "key 2": [1, 1, 0]}
+    assert (batch.rows, batch.labelled) == (5, 3)
+
+
 def test_hours_are_followed_too(tmp_path, duckdb):
     rows = [row(number, decided_at=NOON + timedelta(minutes=40 * number), outcome="no") for number in range(6)]
     with segment_log(tmp_path) as log:
         made = logged(rows)
         log.append(made)
         log.seal()
-        known = follow(Known(), duckdb, files(tmp_path), VIEW, BINS, span=Span.HOUR)
+        known = follow(Known(), duckdb, files(tmp_path), VIEW, counts(duckdb, span=Span.HOUR), span=Span.HOUR)
         log.append_labels(said(rows[2:3], made[2:3]))
         log.seal()
-    after = follow(known, duckdb, files(tmp_path), VIEW, BINS, span=Span.HOUR)
+    after = follow(known, duckdb, files(tmp_path), VIEW, counts(duckdb, span=Span.HOUR), span=Span.HOUR)
     assert [(batch.start, batch.labelled) for _, batch in after.batches if batch.labelled] == [("2026-11-28T13", 1)]
     assert arrow(rows).num_rows == sum(batch.rows for _, batch in after.batches)
