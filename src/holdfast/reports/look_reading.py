@@ -103,7 +103,7 @@ def evidence(line: Line) -> float:
 
     The most that a path ever reached counts: that holds over the whole life of a stream (Ville 1939).
     """
-    return max(0.0, *line.money, *line.beyond)
+    return max((0.0, *line.money, *line.beyond))
 
 
 def loudest_first(lines: Iterable[Line]) -> list[Line]:

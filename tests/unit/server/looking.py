@@ -80,7 +80,7 @@ def look_of(release: str, at: str, **changes) -> Look:
         "drift.distance", 0.31, "share", Direction.LOWER_IS_BETTER, 300, Interval(0.28, 0.34), (("feature", "income"),)
     )
     whole = Look(
-        SYSTEM.name, release, Span.DAY, STARTS, (300,) * len(STARTS), (180,) * len(STARTS), ORDINARY, 28, lines(),
+        SYSTEM.name, release, Span.DAY, STARTS, (300,) * len(STARTS), (180,) * len(STARTS), 0, ORDINARY, 28, lines(),
         (share,), (found,), (Skipped("outcome.calibration", "1", "It needs scores, not only decisions."),
         Failed("explanation.drift", "1", "It crashed: ValueError: no trees")), (), "sha256:" + "0" * 64, at,
     )  # fmt: skip

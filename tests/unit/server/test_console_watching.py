@@ -284,7 +284,7 @@ def test_an_alert_says_how_large_how_sure_what_followed_and_what_is_behind_it(se
     assert 'href="/incidents/incident-ratio"' in page
     assert "limit: at least 0.8" in page
     other = unescape(re.sub(r"<[^>]+>", " ", server.program("owner").get("/alerts/income").text))
-    assert "Chance shows this at most once in 490 streams over their whole life." in other
+    assert "Chance shows this at most once in 1,900 streams over their whole life." in other
     found = server.program("owner").get("/alerts/found").text
     assert "It was found, not bet on" in found
     assert "there is nothing to draw" in found
