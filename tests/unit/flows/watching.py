@@ -78,11 +78,12 @@ class Bank:
     release: str
     log: SegmentLog
     post: Post
+    first: date = FIRST
 
     def day(self, number: int, X=None, *, rows: int = 300, hour: int = 12, principals=()) -> list[str]:
-        """What is decided on a day, counted from `FIRST`; the ids."""
+        """What is decided on a day, counted from the first; the ids."""
         X = credit_rows(rows, 1000 + number).X if X is None else X
-        at = datetime.combine(FIRST + timedelta(days=number), datetime.min.time(), UTC) + timedelta(hours=hour)
+        at = datetime.combine(self.first + timedelta(days=number), datetime.min.time(), UTC) + timedelta(hours=hour)
         self.log.ids = Ids(lambda: int(at.timestamp() * 1000))
         told = columns(X, model().predict_proba(X)[:, 1])
         if len(principals):
@@ -105,7 +106,7 @@ class Bank:
     def watch(self, after: int):
         """Look at it in the night after a day."""
         self.drain()
-        night = datetime.combine(FIRST + timedelta(days=after + 1), datetime.min.time(), UTC)
+        night = datetime.combine(self.first + timedelta(days=after + 1), datetime.min.time(), UTC)
         self.office.clock.now = night + timedelta(hours=2)
         return watch_release(self.office.desk, self.post, self.release)
 
