@@ -284,6 +284,59 @@ def watch_table(home: Path, run: str, *, watch: Watch, url: str, table: str, vie
     return look(ground, decisions, view, labels=outcomes, before=start_of(now(), watch.span), at=timestamp(now()))
 
 
+def watch_segments(
+    home: Path, run: str, *, system: str, watch: Watch, engine: str, state: Path, segments: str = ""
+) -> Look:
+    """What a log's sealed segments show, counted by an `engine` (duckdb or spark) that goes on from `state`; against a
+    kept run as `watch_log` does.
+    """
+    from holdfast.domain.verdict import timestamp
+    from holdfast.flows.count_decisions import start_of
+    from holdfast.ledger.decided import DECISIONS, LABELS, folder_of
+
+    ground = ground_of(home, run, system=system, watch=watch)
+    place = decision_files(home, segments).segments
+    names = [name for form in (DECISIONS, LABELS) for name in place.places(folder_of(form, ground.system))]
+    found = {name: place.at(name) for name in names}
+    if any(system.type_name != "local" for system, _ in found.values()):
+        hint = "Mount the bucket, or name the folder it is copied to by --segments."
+        raise FixInput("watch.bucket", "Engines read segments in a folder alone.", hint)
+    files = {name: path for name, (_, path) in found.items()}
+    try:
+        from holdfast.flows.watch_segments import watch_segments as look
+
+        connection = _engine(engine)
+    except ModuleNotFoundError as error:
+        hint = "pip install 'holdfast[warehouse]', or 'holdfast[spark]'"
+        raise Unavailable("watch.extra", f"The package {error.name} is not installed.", hint) from error
+    view = _view(ground, next(iter(files.values()), ""))
+    return look(ground, connection, files, view, state, before=start_of(now(), watch.span), at=timestamp(now()))
+
+
+def _engine(name: str) -> Any:
+    import ibis
+
+    if name == "duckdb":
+        return ibis.duckdb.connect()
+    if name != "spark":
+        raise FixInput("watch.engine", f"There is no engine {name!r:.40} here.", "There are: duckdb, spark.")
+    from pyspark.sql import SparkSession
+
+    return ibis.pyspark.connect(SparkSession.builder.getOrCreate())
+
+
+def _view(ground: Ground, file: str) -> View:
+    """How the log calls score and decision: as a gateway wrote them, or a shield."""
+    import pyarrow.parquet as pq
+
+    from holdfast.engines.view import gateway_view, shield_view
+
+    schema = ground.baseline.schema
+    by_gateway = gateway_view(schema)
+    is_gateway = not file or by_gateway.decision in pq.read_schema(file).names
+    return by_gateway if is_gateway else shield_view(schema)
+
+
 def ground_of(home: Path, run: str, *, system: str, watch: Watch) -> Ground:
     """What a look rests on by a kept run: its baseline and its appetite."""
     from holdfast.domain.watch import Baseline

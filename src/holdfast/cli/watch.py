@@ -78,6 +78,30 @@ def watch_log(
     return show_look(look, as_json=as_json)
 
 
+@app.command("segments")
+@command
+def watch_segments(
+    system: str = typer.Argument("", help="The system's name in the log; the run's, if it is left out."),
+    engine: str = typer.Option("duckdb", help="Who counts: duckdb here, or spark where it runs."),
+    state: Path = typer.Option(Path("watched.json"), help="Where what was counted is kept; only what is new is read."),
+    run: str = typer.Option("latest", help="The run that says what is usual: the first digits of its id, or latest."),
+    span: str = typer.Option("day", help="How long a batch is: hour or day."),
+    home: Path = typer.Option(Path(".holdfast"), envvar="HOLDFAST_HOME", help="Where runs and the decision log lie."),
+    segments: str = typer.Option("", help="The folder of sealed segments; else as the settings say."),
+    as_json: bool = JSON_OPTION,
+) -> Exit:
+    """Watch a large decision log without a control plane: an engine counts what is new. Ends as `show` does.
+
+    Example: holdfast watch segments credit --engine spark --state /srv/watched.json
+    """
+    from holdfast import wiring
+    from holdfast.domain.watch import Span, Watch
+
+    watch, folder = Watch(system, one_of(Span, span)), home.expanduser()
+    look = wiring.watch_segments(folder, run, system=system, watch=watch, engine=engine, state=state, segments=segments)
+    return show_look(look, as_json=as_json)
+
+
 @app.command("table")
 @command
 def watch_table(

@@ -53,7 +53,8 @@ class Look:
 
     `needed` is how many of those it takes before anything is alarmed on. `rows` and `labelled` are by batch.
     `measurements` and `findings` are of the latest batches, with the monitors that yielded them; `unmet` are monitors
-    that could not look, and `troubles` what could not be read, each with the reason.
+    that could not look, and `troubles` what could not be read, each with the reason. `mark` tells
+    whether anything but the counts is new.
     """
 
     system: str
@@ -72,6 +73,7 @@ class Look:
     troubles: tuple[str, ...]
     baseline: str
     at: str
+    mark: str = ""
     format: str = "holdfast-look/1"
 
     @property

@@ -12,7 +12,7 @@ from typing import Any
 
 from holdfast.domain.errors import Conflict
 from holdfast.domain.watch import Batch, Facts
-from holdfast.monitors.contract import Fold
+from holdfast.monitors.contract import Fold, MonitorSpec
 
 Key = tuple[str, str]
 """The start of a batch, and its release."""
@@ -20,6 +20,11 @@ Key = tuple[str, str]
 Batches = dict[Key, Batch]
 Folds = Mapping[str, Fold]
 """How the facts of monitors add up, by their id."""
+
+
+def folds_of(monitors: Iterable[MonitorSpec]) -> Folds:
+    """How the facts of these monitors add up."""
+    return {spec.id: spec.fold for spec in monitors if spec.fold is not None}
 
 
 def merge(a: Batch, b: Batch, folds: Folds | None = None) -> Batch:

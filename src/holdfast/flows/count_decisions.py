@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -15,11 +16,11 @@ from holdfast.domain.decision import Segment
 from holdfast.domain.errors import HoldfastError
 from holdfast.domain.retention import Removal
 from holdfast.domain.watch import Baseline, Batch, Span, Watch
+from holdfast.engines.known import folds_of, merge
 from holdfast.flows.desk import MOST, every
 from holdfast.ledger.decided import DECISIONS, LABELS
 from holdfast.monitors.contract import Asks, MonitorSpec, Rows
 from holdfast.monitors.counting import count
-from holdfast.monitors.merging import adding
 from holdfast.ports import Batches, Store
 from holdfast.releases.baseline import asks_of, facts_of
 
@@ -41,6 +42,14 @@ class Observing(Protocol):
 
     def now(self, system: str) -> Observed:
         """A system's decisions, with what is known of them now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many files and days were counted now, and what could not be read, in words."""
+
+    files: int
+    troubles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,8 +75,12 @@ class Counter:
         how = {"span": self.watch.span, "score": self.watch.score, "decision": self.watch.decision}
         return canonical.digest({"baseline": canonical.digest(self.baseline), "monitors": monitors, **how})
 
-    def catch_up(self) -> tuple[str, ...]:
-        """Count what is registered and not counted yet; what could not be read, in words."""
+    @property
+    def _plus(self) -> Plus:
+        return partial(merge, folds=folds_of(self.monitors))
+
+    def catch_up(self) -> Counted:
+        """Count what is registered and not counted yet."""
         release, troubles = self.baseline.release, list[str]()
         self.batches.begin(release, self.asked)
         known = self.batches.counted(release)
@@ -75,17 +88,17 @@ class Counter:
         fresh = [one for one in decided if one.file not in known]
         news = [one for one in told if one.file not in known]
         if not fresh and not news:
-            return ()
+            return Counted(0)
         seen = self.observing.now(self.watch.system)
         again = self._relabelled(seen, news, {one.day for one in decided if one.file in known}, troubles)
         for day in sorted(again):
             self._recount(day, [one for one in decided if one.day == day], seen, troubles)
-        plus = adding(self.monitors)
         for segment in fresh:
             if segment.day not in again:
-                self._add(segment, seen, plus, troubles)
-        self.batches.add(release, {}, [one.file for one in news], plus)
-        return tuple(dict.fromkeys(troubles))
+                self._add(segment, seen, self._plus, troubles)
+        self.batches.add(release, {}, [one.file for one in news], self._plus)
+        files = len(self.batches.counted(release) - known) + len(again)
+        return Counted(files, tuple(dict.fromkeys(troubles)))
 
     def _registered(self) -> tuple[list[Segment], list[Segment]]:
         """The segments of decisions, and those of labels, that were not removed."""
@@ -107,7 +120,7 @@ class Counter:
 
     def _recount(self, day: str, segments: Sequence[Segment], seen: Observed, troubles: list[str]) -> None:
         """A day anew, all of it or as it was."""
-        plus, found = adding(self.monitors), dict[str, Batch]()
+        plus, found = self._plus, dict[str, Batch]()
         try:
             for segment in segments:
                 for start, batch in self._counted(segment, seen).items():

@@ -24,7 +24,7 @@ from holdfast.domain.measure import Measure
 from holdfast.domain.release import Deployment, Release
 from holdfast.domain.system import System
 from holdfast.domain.verdict import judge
-from holdfast.domain.watch import Baseline, Batch, Consequence, FiledBaseline, Span, Watch, Watched
+from holdfast.domain.watch import Baseline, Consequence, FiledBaseline, Span, Watch, Watched
 from holdfast.flows.alerts import alerts_in, drafts_for, of_release
 from holdfast.flows.count_decisions import Counter, Observing, start_of
 from holdfast.flows.desk import Caller, Desk, every, require, stated
@@ -95,12 +95,6 @@ def last_look(batches: Batches, release: str) -> Look | None:
     return canonical.decode(Look, body) if body else None
 
 
-def _over(batches: Sequence[Batch], span: Span, desk: Desk) -> tuple[Batch, ...]:
-    """The batches that are over, and whose decisions had time to arrive."""
-    now = start_of(desk.now - SETTLES[span], span)
-    return tuple(batch for batch in batches if batch.start < now)
-
-
 @dataclass(frozen=True)
 class _Watching:
     """One release being watched."""
@@ -127,14 +121,22 @@ class _Watching:
         return of_release(self.desk, self.filed.release)
 
     def go(self) -> Look:
-        post = self.post
+        """The look, anew where anything that it depends on is new. Acts come before it is kept: if this process dies in
+        between, they are made already when somebody looks again.
+        """
+        post, release = self.post, self.filed.release
         counter = Counter(self.desk.store, post.batches, post.observing, self.monitors, self.baseline, self.watch)
-        troubles = counter.catch_up()
-        batches = _over(post.batches.all(self.filed.release), self.watch.span, self.desk)
-        look = look_at(self._ground(), batches, troubles=troubles, at=self.desk.at)
-        post.batches.keep_look(look.release, canonical.encode(look))
-        if batches:
+        counted, ground = counter.catch_up(), self._ground()
+        until = start_of(self.desk.now - SETTLES[self.watch.span], self.watch.span)
+        mark = self._mark(ground, counter, until)
+        last = None if counted.files else last_look(post.batches, release)
+        if last is not None and last.mark == mark and last.troubles == counted.troubles:
+            return last
+        over = tuple(batch for batch in post.batches.all(release) if batch.start < until)
+        look = replace(look_at(ground, over, troubles=counted.troubles, at=self.desk.at), mark=mark)
+        if over:
             self._act(look)
+        post.batches.keep_look(release, canonical.encode(look))
         return look
 
     def _ground(self) -> Ground:
@@ -142,6 +144,12 @@ class _Watching:
         limits = appetite_in_force(self.desk).binding(system.tier, task, system.use_case)
         settled = tuple(kept for kept in self.known if not kept.record.is_open)
         return Ground(system.name, self.baseline, self.watch, self.monitors, limits, settled)
+
+    def _mark(self, ground: Ground, counter: Counter, until: str) -> str:
+        """The digest of all that a look depends on beside the counts."""
+        settled = sorted((kept.key, kept.revision) for kept in ground.settled)
+        said = {"asked": counter.asked, "until": until, "limits": ground.limits, "settled": settled}
+        return canonical.digest({**said, "watch": self.watch})
 
     def _act(self, look: Look) -> None:
         """File what was measured, once for each batch; raise what is new, and let it have its consequences."""

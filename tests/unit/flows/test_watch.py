@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 
 import numpy as np
@@ -13,16 +14,21 @@ from holdfast.domain.act import Verb
 from holdfast.domain.alert import Alert, Incident, Settled
 from holdfast.domain.appetite import Limit
 from holdfast.domain.clearance import Breaker
-from holdfast.domain.errors import Absent, Conflict, Forbidden
+from holdfast.domain.errors import Absent, Conflict, Forbidden, HoldfastError
 from holdfast.domain.watch import Consequence, Rule, Watch, Watched
+from holdfast.engines.segments import decisions
+from holdfast.engines.view import gateway_view
 from holdfast.flows.alerts import close_incident, settle
 from holdfast.flows.backtest import backtest
 from holdfast.flows.breakers import reset
 from holdfast.flows.look import Ground
 from holdfast.flows.watch_log import watch_log
+from holdfast.flows.watch_segments import watch_segments
+from holdfast.flows.watch_table import watch_table
 from holdfast.plugins import find_monitors
 from holdfast.testing.runs import sample_appetite
 from holdfast.testing.tables import credit_rows
+from holdfast.wiring import decision_files
 
 CALM, AFTER = 84, 96
 """Days of ordinary decisions, and how many there are in all."""
@@ -57,8 +63,7 @@ def test_ordinary_decisions_raise_nothing_and_are_measured(office, tmp_path):
     assert {("drift.psi", "feature income"), ("drift.weighted", "")} <= measured
     desk = office.desk
     assert (desk.store.count(Alert), desk.store.count(Watched)) == (0, 1)
-    again = bank.watch(CALM - 1)
-    assert replace(again, at=look.at) == look
+    assert bank.watch(CALM - 1) == look, "nothing is new, so nobody looks again"
     assert desk.store.count(Watched) == 1, "the same batches are filed once"
 
 
@@ -156,3 +161,53 @@ def test_another_appetite_is_tried_on_decisions_that_were_watched(office, tmp_pa
     assert crossing.since <= crossing.known
     (calm,) = backtest(office.desk, bank.post.batches, replace(appetite, limits=(loose,)))
     assert (calm.limited, calm.crossings) == (1, ())
+
+
+@pytest.mark.one_database
+def test_a_crash_between_acting_and_keeping_raises_nothing_twice(office, tmp_path, monkeypatch):
+    bank = opened(office, tmp_path, STOPS)
+    lived(bank, AFTER, changed=CALM)
+    batches = type(bank.post.batches)
+    with monkeypatch.context() as patch:
+        patch.setattr(batches, "keep_look", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            bank.watch(AFTER - 1)
+    raised = {kept.key for kept in office.desk.store.list(Alert, limit=200).items}
+    assert raised
+    bank.watch(AFTER - 1)
+    assert {kept.key for kept in office.desk.store.list(Alert, limit=200).items} == raised
+    assert office.desk.store.count(Incident) == 1
+    assert office.desk.store.count(Watched) == 1
+
+
+@pytest.mark.one_database
+def test_engines_see_what_this_process_sees(office, tmp_path):
+    """The same log as rows here, as segments followed by DuckDB in two steps, and as a table of a warehouse."""
+    ibis = pytest.importorskip("ibis")
+    bank = opened(office, tmp_path)
+    lived(bank, 50)
+    bank.drain()
+    ground = Ground(SYSTEM.name, baseline_for(bank.release), Watch(SYSTEM.name), find_monitors())
+    when = {"before": "2027-01-01", "at": "2027-01-01T00:00:00Z"}
+    here = watch_log(ground, bank.post.observing.all(SYSTEM.name, ground.baseline, ground.watch), **when)
+    segments = decision_files(tmp_path).segments
+    files = {place: segments.at(place)[1] for place in segments.places("decisions")}
+    assert len(files) == 50
+    first = dict(list(files.items())[:20])
+    duckdb, view, state = ibis.duckdb.connect(), gateway_view(SCHEMA), tmp_path / "watched.json"
+    with contextlib.suppress(HoldfastError):
+        watch_segments(ground, duckdb, first, view, state, **when)
+    there = watch_segments(ground, duckdb, files, view, state, **when)
+    assert same(there, here)
+    (table,) = decisions(duckdb, list(files.values()), view, SCHEMA.names)
+    assert same(watch_table(ground, table, view, labels=None, **when), here)
+
+
+def same(one, other):
+    """Whether two looks saw the same."""
+    assert (one.starts, one.rows) == (other.starts, other.rows)
+    for mine, theirs in zip(one.lines, other.lines, strict=True):
+        assert (mine.measure, mine.scope, mine.rows) == (theirs.measure, theirs.scope, theirs.rows)
+        values = [np.array([np.nan if v is None else v for v in line.values]) for line in (mine, theirs)]
+        np.testing.assert_allclose(*values, rtol=1e-9, atol=1e-12, err_msg=mine.measure)
+    return True
