@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from holdfast.domain.look import Look
     from holdfast.domain.watch import Watch
     from holdfast.engines.view import View
+    from holdfast.flows.admit_feedback import Feedback
     from holdfast.flows.attack import Request
     from holdfast.flows.check import House
     from holdfast.flows.desk import Desk
@@ -311,6 +312,18 @@ def watch_segments(
         raise Unavailable("watch.extra", f"The package {error.name} is not installed.", hint) from error
     view = _view(ground, next(iter(files.values()), ""))
     return look(ground, connection, files, view, state, before=start_of(now(), watch.span), at=timestamp(now()))
+
+
+def judge_feedback(home: Path, run: str, *, system: str, segments: str = "") -> Feedback:
+    """What is said of the labels of logged decisions, by what a kept run says is usual of the release that decided."""
+    from holdfast.decisions.observe import Observations
+    from holdfast.domain.watch import Watch
+    from holdfast.flows.admit_feedback import admit_feedback
+
+    watch = Watch(system)
+    ground, files = ground_of(home, run, system=system, watch=watch), decision_files(home, segments)
+    rows = Observations(files.segments, files.reader).all(ground.system, ground.baseline, watch)
+    return admit_feedback(ground.baseline, rows)
 
 
 def _engine(name: str) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from holdfast.cli import data_submit
+from holdfast.cli import data_feedback, data_submit
 from holdfast.cli.entrance import JSON_OPTION, Exit, command, print_json
 from holdfast.cli.remote import TOKEN_OPTION, URL_OPTION, connected
 
@@ -130,4 +130,5 @@ def attest(
 
 
 app.command("submit")(data_submit.submit)
+app.command("feedback")(data_feedback.feedback)
 app.command("list")(data_submit.list_datasets)

@@ -23,7 +23,7 @@ statistics are shown and never alarmed on alone. Same batches and seed, same rec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -88,6 +88,11 @@ class Rows:
         flagged[:] = [()] * n
         words = dict.fromkeys(("source", "principal", "subject", "ended", "id"), texts)
         return cls(X, **{**numbers, **words, "flagged": flagged, **known})
+
+    @classmethod
+    def joined(cls, parts: Sequence[Rows]) -> Rows:
+        """All rows of some parts, one at least, in order."""
+        return cls(*(np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(cls)))
 
     def take(self, which: NDArray[Any]) -> Rows:
         """Some of them, by place or by a mask (n,)."""
