@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
+from math import isnan
 
 Numbers = tuple[float, ...]
+
+_MOST = sys.float_info.max
+
+
+def bounded(total: float) -> float:
+    """A sum that ran out of what a float can hold, as the largest one; 0 where it ran out both ways. Sums are written
+    down, and JSON has no infinity.
+    """
+    return 0.0 if isnan(total) else min(max(total, -_MOST), _MOST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +66,7 @@ class Counts:
     def __add__(self, other: Counts) -> Counts:
         """Of both together; they have the same bins."""
         cells = tuple(a + b for a, b in zip(self.cells, other.cells, strict=True))
-        sums = tuple(a + b for a, b in zip(self.sums, other.sums, strict=True))
+        sums = tuple(bounded(a + b) for a, b in zip(self.sums, other.sums, strict=True))
         return Counts(cells, sums, self.missing + other.missing, self.infinite + other.infinite)
 
 

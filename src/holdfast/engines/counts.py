@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from holdfast.domain.errors import Conflict, FixInput
-from holdfast.domain.profile import Bins, Counts, Cross, Profile
+from holdfast.domain.profile import Bins, Counts, Cross, Profile, bounded
 from holdfast.domain.watch import LABEL, Batch, Span
 from holdfast.engines.columns import asked, in_utc, is_known, number, start, start_text, word
 from holdfast.engines.known import Batches
@@ -151,7 +151,8 @@ def _counts(bins: Bins, cells: Iterable[Cells]) -> Counts:
         if bins.is_number and at < bins.count:
             sums[at] += cell["total"] * (_SCALE if cell["size"] == 1 else 1.0)
             infinite += cell["n"] if cell["size"] == 2 else 0
-    return Counts(tuple(found[:-1]), tuple(sums) if bins.is_number else (), found[-1], infinite)
+    totals = tuple(map(bounded, sums)) if bins.is_number else ()
+    return Counts(tuple(found[:-1]), totals, found[-1], infinite)
 
 
 def _place(bins: Bins, at: int, cell: Cells) -> int:
