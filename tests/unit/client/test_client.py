@@ -40,6 +40,8 @@ def given(method, call):
     said = {**call.at, **(call.json or {})}
     if method.__name__ == "register_system":
         said = {"system": call.json}
+    if method.__name__ == "set_watch":
+        said = {"watch": {**call.at, **call.json}}
     return {
         **{name: value(hints[name], item) for name, item in said.items()},
         **(call.query or {}),
