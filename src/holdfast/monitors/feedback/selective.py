@@ -10,7 +10,7 @@ between which bounds the share of right decisions lies, whatever the labels that
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +21,16 @@ from holdfast.domain.measure import Direction, Measure
 from holdfast.domain.profile import Bins
 from holdfast.domain.schema import Task
 from holdfast.domain.watch import DECISION, LABEL, Baseline
-from holdfast.monitors.contract import Asks, Need, Seen, Series, Yielded, monitor
+from holdfast.monitors.contract import Asks, Need, Seen, Yielded, monitor
 from holdfast.monitors.feedback._sources import score_bins, wanted
 from holdfast.monitors.seasons import season
 from holdfast.monitors.streams import watch
 from holdfast.statistics import wilson
 
 Array = NDArray[np.float64]
+
+MARGIN = 14
+"""Batches before those that are too young, whose last labels may be on their way, too."""
 
 LATEST = 28
 """Batches of which bounds and ranges are told: what is older may be mended."""
@@ -114,30 +117,38 @@ def run(seen: Seen, params: Params) -> Iterator[Yielded]:
     tables = np.array([seen.table(batch, by) for batch in seen.batches], dtype=np.float64)
     known = tables[..., :-1].sum(axis=3)  # (T, scores, decisions)
     asked = tables.sum(axis=3)
-    if not known.sum():
+    whole = _settled(known.sum(axis=(1, 2)), asked.sum(axis=(1, 2)))
+    if not whole:
         return
+    tables, known, asked = tables[:whole], known[:whole], asked[:whole]
+    seen = replace(seen, batches=seen.batches[:whole], ordinary=min(seen.ordinary, whole))
     yield from _shares(by, known, asked, params)
     yield from _bounds(by, tables[-LATEST:])
     yield from _range(seen, by, known[-LATEST:], asked[-LATEST:], params)
     yield from _loop(seen, by, known, asked, params)
 
 
+def _settled(known: Array, asked: Array) -> int:
+    """How many of the batches are looked at. Labels of the latest are still on their way, or come no more, which
+    `outcome.labels` sees: those of which not half of what is usual has come, and as many before them, within limits.
+    """
+    share = known / np.maximum(asked, 1)
+    if not known.any():
+        return 0
+    least = float(np.median(share[known > 0])) / 2
+    young = int(np.argmax(share[::-1] >= least))
+    return max(0, len(share) - young - min(young, MARGIN))
+
+
 def _shares(by: tuple[Bins, Bins, Bins], known: Array, asked: Array, params: Params) -> Iterator[Yielded]:
     whole, of = known.sum(axis=(1, 2)), asked.sum(axis=(1, 2))
     yield LABELLED.of(whole.sum() / of.sum(), n=int(of.sum()), interval=wilson(whole.sum(), int(of.sum())))
-    yield _series(whole, of, params)
     for place, word in enumerate(by[1].labels or ()):
         part, of = known[..., place].sum(axis=1), asked[..., place].sum(axis=1)
         if of.sum() >= params.fewest:
             yield LABELLED.of(
                 part.sum() / of.sum(), n=int(of.sum()), interval=wilson(part.sum(), int(of.sum())), decision=word
             )
-            yield _series(part, of, params, ("decision", word))
-
-
-def _series(part: Array, of: Array, params: Params, *scope: tuple[str, str]) -> Series:
-    values = np.where(of >= params.fewest, part / np.maximum(of, 1), np.nan)
-    return Series(LABELLED.id, values, of.astype(np.int64), scope)
 
 
 def _bounds(by: tuple[Bins, Bins, Bins], tables: Array) -> Iterator[Yielded]:

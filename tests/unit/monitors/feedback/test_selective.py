@@ -9,7 +9,6 @@ import pytest
 
 from holdfast.domain.finding import Finding
 from holdfast.domain.measure import Measurement
-from holdfast.monitors.contract import Series
 from holdfast.plugins import find_monitor
 from holdfast.testing.traffic import seen_of
 from holdfast.testing.trials import feedback as trials
@@ -84,14 +83,14 @@ def test_a_loop_that_feeds_itself_is_found():
     assert measured(found, "feedback.approvals_with_labels").value > 0.8
 
 
-def test_series_have_a_number_for_each_batch_with_enough_decisions():
-    days = days_of()
-    days[3] = days[3].take(np.arange(10))
-    series = [one for one in told(days) if isinstance(one, Series)]
-    assert {one.scope for one in series} == {(), (("decision", "no"),), (("decision", "yes"),)}
-    whole = next(one for one in series if not one.scope)
-    assert np.isnan(whole.values[3])
-    assert np.isfinite(np.delete(whole.values, 3)).all()
+def test_labels_that_are_still_on_their_way_are_no_range_without_labels():
+    """Outcomes come after thirty days: of the latest month there are none, and nothing is wrong."""
+    days = days_of(60)
+    young = [trials.changed(rows, label=np.full(len(rows), np.nan)) for rows in days[30:]]
+    found = told([*days[:30], *young])
+    assert not [one for one in found if isinstance(one, Finding)]
+    usual = measured(told(days[:16]), "feedback.labelled_share")
+    assert measured(found, "feedback.labelled_share").value == usual.value, "of the first sixteen days alone"
 
 
 def test_no_labels_no_batches_and_one_class_alone():
