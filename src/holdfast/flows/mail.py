@@ -73,7 +73,7 @@ class Mailer:
         heads = [kept.record for kept in alerts if not kept.record.group] or [alerts[0].record]
         message = EmailMessage()
         message["From"], message["To"] = self._office.sender, ", ".join(readers)
-        message["Subject"] = f"{system}: {len(alerts)} new alert{'s' if len(alerts) > 1 else ''}"
+        message["Subject"] = f"{' '.join(system.split())}: {len(alerts)} new alert{'s' if len(alerts) > 1 else ''}"
         lines = [head.what for head in heads]
         message.set_content("\n".join([*lines, "", f"{self._office.url}/systems/{system}/watch", ""]))
         return message

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from holdfast.domain.appetite import Appetite
-from holdfast.domain.errors import HoldfastError
+from holdfast.domain.errors import HoldfastError, Unavailable
 from holdfast.domain.look import Backtest, Look
 from holdfast.flows.backtest import backtest
 from holdfast.flows.desk import Desk
@@ -52,7 +52,7 @@ class Watcher:
 
     def watch(self) -> None:
         """Once around: every release by itself, so that one that cannot be read keeps no other back."""
-        failure = None
+        failure: HoldfastError | None = None
         for release in watched_releases(self._desk):
             if self._stopped.is_set():
                 return
@@ -60,6 +60,9 @@ class Watcher:
                 watch_release(self._desk, self.post, release)
             except HoldfastError as error:
                 failure = error
+            except Exception as error:  # a plug-in's fold, whatever it does, must not end the watching of all others
+                what = f"Watching {release[:19]} crashed: {type(error).__name__}."
+                failure = Unavailable("watch.crashed", what, "Leave out the monitor that crashes, and report it.")
         try:
             self._mailer.deliver()
         except HoldfastError as error:

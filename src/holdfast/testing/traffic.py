@@ -21,8 +21,6 @@ from holdfast.monitors.profiling import label_bins, number_bins
 FIRST = date(2026, 1, 5)
 """A Monday."""
 
-DAY_S = 86_400.0
-
 
 def bins_of(schema: Schema, rows: Rows) -> tuple[Bins, ...]:
     """Bins for all columns of these rows."""

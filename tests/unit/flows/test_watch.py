@@ -25,6 +25,7 @@ from holdfast.flows.look import Ground
 from holdfast.flows.watch_log import watch_log
 from holdfast.flows.watch_segments import watch_segments
 from holdfast.flows.watch_table import watch_table
+from holdfast.flows.watcher import Watcher
 from holdfast.plugins import find_monitors
 from holdfast.testing.runs import sample_appetite
 from holdfast.testing.tables import credit_rows
@@ -38,6 +39,16 @@ ROWS = 150
 
 INCOME = SCHEMA.index("income")
 STOPS = Watch(SYSTEM.name, rules=(Rule("drift", Consequence.RELEASE, "The model knows only what it was made for."),))
+
+
+class _Quiet:
+    """Writes to nobody."""
+
+    def deliver(self):
+        return 0
+
+
+QUIET = _Quiet()
 
 
 def richer(number: int, rows: int = ROWS):
@@ -211,3 +222,16 @@ def same(one, other):
         values = [np.array([np.nan if v is None else v for v in line.values]) for line in (mine, theirs)]
         np.testing.assert_allclose(*values, rtol=1e-9, atol=1e-12, err_msg=mine.measure)
     return True
+
+
+@pytest.mark.one_database
+def test_a_crash_in_a_plug_in_ends_neither_the_thread_nor_the_watching_of_others(office, tmp_path, monkeypatch):
+    bank = opened(office, tmp_path)
+    watcher = Watcher(office.desk, bank.post, QUIET)
+    monkeypatch.setattr("holdfast.flows.watcher.watch_release", lambda *_: 1 / 0)
+    watcher.watch()
+    assert watcher.failure is not None
+    assert (watcher.failure.code, "ZeroDivisionError" in watcher.failure.message) == ("watch.crashed", True)
+    monkeypatch.undo()
+    watcher.watch()
+    assert watcher.failure is None

@@ -50,11 +50,6 @@ class OwnData:
     expected: float
     produced: Interval
 
-    @property
-    def is_too_good(self) -> bool:
-        """Whether labels agree with logged decisions more often than can be."""
-        return self.produced.low > 0
-
 
 def own_data(candidate: Rows, log: Rows, chance: Vector) -> OwnData:
     """Which rows of a candidate training table may be the model's own, among the rows of its `log`.

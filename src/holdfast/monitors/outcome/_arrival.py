@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from holdfast.domain.watch import Span
 from holdfast.monitors.contract import Rows, Seen
 
 Vector = NDArray[np.float64]
@@ -40,11 +39,6 @@ def ages(seen: Seen) -> Vector:
     """Hours for which each batch has been over when the latest one ends, float64 (T,)."""
     begun = [datetime.fromisoformat(batch.start).replace(tzinfo=UTC).timestamp() / 3600 for batch in seen.batches]
     return np.array(begun[-1:]) - np.array(begun) if begun else np.zeros(0)
-
-
-def span_hours(span: Span) -> int:
-    """How many hours a batch is long."""
-    return {Span.HOUR: 1, Span.DAY: 24}[span]
 
 
 @dataclass(frozen=True, eq=False)
