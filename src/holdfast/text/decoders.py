@@ -209,12 +209,12 @@ _ROT13 = _LETTERS[13:] + _LETTERS[:13]
 _LEET = {"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "8": "b", "9": "g", "@": "a", "$": "s", "!": "i",
          "|": "l", "€": "e", "+": "t", "£": "l"}  # fmt: skip
 
+_AS_ROT13 = str.maketrans(_LETTERS + _LETTERS.upper(), _ROT13 + _ROT13.upper())
+_AS_LEET = str.maketrans(_LEET)
+
 TURNED: dict[str, Callable[[str], str]] = {
     "rot13": lambda text: text.translate(_AS_ROT13),
     "leetspeak": lambda text: text.translate(_AS_LEET),
     "reversed": lambda text: text[::-1],
 }
 """Each turns the whole text, into one as long."""
-
-_AS_ROT13 = str.maketrans(_LETTERS + _LETTERS.upper(), _ROT13 + _ROT13.upper())
-_AS_LEET = str.maketrans(_LEET)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-WORD = re.compile(r"\S{1,40}")
-"""A word; of one that is longer, or of a script without spaces, so many characters at a time."""
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\ua4cf\uf900-\ufaff\U00020000-\U0003ffff"
+WORD = re.compile(rf"[{_UNSPACED}]{{1,2}}|[^\s{_UNSPACED}]{{1,40}}")
+"""A word; of one that is longer so many characters at a time, and two of a script that puts no spaces."""
 
 
 def windows(text: str, words: int = 60, step: int = 30) -> Iterator[tuple[int, int]]:
