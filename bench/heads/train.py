@@ -42,14 +42,12 @@ def masks(all_: list[Example]) -> dict[str, np.ndarray]:
     return {"told": ~held_out & is_told, "read": ~held_out}
 
 
-def ordinary(all_: list[Example], name: str) -> list[str]:
-    """The held-out ordinary texts on which a head's threshold is fixed."""
+def ordinary(all_: list[Example], name: str) -> list[list[str]]:
+    """The held-out ordinary texts on which a head's threshold is fixed: others' first, and documents of our own."""
     kept = [example for example in all_ if example.is_held_out and not example.is_attack]
-    return [
-        example.text
-        for example in kept
-        if not example.source.startswith("spun") or not (name == "told" or example.told)
-    ]
+    given = [example.text for example in kept if not example.source.startswith("spun")]
+    documents = [example.text for example in kept if not example.told]
+    return [given, documents] if name == "read" else [given]
 
 
 def main() -> None:
