@@ -22,7 +22,8 @@ WITHHELD = "[withheld]"
 
 _COMMON = (
     "the and you your that this are not all from with for have will now was what can must "
-    "ignore instructions previous rules system prompt password secret"
+    "ignore forget disregard instructions previous above rules system prompt password secret reveal tell make pretend "
+    "act like how who say give bypass without limits never always answer mode"
 )
 COMMON = frozenset(_COMMON.split())
 """Words of which a text turned round has some if it says anything."""
@@ -94,8 +95,10 @@ def run(params: Params) -> Reading:
             return Spotted(0.0)
         is_document = passage.role in params.documents
         looking = _Looking(passage.text)
-        for view in views(passage.text):
-            if _says_something(view):
+        found = views(passage.text)
+        plain = _common(found[0].text)
+        for view in found:
+            if _says_something(view, plain):
                 looking.score(view, both if is_document else told, orders)
                 looking.match(view, own)
                 if is_document:
@@ -112,11 +115,16 @@ def _orders_and_marks() -> tuple[Rules, Rules]:
     return Rules(ORDERS), Rules(MARKS)
 
 
-def _says_something(view: View) -> bool:
-    """Turned texts are mostly nonsense, and are not judged then."""
-    if not view.how or view.how[-1] not in ("rot13", "reversed"):
-        return True
-    return len(COMMON.intersection(view.text.lower().split())) >= min(3, 1 + len(view.text) // 40)
+def _says_something(view: View, plain: frozenset[str]) -> bool:
+    """Turned texts are mostly nonsense, and are not judged then: `plain` are the common words of the plain form."""
+    turn = view.how[-1] if view.how else ""
+    if turn in ("rot13", "reversed"):
+        return len(_common(view.text)) >= min(3, 1 + len(view.text) // 40)
+    return turn != "leetspeak" or not _common(view.text) <= plain
+
+
+def _common(text: str) -> frozenset[str]:
+    return COMMON.intersection(text.lower().split())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
