@@ -37,5 +37,5 @@ def test_a_head_is_the_same_again_and_tells_what_it_did_not_learn_from(examples)
     head = with_threshold(one, [ordinary], seed=1)
     attacks = highest(head, [example.text for example in held_out if example.is_attack])
     assert (highest(head, ordinary) >= head.threshold).mean() <= 0.02
-    assert (attacks >= np.quantile(highest(head, ordinary), 0.9)).mean() > 0.7  # they are few
+    assert (attacks[:, None] > highest(head, ordinary)).mean() > 0.9
     assert head.slope >= 0
