@@ -66,19 +66,23 @@ def telling(examples: Iterable[Example], most: int = 400) -> tuple[str, ...]:
 def spun(seed: int, words: tuple[str, ...], times: float = 1.0) -> list[Example]:
     """Texts of our own: told by users, and read in documents with and without orders to the model that reads them.
 
-    `words` are the telling ones.
+    `words` are the telling ones of what others wrote; those of our own templates join them.
     """
     rng = random.Random(seed)
-    made = [*_told(rng, words, times), *_tongues(rng, times), *_read(rng, times)]
-    return list(dict.fromkeys(made))
+    others = [*_attacks(rng, times), *_tongues(rng, times), *_read(rng, times)]
+    ours = telling((example for example in others if not example.is_held_out), most=len(words) // 2)
+    return list(dict.fromkeys([*_ordinary(rng, (*words, *ours), times), *others]))
 
 
-def _told(rng: random.Random, words: tuple[str, ...], times: float) -> Iterator[Example]:
-    names = ORDINARY["names"] | {"telling": words}
+def _attacks(rng: random.Random, times: float) -> Iterator[Example]:
     for family, templates in ATTACKS["direct"].items():
         for _ in range(int(500 * times)):
             text = said_otherwise(spin(rng.choice(templates), ATTACKS["names"], rng), rng)
             yield Example(text, True, f"spun: {family}")
+
+
+def _ordinary(rng: random.Random, words: tuple[str, ...], times: float) -> Iterator[Example]:
+    names = ORDINARY["names"] | {"telling": words}
     shares = {"any": 5000, "lookalike": 3000, "ordinary": 1500, "role": 2500, "security": 500, "with a document": 1500}
     for family, templates in ORDINARY["told"].items():
         for _ in range(int(shares[family] * times)):

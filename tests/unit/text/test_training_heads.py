@@ -14,7 +14,7 @@ WORDS = ("remind", "rules", "filtered", "answers")
 
 @pytest.fixture(scope="module")
 def examples():
-    return spun(3, WORDS, times=0.06)
+    return spun(3, WORDS, times=0.1)
 
 
 def test_templates_are_spun_to_their_end(examples):
@@ -23,7 +23,7 @@ def test_templates_are_spun_to_their_end(examples):
         assert not names & set(re.findall(r"<([a-z_0-9]+)>", example.text)), example.text
         assert "⟦" not in example.text
     assert {example.source for example in examples} >= {f"spun: {tongue}" for tongue in TONGUES}
-    assert examples == spun(3, WORDS, times=0.06)
+    assert examples == spun(3, WORDS, times=0.1)
 
 
 def test_a_head_is_the_same_again_and_tells_what_it_did_not_learn_from(examples):
