@@ -24,6 +24,9 @@ SIZE = 1 << BITS
 STRENGTH = 10.0
 ATTACKS_COUNT = 1.5
 FALSE_ALARMS = 0.0075
+LONG_FALSE_ALARMS = 0.02
+"""Of long texts, which are an odd text's company: the few odd ones decide, and a smaller share of them is chance."""
+
 OFTEN = 2
 """A place that fewer windows than these have has no weight: one text proves nothing of its words."""
 
@@ -109,13 +112,13 @@ def with_threshold(head: Head, groups: Sequence[Sequence[str]], seed: int) -> He
     threshold = max(_reached(head, group) for group in groups)
     beyond = []
     for windows_ in (8, 32):
-        long = [joined(ordinary, windows_ * STEP + WORDS - STEP, random.Random(seed + n)) for n in range(400)]
-        beyond.append((_reached(head, long) - _reached(head, ordinary)) / np.log2(windows_))
+        long = [joined(ordinary, windows_ * STEP + WORDS - STEP, random.Random(seed + n)) for n in range(600)]
+        beyond.append((_reached(head, long, LONG_FALSE_ALARMS) - threshold) / np.log2(windows_))
     return replace(head, threshold=threshold, slope=max(0.0, float(np.mean(beyond))))
 
 
-def _reached(head: Head, texts: Sequence[str]) -> float:
-    return float(np.quantile(highest(head, texts), 1 - FALSE_ALARMS))
+def _reached(head: Head, texts: Sequence[str], false_alarms: float = FALSE_ALARMS) -> float:
+    return float(np.quantile(highest(head, texts), 1 - false_alarms))
 
 
 def joined(texts: Sequence[str], words: int, rng: random.Random) -> str:

@@ -71,7 +71,7 @@ class Params:
     on_error=Action.BLOCK,
     threshold=0.5,
     unit="0 to 1: less than one in a hundred ordinary texts reach 0.5",
-    cost="about 0.3 ms for a thousand characters of one core",
+    cost="about 0.4 ms for a thousand characters, of one core",
     deadline_ms=5.0,
     trial="holdfast.testing.trials.text_guards:injection",
     reads=Reads.TEXT,
