@@ -81,7 +81,9 @@ def run(params: Params) -> Reading:
     """The highest score of any window of any view of the text, which covers all of it.
 
     It knows attacks by how they are worded, in some twenty languages, and undoes common encodings. One that is worded
-    like an ordinary request passes: let no model act on what it read that only a person may order.
+    like an ordinary request passes: let no model act on what it read that only a person may order. Pages that talk of
+    passwords, administrators and approvals are flagged too often (``bench.text_guards`` says how often): let it watch
+    yours in shadow mode before it blocks them.
     """
     if not 0 <= params.unsure_from <= params.unsure_to <= 1:
         raise FixInput("guard.unsure", "The unsure scores are a stretch of 0 to 1.", "Such as 0.2 to 0.9.")
