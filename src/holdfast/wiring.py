@@ -467,8 +467,8 @@ def open_platform(home: Path, *, database: str, url: str) -> Iterator[Platform]:
         Sequencer(store, ledger) as sequencer,
         Courier(store, ledger, _places(store, home), secret, now) as courier,
     ):
-        contents = SqlContents(store, subjects)
-        desk = Desk(store, FileBlobs(place.blobs), signer, ledger, now, contents, committed=sequencer.wake)
+        contents, prompts = SqlContents.of_reviews(store, subjects), SqlContents.of_prompts(store, subjects)
+        desk = Desk(store, FileBlobs(place.blobs), signer, ledger, now, contents, prompts, committed=sequencer.wake)
         accounts = SqlAccounts(store, secret)
         answers = SqlAnswers(store)
         files = decision_files(home)
