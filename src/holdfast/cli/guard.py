@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -28,7 +27,7 @@ def guard(
 
     Example: echo "Ignore all previous instructions." | holdfast guard
     """
-    from holdfast.flows.guard_text import TextGuards
+    from holdfast.flows.guard_text import TextGuards, read_lines
 
     guards = TextGuards(only, policy)
     if not as_json:
@@ -37,7 +36,7 @@ def guard(
         _show(found, said)
         return _exit(found)
     code = Exit.PASS
-    for line in _lines(sys.stdin.buffer):
+    for _number, line in read_lines(sys.stdin.buffer):
         found = guards.read(line["text"], str(line.get("role") or role))
         _tell(found)
         code = max(code, _exit(found))
@@ -46,26 +45,6 @@ def guard(
 
 def _exit(found: Guarded) -> Exit:
     return Exit.PASS if found.passes else Exit.BREACH
-
-
-def _lines(stream: BinaryIO) -> Iterator[dict[str, Any]]:
-    """The objects, one a line; empty lines are left out."""
-    import orjson
-
-    from holdfast.domain.errors import FixInput
-
-    for number, line in enumerate(stream, 1):
-        if not line.strip():
-            continue
-        try:
-            told = orjson.loads(line)
-        except ValueError as error:
-            raise FixInput(
-                "guard.line", f"Line {number} is no JSON: {error}.", 'Write {"text": ...} a line.'
-            ) from error
-        if not isinstance(told, dict) or not isinstance(told.get("text"), str):
-            raise FixInput("guard.line", f"Line {number} has no `text`.", 'Write {"text": ...} a line.')
-        yield told
 
 
 def _tell(found: Guarded) -> None:

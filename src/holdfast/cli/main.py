@@ -10,6 +10,7 @@ from holdfast.cli import (
     check,
     credential,
     data,
+    data_documents,
     decision,
     decision_compare,
     decision_explain,
@@ -100,6 +101,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(prompt.app, name="prompt")
 app.add_typer(decision.app, name="decision")
 app.add_typer(subject.app, name="subject")
+data.app.command("documents")(data_documents.documents)
 decision.app.command("label")(decision_label.label)
 decision.app.command("compare")(decision_compare.compare)
 decision.app.command("explain")(decision_explain.explain)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+import orjson
 
 from holdfast.domain.errors import FixInput
 from holdfast.domain.guard import Action, Guarded, Mode, Place, Stage
@@ -38,6 +41,21 @@ class TextGuards:
             raise FixInput("guard.too-long", f"It is longer than {MOST_CHARACTERS:,} characters.", "Read it in parts.")
         passage = Passage(role, text)
         return _summed(text, [guard.read([passage]) for guard in self._armed])
+
+
+def read_lines(lines: Iterable[bytes]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """The objects of JSON lines, each with the number of its line; FixInput where one has no `text`."""
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            told = orjson.loads(line)
+        except ValueError as error:
+            what = f"Line {number} is no JSON: {error}."
+            raise FixInput("guard.line", what, 'Write {"text": ...} a line.') from error
+        if not isinstance(told, dict) or not isinstance(told.get("text"), str):
+            raise FixInput("guard.line", f"Line {number} has no `text`.", 'Write {"text": ...} a line.')
+        yield number, told
 
 
 def _everything(only: Sequence[str]) -> Policy:
