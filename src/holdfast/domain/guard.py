@@ -8,10 +8,11 @@ from enum import StrEnum
 
 
 class Stage(StrEnum):
-    """Whether a guard looks before the model is asked, or at what it answered."""
+    """Whether a guard looks before the model is asked, at what it answered, or at both."""
 
     BEFORE = "before"
     AFTER = "after"
+    BOTH = "before and after"
 
 
 class Mode(StrEnum):
