@@ -23,6 +23,7 @@ from holdfast.cli import (
     gateway,
     init,
     people,
+    policy,
     probes,
     record,
     release,
@@ -94,6 +95,7 @@ app.add_typer(sealer.app, name="sealer")
 app.add_typer(people.app, name="people")
 app.add_typer(people.tokens, name="token")
 app.add_typer(data.app, name="data")
+app.add_typer(policy.app, name="policy")
 app.add_typer(decision.app, name="decision")
 app.add_typer(subject.app, name="subject")
 decision.app.command("label")(decision_label.label)

@@ -12,7 +12,7 @@ from holdfast.domain.guard import Action, GuardVerdict
 from holdfast.domain.tool import RESULTS, Label, Task, ToolPolicy, ToolTerms
 from holdfast.guards.tools.arguments import wrong_in
 from holdfast.guards.tools.course import Course
-from holdfast.guards.tools.steps import Call, Given, Result, Step, leaves
+from holdfast.guards.tools.steps import Call, Given, Result, Step, leaves, plainly
 
 VERSION = "1"
 ALLOWED, PINNED, TASK, ARGUMENTS, FLOW, BUDGET = (
@@ -65,7 +65,7 @@ def follow(policy: ToolPolicy, course: Course, step: Step) -> None:
         course.call(step, terms.price if terms else 0)
     elif isinstance(step, Result):
         terms = policy.terms(course.tool_of(step))
-        course.hold(terms.results if terms else RESULTS, step.text)
+        course.hold(terms.results if terms else RESULTS, plainly(step.text))
     elif policy.given and isinstance(step, Given):
         course.hold(policy.given, step.text)
 

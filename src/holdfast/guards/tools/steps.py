@@ -60,6 +60,22 @@ def read_arguments(given: object) -> Mapping[str, Any] | None:
     return given if isinstance(given, dict) and _is_shallow(given) else None
 
 
+def text_of(content: object) -> str:
+    """What a content says, be it a text or in parts."""
+    return content if isinstance(content, str) else "\n".join(leaves(content))
+
+
+def plainly(text: str) -> str:
+    """A text as it is read: where it is JSON, what its values say, so that no escape hides anything."""
+    if not text.lstrip().startswith(("{", "[", '"')):
+        return text
+    try:
+        read = orjson.loads(text)
+    except ValueError:
+        return text
+    return "\n".join(leaves(read)) if _is_shallow(read) else text
+
+
 def leaves(node: object) -> Iterator[str]:
     """Every text and number in arguments or a result, names of fields too, in order."""
     if isinstance(node, str):
@@ -83,7 +99,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _is_shallow(node: Any) -> bool:
-    level = [node]
+    level = [node] if isinstance(node, dict | list) else []
     for _ in range(MOST_DEEP):
         level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
         level = [inner for inner in level if isinstance(inner, dict | list)]
