@@ -9,6 +9,7 @@ import orjson
 
 from holdfast.domain.errors import FixInput
 from holdfast.gateway.dialects import openai
+from holdfast.gateway.dialects.calls import CallsTold, ChatCallsTold, completion_steps
 from holdfast.gateway.dialects.contract import (
     Dialect,
     Json,
@@ -23,6 +24,8 @@ from holdfast.gateway.dialects.contract import (
     walk,
 )
 from holdfast.gateway.http.sse import Event
+from holdfast.guards.tools.steps import Step
+from holdfast.guards.tools.transcripts import chat_calls
 
 
 class Completions(Dialect):
@@ -57,6 +60,19 @@ class Completions(Dialect):
         choice = {"index": 0, "message": message, "finish_reason": "content_filter", "logprobs": None}
         about = {"id": id, "object": "chat.completion", "created": created, "model": body.get("model", "")}
         return {**about, "choices": [choice], "usage": _NOTHING}
+
+    def steps(self, body: Json) -> Iterator[Step]:
+        """As `Dialect` says."""
+        return completion_steps(body)
+
+    def called(self, told: Json) -> Iterator[Step]:
+        """As `Dialect` says."""
+        messages = (choice.get("message") for choice in objects(told.get("choices")))
+        return (call for message in messages if isinstance(message, dict) for call in chat_calls(message))
+
+    def calls_told(self) -> CallsTold:
+        """As `Dialect` says."""
+        return ChatCallsTold()
 
     def stream(self, body: Json) -> Stream:
         """As `Dialect` says."""

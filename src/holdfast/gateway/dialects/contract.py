@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import orjson
 
@@ -17,6 +17,10 @@ from holdfast.domain.credential import Route
 from holdfast.domain.errors import FixInput
 from holdfast.gateway.http.sse import Event
 from holdfast.guards.passages import Passage
+from holdfast.guards.tools.steps import Step
+
+if TYPE_CHECKING:
+    from holdfast.gateway.dialects.calls import CallsTold
 
 Json = dict[str, Any]
 
@@ -163,6 +167,18 @@ class Dialect(ABC):
     @abstractmethod
     def stream(self, body: Json) -> Stream:
         """What reads the answer to this request while it is told."""
+
+    def steps(self, body: Json) -> Iterator[Step]:  # noqa: ARG002 - an endpoint without tools has none
+        """What a request says of the conversation so far: what was said, called and answered by tools."""
+        return iter(())
+
+    def called(self, told: Json) -> Iterator[Step]:  # noqa: ARG002
+        """The tools that a whole answer calls, and what came of those that the model's host called itself."""
+        return iter(())
+
+    def calls_told(self) -> CallsTold | None:
+        """The same of an answer that is told piece by piece; None where there never is one."""
+        return None
 
     @abstractmethod
     def events_of(self, told: Json) -> list[Event]:

@@ -30,7 +30,7 @@ def digest_of(tool: Mapping[str, Any]) -> str:
     would read. The same tool has the same digest in OpenAI's, Anthropic's and MCP's words; empty where there is none.
     """
     about = _about(tool)
-    schema = next((about[name] for name in SCHEMAS if about.get(name) is not None), {})
+    schema: Any = next((about[name] for name in SCHEMAS if about.get(name) is not None), {})
     said = {"name": name_of(tool), "description": about.get("description") or "", "schema": schema}
     others = {name: about[name] for name in about if name not in NEUTRAL and name not in SCHEMAS}
     try:
