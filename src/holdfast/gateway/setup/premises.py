@@ -11,6 +11,7 @@ from holdfast.decisions.log import SegmentLog
 from holdfast.gateway.access.follow import Follower
 from holdfast.gateway.observe.observer import Observer
 from holdfast.gateway.review.held import HeldFolder
+from holdfast.gateway.tools.approvals import Approvals
 from holdfast.ports import Vault
 
 
@@ -35,3 +36,4 @@ class Shared:
     follower: Follower
     held: HeldFolder
     observer: Observer
+    approvals: Approvals
