@@ -32,7 +32,7 @@ def digest_of(tool: Mapping[str, Any]) -> str:
     about = _about(tool)
     schema: Any = next((about[name] for name in SCHEMAS if about.get(name) is not None), {})
     said = {"name": name_of(tool), "description": about.get("description") or "", "schema": schema}
-    others = {name: about[name] for name in about if name not in NEUTRAL and name not in SCHEMAS}
+    others = {name: about[name] for name in about if name not in (*NEUTRAL, *SCHEMAS) and about[name] is not None}
     try:
         return canonical.digest(said | ({"others": others} if others else {}))
     except (ValueError, TypeError, RecursionError):
