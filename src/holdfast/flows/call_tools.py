@@ -52,7 +52,7 @@ class ToolTalk:
         for step in steps:
             if isinstance(step, Call):
                 told = step.id, step.key
-                if told in self._seen:
+                if step.id and told in self._seen:
                     continue
                 self._seen.add(told)
                 self.verdicts += tuple(map(self._stands, judge(self._policy, self._course, step, self._occasion)))

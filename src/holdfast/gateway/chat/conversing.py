@@ -114,7 +114,7 @@ class Conversing:
         for shadow in self.lanes.listening(release):
             self._listen(shadow, one)
         if isinstance(reply, Streamed):
-            return replace(reply, parts=_paid(reply.parts, lambda: spent(one.usage, one.cost)))
+            return replace(reply, parts=paid(reply.parts, lambda: spent(one.usage, one.cost)))
         spent(one.usage, one.cost)
         return reply
 
@@ -397,7 +397,7 @@ async def _told(events: Sequence[Event]) -> AsyncGenerator[bytes]:
         yield bytes(event)
 
 
-async def _paid(parts: AsyncGenerator[bytes], pay: Callable[[], None]) -> AsyncGenerator[bytes]:
+async def paid(parts: AsyncGenerator[bytes], pay: Callable[[], None]) -> AsyncGenerator[bytes]:
     """The same parts; paid for once they are told, however that ends."""
     try:
         async for part in parts:

@@ -193,8 +193,10 @@ class Dialect(ABC):
         return Event("", orjson.dumps(self.error(status, code, message)).decode())
 
 
-def walk(node: Any, key: Any, role: str, depth: int = 0) -> Iterator[Slot]:
-    """The texts at and below ``node[key]``; FixInput where it is nested too deeply to be read."""
+def walk(node: Any, key: Any, role: str, depth: int = 0, structure: Collection[str] = STRUCTURE) -> Iterator[Slot]:
+    """The texts at and below ``node[key]``; FixInput where it is nested too deeply to be read. Names of fields are a
+    tool's own in what it is called with: there is no structure in that.
+    """
     value = node[key]
     if isinstance(value, str):
         if value and not _is_file(node, key, value):
@@ -204,13 +206,14 @@ def walk(node: Any, key: Any, role: str, depth: int = 0) -> Iterator[Slot]:
         raise FixInput("chat.too-deep", f"It is nested more than {DEEPEST} deep.", "Flatten it.")
     if isinstance(value, dict):
         speaker = "tool" if value.get("type") in ("tool_result", "function_call_output") else role
+        is_call = str(value.get("type") or "").endswith("_use")
         for name in value:
-            if name not in STRUCTURE:
-                yield from walk(value, name, speaker, depth + 1)
+            if name not in structure:
+                yield from walk(value, name, speaker, depth + 1, () if is_call and name == "input" else structure)
     elif isinstance(value, list):
         for place, inner in enumerate(value):
             if isinstance(inner, str | list | dict):
-                yield from walk(value, place, role, depth + 1)
+                yield from walk(value, place, role, depth + 1, structure)
 
 
 def top(body: Json, roles: Mapping[str, str], apart: Collection[str] = ()) -> list[Slot]:

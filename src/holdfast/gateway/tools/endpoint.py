@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -14,6 +15,7 @@ import orjson
 from holdfast.domain.credential import Credential, Route
 from holdfast.domain.errors import Absent, FixInput, Forbidden, HoldfastError, SignInFirst, TooMany, Unavailable
 from holdfast.gateway.access.budgets import Meter
+from holdfast.gateway.chat.conversing import paid
 from holdfast.gateway.chat.talk import task_of
 from holdfast.gateway.dialects.contract import Json, read_object
 from holdfast.gateway.http.beside import beside
@@ -23,7 +25,7 @@ from holdfast.gateway.http.sse import Event
 from holdfast.gateway.observe.observer import SYSTEM, Observer
 from holdfast.gateway.routes import Handler
 from holdfast.gateway.tools.conversations import Conversations
-from holdfast.gateway.tools.host import METHOD, NAME, SESSION, Exchange
+from holdfast.gateway.tools.host import METHOD, NAME, PARAM, SESSION, Exchange
 from holdfast.gateway.tools.rpc import (
     INTERNAL,
     INVALID_REQUEST,
@@ -40,7 +42,6 @@ from holdfast.problems import status_of as http_status
 
 MOST_BODY_BYTES = 8 * 1024 * 1024
 PASSED_ON = (b"mcp-protocol-version", SESSION, METHOD, NAME, b"traceparent", b"tracestate")
-PARAM = b"mcp-param-"
 CONVERSATION, SUBJECT = b"holdfast-conversation", b"holdfast-subject"
 NOTICES = ("notifications/initialized", "notifications/cancelled", "notifications/progress")
 
@@ -103,16 +104,26 @@ class McpEndpoints:
         _require_same(headers, message)
         if not isinstance(method, str):
             return Reply(202, b"")  # an answer to what no server could ask
-        asking = self._asking(server, credential, headers, message, _passed_on(scope))
+        bill: list[int] = []
+        asking = self._asking(server, credential, headers, message, passed=_passed_on(scope), spent=bill.append)
         exchange = Exchange(server.hosts[asking.session.release], _passed_on(scope))
         if "id" not in message:
             return await self._notified(server, asking, scope)
         meter = self._meter(credential)
         await meter.enter(1)
+
+        def leave() -> None:
+            meter.leave(money=sum(bill))
+
         try:
-            return await self._answered(server, asking, exchange, scope)
-        finally:
-            meter.leave()
+            reply = await self._answered(server, asking, exchange, scope)
+        except BaseException:
+            leave()
+            raise
+        if isinstance(reply, Streamed):
+            return replace(reply, parts=paid(reply.parts, leave))
+        leave()
+        return reply
 
     def _asking(
         self,
@@ -120,7 +131,9 @@ class McpEndpoints:
         credential: Credential,
         headers: Mapping[bytes, bytes],
         message: Json,
+        *,
         passed: Headers,
+        spent: Callable[[int], None],
     ) -> Asking:
         id = headers.get(SESSION, b"").decode("latin-1")
         mine, known = (credential.id, server.name, id), self._conversations
@@ -141,15 +154,8 @@ class McpEndpoints:
             self._pseudonym(f"credential {credential.name}"),
             task_of(headers),
             passed,
-            self._paying(credential),
+            spent,
         )
-
-    def _paying(self, credential: Credential) -> Callable[[int], None]:
-        def pay(money: int) -> None:
-            if money:
-                self._meter(credential).leave(money=money)
-
-        return pay
 
     async def _answered(
         self, server: ToolServing, asking: Asking, exchange: Exchange, scope: Scope

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
 
 import orjson
 
-from holdfast.domain.errors import Absent, ModelFailed
+from holdfast.domain.errors import Absent, ModelFailed, Unavailable
 from holdfast.gateway.dialects.contract import Json, read_object
 from holdfast.gateway.http.connection import Answer, Headers
 from holdfast.gateway.http.sse import Reader
@@ -15,7 +17,9 @@ from holdfast.gateway.tools.rpc import INVALID_REQUEST, failure, is_answer
 
 MOST_ANSWER_BYTES = 8 * 1024 * 1024
 SESSION = b"mcp-session-id"
-METHOD, NAME = b"mcp-method", b"mcp-name"
+METHOD, NAME, PARAM = b"mcp-method", b"mcp-name", b"mcp-param-"
+DRAIN_SECONDS = 0.05
+MOST_AFTER_BYTES = 4096
 OWN = ((b"accept", b"application/json, text/event-stream"), (b"content-type", b"application/json"))
 
 
@@ -26,28 +30,30 @@ class Exchange:
         self.session = ""
         self._host, self._headers = host, headers
 
-    async def ask(self, message: Json) -> AsyncIterator[Json]:
-        """The messages that answer one, the answer itself last; Unavailable or ModelFailed where there is none."""
-        answer = await self._host.post(message, self._headers)
+    async def ask(self, message: Json, *, is_redacted: bool = False) -> AsyncGenerator[Json]:
+        """The messages that answer one, the answer itself last; Unavailable or ModelFailed where there is none. Headers
+        that repeat arguments are left out where those are redacted.
+        """
+        headers = [pair for pair in self._headers if not (is_redacted and pair[0].startswith(PARAM))]
+        answer = await self._host.post(message, headers)
         try:
             self.session = dict(answer.headers).get(SESSION, b"").decode("latin-1")
-            async for told in _messages(answer, message):
-                yield told
-                if is_answer(told):
-                    return
+            async with aclosing(_messages(answer, message)) as messages:
+                async for told in messages:
+                    yield told
+                    if is_answer(told):
+                        await _drain(answer)
+                        return
         finally:
             answer.close()
         raise ModelFailed("upstream.malformed", "The server of tools ended without an answer.")
 
     async def ask_aside(self, message: Json) -> Json:
         """The answer to a question of our own, in the same session."""
-        aside = Exchange(self._host, [pair for pair in self._headers if pair[0] not in (METHOD, NAME)])
+        headers = [pair for pair in self._headers if pair[0] not in (METHOD, NAME) and not pair[0].startswith(PARAM)]
         if any(name == METHOD for name, _ in self._headers):
-            aside._headers = [*aside._headers, (METHOD, str(message["method"]).encode())]
-        async for told in aside.ask(message):
-            if is_answer(told):
-                return told
-        raise ModelFailed("upstream.malformed", "The server of tools ended without an answer.")
+            headers.append((METHOD, str(message["method"]).encode()))
+        return [told async for told in Exchange(self._host, headers).ask(message)][-1]
 
 
 class ToolHost:
@@ -75,7 +81,14 @@ class ToolHost:
         self.upstream.close()
 
 
-async def _messages(answer: Answer, asked: Json) -> AsyncIterator[Json]:
+async def _drain(answer: Answer) -> None:
+    """Read what follows, which is next to nothing, so that the connection can be used again."""
+    with suppress(Unavailable, TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            await answer.body(MOST_AFTER_BYTES)
+
+
+async def _messages(answer: Answer, asked: Json) -> AsyncGenerator[Json]:
     kind = dict(answer.headers).get(b"content-type", b"")
     if answer.status == 200 and kind.startswith(b"text/event-stream"):
         reader = Reader()

@@ -57,8 +57,10 @@ def object_in(node: Any, name: str) -> Json:
     return found if isinstance(found, dict) else {}
 
 
-def texts(node: Any, key: Any, role: str, depth: int = 0) -> Iterator[Slot]:
-    """Every text at and below ``node[key]``, but for pictures and sound; FixInput where it is nested too deeply."""
+def texts(node: Any, key: Any, role: str, depth: int = 0, *, files: bool = True) -> Iterator[Slot]:
+    """Every text at and below ``node[key]``; FixInput where it is nested too deeply. Pictures, sound and blobs, where
+    there can be `files`, are none.
+    """
     value = node[key]
     if isinstance(value, str):
         if value:
@@ -67,14 +69,21 @@ def texts(node: Any, key: Any, role: str, depth: int = 0) -> Iterator[Slot]:
     if depth > DEEPEST:
         raise FixInput("mcp.too-deep", f"It is nested more than {DEEPEST} deep.", "Flatten it.")
     if isinstance(value, dict):
-        is_file = value.get("type") in FILES
+        apart = _file_in(value) if files else ""
         for name in value:
-            if not (is_file and name == "data") and name not in ("blob", "_meta"):
-                yield from texts(value, name, role, depth + 1)
+            if name != apart:
+                yield from texts(value, name, role, depth + 1, files=files)
     elif isinstance(value, list):
         for place, inner in enumerate(value):
             if isinstance(inner, str | list | dict):
-                yield from texts(value, place, role, depth + 1)
+                yield from texts(value, place, role, depth + 1, files=files)
+
+
+def _file_in(value: Json) -> str:
+    """The name under which an object holds a file in base64; empty where it holds none."""
+    if value.get("type") in FILES:
+        return "data"
+    return "blob" if "uri" in value and "text" not in value else ""
 
 
 def header_value(raw: bytes) -> str | None:

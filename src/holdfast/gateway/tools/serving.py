@@ -6,19 +6,20 @@ does. One that is not made is logged once.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Protocol
 
 from holdfast.decisions.log import SegmentLog
 from holdfast.domain.decision import Decision, Ended
-from holdfast.domain.errors import Absent, FixInput, HoldfastError
+from holdfast.domain.errors import Absent, FixInput, Forbidden, HoldfastError, Unavailable
 from holdfast.domain.guard import Action, GuardVerdict, Mode
 from holdfast.domain.guard import enforced as enforced_verdicts
 from holdfast.domain.tool import ToolPolicy
 from holdfast.flows.converse import Chat, Heard, Said, Told, decision_of, hear, rest_of
-from holdfast.flows.exchange import MODEL_FAILED
+from holdfast.flows.exchange import MODEL_FAILED, is_kept_from
 from holdfast.gateway.access.follow import Follower
 from holdfast.gateway.access.lanes import Lanes
 from holdfast.gateway.dialects.contract import Json, Slot, objects
@@ -63,7 +64,7 @@ CAPABILITIES = "io.modelcontextprotocol/clientCapabilities"
 class Exchanging(Protocol):
     """A way to the server for one message."""
 
-    def ask(self, message: Json) -> AsyncIterator[Json]:
+    def ask(self, message: Json, *, is_redacted: bool = False) -> AsyncGenerator[Json]:
         """The messages that answer one, the answer itself last."""
 
     async def ask_aside(self, message: Json) -> Json:
@@ -135,15 +136,19 @@ class ToolServing:
         method, id = str(message.get("method")), message.get("id")
         if method == CALL:
             params = object_in(message, "params")
-            call = Call(str(id), str(params.get("name") or ""), read_arguments(params.get("arguments") or {}))
+            given = params.get("arguments")
+            call = Call(str(id), str(params.get("name") or ""), read_arguments({} if given is None else given))
             called = _Called(self, asking, call, "arguments")
         elif method in READS and self._may(READS[method]):
             said = {name: value for name, value in object_in(message, "params").items() if name != "_meta"}
             called = _Called(self, asking, Call(str(id), READS[method], said), "")
         elif method in FREE or method == LIST:
-            async for told in way.ask(_without_asking_back(message)):
-                if is_answer(told):
-                    yield await self._listed(asking, told) if method == LIST else self._opened(told)
+            self._require_release(asking)
+            async with aclosing(way.ask(_without_asking_back(message))) as messages:
+                async for told in messages:
+                    if is_answer(told):
+                        told["id"] = id
+                        yield await self._listed(asking, told) if method == LIST else self._opened(told)
             return
         else:
             yield failure(id, NO_METHOD, "The policy does not allow this.", "mcp.method")
@@ -152,6 +157,12 @@ class ToolServing:
             await self._look(asking, way, call)
         async for told in called.answer(way):
             yield told
+
+    def _require_release(self, asking: Asking) -> None:
+        """What a server says of itself is read by models, too: from one that may not run it is not passed on."""
+        chat = self.chat(asking.session.release)
+        if is_kept_from(chat.policy, chat.reasons(chat.clock())):
+            raise Forbidden("gateway.not-released", "No release of these tools may run here now.")
 
     def _may(self, tool: str) -> bool:
         return self.tools.terms(tool) is not None or self.tools.mode is Mode.SHADOW
@@ -226,7 +237,8 @@ class _Called:
         self._id = asking.message.get("id")
         params = {"params": object_in(asking.message, "params")}
         holder, name = (params["params"], key) if key else (params, "params")
-        self._slots = [*texts(holder, name, "assistant")] if name in holder else []
+        self._slots = [*texts(holder, name, "assistant", files=False)] if name in holder else []
+        self._is_redacted = False
         facts = (("dialect", "mcp"), ("tool", call.tool[:128]))
         passages = tuple(slot.passage for slot in self._slots)
         self._said = Said(passages, facts, asking.principal, asking.subject, self._trip.trace)
@@ -250,7 +262,9 @@ class _Called:
             return
         price = self._count()
         for place, slot in enumerate(self._slots):
-            slot.put(redact(slot.text, redactions(heard.remarks, place)))
+            spans = redactions(heard.remarks, place)
+            slot.put(redact(slot.text, spans))
+            self._is_redacted |= bool(spans)
         opened = await self._write(heard, Told(Ended.OPENED))
         try:
             async for told in self._made(way, *rest_of(self._said, heard, opened)):
@@ -294,21 +308,23 @@ class _Called:
         return refusal(self._id, f"A person has to approve this call first. {hint} Decision {waits}.")
 
     async def _made(self, way: Exchanging, said: Said, heard: Heard) -> AsyncGenerator[Json]:
+        answered: Json | None = None
         try:
-            async for told in way.ask(_without_asking_back(self._asking.message)):
-                if is_answer(told):
-                    self._trip.answered = perf_counter()
-                    yield await self._told(told, said, heard)
-                    return
-                if told.get("method") in NOTICES and "id" not in told and self._is_harmless(told):
-                    yield told
-            raise Absent("mcp.no-answer", "The server of tools gave no answer.")
+            message = _without_asking_back(self._asking.message)
+            async with aclosing(way.ask(message, is_redacted=self._is_redacted)) as messages:
+                async for told in messages:
+                    if is_answer(told):
+                        answered = told
+                    elif told.get("method") in NOTICES and "id" not in told and self._is_harmless(told):
+                        yield told
         except HoldfastError as error:
-            if not self._trip.answered:
-                self._trip.answered = perf_counter()
-                failed = Told(Ended.FAILED, reasons=(MODEL_FAILED,))
-                await self._write(heard, failed, said)
-            raise type(error)(error.code, error.message, self._which) from error
+            self._trip.answered = perf_counter()
+            await self._write(heard, Told(Ended.FAILED, reasons=(MODEL_FAILED,)), said)
+            kind = Absent if isinstance(error, Absent) else Unavailable
+            raise kind(error.code, error.message, self._which) from error
+        self._trip.answered = perf_counter()
+        if answered is not None:
+            yield await self._told(answered, said, heard)
 
     async def _told(self, told: Json, said: Said, heard: Heard) -> Json:
         """What the client hears of the answer."""
