@@ -62,14 +62,15 @@ class ToolHost:
     def __init__(self, upstream: Upstream, key: str) -> None:
         self.upstream = upstream
         self._key = key
+        self._path = b"" if upstream.origin.path else b"/"
 
     async def post(self, message: Json, headers: Headers) -> Answer:
         """Send it a message."""
-        return await self.upstream.ask(b"POST", b"", self._all(headers), orjson.dumps(message))
+        return await self.upstream.ask(b"POST", self._path, self._all(headers), orjson.dumps(message))
 
     async def end(self, headers: Headers) -> None:
         """Tell it that a session is over."""
-        answer = await self.upstream.ask(b"DELETE", b"", self._all(headers), b"")
+        answer = await self.upstream.ask(b"DELETE", self._path, self._all(headers), b"")
         answer.close()
 
     def _all(self, headers: Headers) -> Headers:
