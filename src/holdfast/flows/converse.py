@@ -13,7 +13,7 @@ from datetime import datetime
 from time import perf_counter
 
 from holdfast.domain.decision import Decision, Ended, Field, Lane
-from holdfast.domain.guard import Action
+from holdfast.domain.guard import Action, GuardVerdict
 from holdfast.flows.exchange import Station, is_kept_from
 from holdfast.flows.serve_log import micros_since, policy_digest, stamp, without_personal
 from holdfast.guards.armed_text import ArmedText, Remark, enforced
@@ -45,13 +45,16 @@ class Said:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Heard:
-    """What was said of a turn before the model is asked, and what follows; `started` is `perf_counter` seconds."""
+    """What was said of a turn before the model is asked, and what follows; `started` is `perf_counter` seconds.
+    `verdicts` are those on the tools that it declares.
+    """
 
     now: datetime
     started: float
     action: Action
     remarks: tuple[Remark, ...] = ()
     reasons: tuple[str, ...] = ()
+    verdicts: tuple[GuardVerdict, ...] = ()
 
     @property
     def is_let_on(self) -> bool:
@@ -61,13 +64,16 @@ class Heard:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Told:
-    """How a turn ended: what the caller was told, in passages, what guards said of it, and other `facts`."""
+    """How a turn ended: what the caller was told, in passages, what guards said of it, and other `facts`. `verdicts`
+    are those on the tools that it calls.
+    """
 
     ended: Ended
     passages: tuple[Passage, ...] = ()
     remarks: tuple[Remark, ...] = ()
     facts: tuple[Field, ...] = ()
     reasons: tuple[str, ...] = ()
+    verdicts: tuple[GuardVerdict, ...] = ()
 
 
 def hear(chat: Chat, said: Said) -> Heard:
@@ -97,7 +103,9 @@ def decision_of(chat: Chat, said: Said, heard: Heard, told: Told) -> Decision:
         inputs=((PROMPT, _text(said.passages)), *said.facts),
         outputs=(*(((ANSWER, _text(told.passages)),) if is_told else ()), *told.facts),
         verdicts=(
+            *heard.verdicts,
             *(remark.verdict(PROMPT) for remark in heard.remarks),
+            *told.verdicts,
             *(remark.verdict(ANSWER) for remark in told.remarks),
         ),
         reasons=(*heard.reasons, *told.reasons),
@@ -112,7 +120,7 @@ def decision_of(chat: Chat, said: Said, heard: Heard, told: Told) -> Decision:
 
 def rest_of(said: Said, heard: Heard, opened: Decision) -> tuple[Said, Heard]:
     """What the decision that ends a stream still has to say, which is not what the one that opened it has said."""
-    return replace(said, passages=(), follows=opened.id), replace(heard, remarks=())
+    return replace(said, passages=(), follows=opened.id), replace(heard, remarks=(), verdicts=())
 
 
 def _text(passages: Sequence[Passage]) -> str | None:
