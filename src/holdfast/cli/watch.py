@@ -70,11 +70,11 @@ def watch_log(
 
     Example: holdfast watch log credit
     """
-    from holdfast import wiring
+    from holdfast.wiring import watching
     from holdfast.domain.watch import Span, Watch
 
     watch = Watch(system, one_of(Span, span), score=score, decision=decision)
-    look = wiring.watch_log(home.expanduser(), run, system=system, watch=watch, segments=segments)
+    look = watching.watch_log(home.expanduser(), run, system=system, watch=watch, segments=segments)
     return show_look(look, as_json=as_json)
 
 
@@ -94,11 +94,11 @@ def watch_segments(
 
     Example: holdfast watch segments credit --engine spark --state /srv/watched.json
     """
-    from holdfast import wiring
+    from holdfast.wiring import watching
     from holdfast.domain.watch import Span, Watch
 
     watch, folder = Watch(system, one_of(Span, span)), home.expanduser()
-    look = wiring.watch_segments(folder, run, system=system, watch=watch, engine=engine, state=state, segments=segments)
+    look = watching.watch_segments(folder, run, system=system, watch=watch, engine=engine, state=state, segments=segments)
     return show_look(look, as_json=as_json)
 
 
@@ -124,14 +124,14 @@ def watch_table(
 
     Example: holdfast watch table duckdb://warehouse.db decisions --score pd --decision answer --column income=inc
     """
-    from holdfast import wiring
+    from holdfast.wiring import watching
     from holdfast.domain.watch import Span, Watch
     from holdfast.engines.view import View
 
     pairs = tuple((name, own) for name, _, own in (text.partition("=") for text in column))
     view = View(score, decision, label, pairs, id=id, at=at, release=release)
     watch = Watch("", one_of(Span, span))
-    look = wiring.watch_table(home.expanduser(), run, watch=watch, url=url, table=table, view=view, labels=labels)
+    look = watching.watch_table(home.expanduser(), run, watch=watch, url=url, table=table, view=view, labels=labels)
     return show_look(look, as_json=as_json)
 
 

@@ -67,8 +67,9 @@ def language_among(words: list[str]) -> str:
     for word in words:
         for language, weight in known.get(word, ()):
             found[language] += weight
-        for letter in set(word) & LETTERS.keys():
-            found[LETTERS[letter]] += 1.0
+        if not word.isascii():
+            for letter in set(word) & LETTERS.keys():
+                found[LETTERS[letter]] += 1.0
     if not found:
         return UNKNOWN
     language, weight = max(found.items(), key=lambda one: (one[1], one[0]))
