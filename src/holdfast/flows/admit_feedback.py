@@ -67,8 +67,7 @@ def admit_table(baseline: Baseline, decisions: Iterable[Rows], table: Dataset) -
     logged = own_data(rows, log, np.ones(n)).logged
     place = {id: at for at, id in enumerate(log.id.tolist())}
     at = np.array([place.get(id, -1) if id else -1 for id in logged.tolist()], dtype=np.int64)
-    answers = {name: _at(getattr(log, name), at) for name in ("score", "decision")}
-    rows = replace(rows, **answers)
+    rows = replace(rows, score=_at(log.score, at), decision=_at(log.decision, at))
     return Feedback(rows, judge(baseline, rows, log), of="row")
 
 
@@ -83,4 +82,5 @@ def _at(values: Vector, places: NDArray[np.int64]) -> Vector:
 
 
 def _texts(source: NDArray[np.object_]) -> NDArray[np.object_]:
-    return np.array(["" if one is None or one != one else str(one) for one in source.tolist()], dtype=object)
+    named = ["" if one is None or isinstance(one, float) else str(one) for one in source.tolist()]
+    return np.array(named, dtype=object)

@@ -28,7 +28,7 @@ MOST = 1_000
 def shape_of(text: str, name: str) -> tuple[Field, ...]:
     """The length in characters, the language, and the numbers, each named: ``prompt_length``, ``prompt_words_1``."""
     words = words_of(text[:MOST])
-    found = [("length", len(text)), ("language", language_among(words)), *_projected(words)]
+    found: list[Field] = [("length", len(text)), ("language", language_among(words)), *_projected(words)]
     return tuple((f"{name}_{part}", value) for part, value in found)
 
 
@@ -37,7 +37,7 @@ def names_of(name: str) -> tuple[str, ...]:
     return tuple(f"{name}_words_{place + 1}" for place in range(WORDS))
 
 
-def _projected(words: list[str]) -> list[tuple[str, float | None]]:
+def _projected(words: list[str]) -> list[Field]:
     distinct = set(words)
     if len(distinct) < FEWEST_WORDS:
         return []

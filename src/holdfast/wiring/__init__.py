@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from holdfast import canonical
-from holdfast.domain.errors import Absent, FixInput, Unavailable
+from holdfast.domain.errors import Absent, FixInput
 from holdfast.domain.run import Run
 from holdfast.settings import Settings, read_settings
 from holdfast.storage.runs import RECORD, RunFolders

@@ -10,7 +10,7 @@ from holdfast.domain.errors import Absent, FixInput, Unavailable
 from holdfast.domain.run import Run
 from holdfast.settings import read_settings
 from holdfast.storage.runs import RECORD, RunFolders
-from holdfast.wiring import decision_files, now
+from holdfast.wiring import decision_files, now, open_key
 
 if TYPE_CHECKING:
     from holdfast.domain.look import Look
@@ -20,19 +20,57 @@ if TYPE_CHECKING:
     from holdfast.flows.look import Ground
 
 
-def watch_log(home: Path, run: str, *, system: str, watch: Watch, segments: str = "") -> Look:
+def watch_log(
+    home: Path, run: str, *, system: str, watch: Watch, segments: str = "", baseline: Path | None = None
+) -> Look:
     """What the decision log in `home` shows against what a kept run (``latest``, or the first digits of its id) says is
-    usual, held to the appetite of that run.
+    usual, held to the appetite of that run; or against a `baseline` that `learn_usual` wrote, held to none.
     """
     from holdfast.decisions.observe import Observations
     from holdfast.domain.verdict import timestamp
     from holdfast.flows.count_decisions import start_of
     from holdfast.flows.watch_log import watch_log as look
 
-    ground = ground_of(home, run, system=system, watch=watch)
+    if baseline is None:
+        ground = ground_of(home, run, system=system, watch=watch)
+    else:
+        ground = _ground_by(baseline, home, system=system, watch=watch)
     files = decision_files(home, segments)
     rows = Observations(files.segments, files.reader).all(ground.system, ground.baseline, watch)
     return look(ground, rows, before=start_of(now(), watch.span), at=timestamp(now()))
+
+
+def learn_usual(home: Path, *, system: str, release: str, segments: str = "") -> tuple[bytes, str]:
+    """What is usual of a system that answers in text, by the first decisions of a release in the log of `home`; sealed
+    with the key there, which is named in hex.
+    """
+    from holdfast.decisions.observe import Observations
+    from holdfast.domain.profile import Profile
+    from holdfast.domain.watch import Baseline, Batch, Watch
+    from holdfast.ledger.envelope import seal
+    from holdfast.plugins import find_monitors
+    from holdfast.releases.text_baseline import text_baseline, text_schema
+
+    files, watch = decision_files(home, segments), Watch(system)
+    none = Profile(0, (), ())
+    asked = Baseline(release, text_schema(), "", none, Batch("", 0, 0, none))
+    rows = Observations(files.segments, files.reader).all(system, asked, watch)
+    found = text_baseline(release, rows, find_monitors(read_settings().plugins))
+    signer, _ = open_key(home)
+    return seal(found, signer), signer.public_bytes().hex()
+
+
+def _ground_by(baseline: Path, home: Path, *, system: str, watch: Watch) -> Ground:
+    from holdfast.domain.watch import Baseline
+    from holdfast.flows.look import Ground
+    from holdfast.ledger.envelope import open_sealed
+    from holdfast.plugins import find_monitors
+
+    if not baseline.is_file():
+        raise FixInput("watch.baseline", f"There is no baseline {baseline}.", "Make one with `holdfast watch learn`.")
+    found = open_sealed(baseline.read_bytes(), open_key(home)[0].public_bytes(), Baseline)
+    monitors = tuple(spec for spec in find_monitors(read_settings().plugins) if spec.id not in watch.skip)
+    return Ground(system, found, watch, monitors)
 
 
 def watch_table(home: Path, run: str, *, watch: Watch, url: str, table: str, view: View, labels: str = "") -> Look:

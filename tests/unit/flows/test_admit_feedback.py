@@ -68,7 +68,9 @@ def test_a_table_that_the_model_wrote_itself_is_kept_back():
     assert (found.said.outcome, found.said.produced > 0.2) == (Outcome.BREACH, True)
     kept_back = list(found.quarantined())
     assert {one["why"] for one in kept_back} == {Why.OWN.value}
-    assert {str(i) for i in range(600)} <= {one["row"] for one in kept_back}, "rows that it wrote, and some it got right"
+    assert {str(i) for i in range(600)} <= {one["row"] for one in kept_back}, (
+        "rows that it wrote, and some it got right"
+    )
     assert admit_table(baseline_for("r"), [log], data).said.produced == 0
     vouched = replace(candidate, source=np.full(1_500, "registry", dtype=object))
     assert admit_table(baseline_for("r"), [log], vouched).said.produced == 0
