@@ -29,7 +29,16 @@ def show(
 
     Example: holdfast watch show sha256:4f1c...
     """
+    from holdfast.domain.errors import Absent
+
     with connected(url, token) as client:
+        try:
+            failure = client.show_round().failure_of(release)
+        except Absent:
+            failure = None
+        if failure is not None:
+            why = f"{failure.message} {failure.hint}".rstrip()
+            typer.echo(f"Looking has failed since {failure.since}: {why}", err=True)
         look = client.show_look(release)
     return show_look(look, as_json=as_json)
 

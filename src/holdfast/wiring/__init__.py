@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from holdfast.flows.check import House
     from holdfast.flows.desk import Desk
     from holdfast.flows.export import Premises
+    from holdfast.flows.security_events import SecurityEvents
     from holdfast.gateway.review.held import HeldFolder
     from holdfast.gateway.setup.document import GatewayDocument
     from holdfast.gateway.setup.premises import Premises as GatewayPremises
@@ -349,8 +350,9 @@ def open_platform(home: Path, *, database: str, url: str) -> Iterator[Platform]:
         mailer = Mailer(desk, accounts, SqlPlaces(store), Office(settings.smtp, settings.sender, url))
         with (
             open_decision_room(home, desk) as room,
+            _telling(store, ledger, settings) as events,
             Lapser(desk),
-            Watcher(desk, post, mailer, every=settings.watch_seconds) as watcher,
+            Watcher(desk, post, mailer, SqlPlaces(store), every=settings.watch_seconds) as watcher,
         ):
             yield Platform(
                 desk,
@@ -364,6 +366,7 @@ def open_platform(home: Path, *, database: str, url: str) -> Iterator[Platform]:
                 answers,
                 room=room,
                 watcher=watcher,
+                events=events,
             )
 
 
@@ -398,6 +401,21 @@ def name_of_process(kind: str) -> str:
     """A name in the decision log that no other process has or had."""
     host = re.sub(r"[^A-Za-z0-9_-]", "-", socket.gethostname().partition(".")[0])
     return f"{kind}-{host}-{os.getpid()}-{secrets.token_hex(3)}"[:100]
+
+
+@contextmanager
+def _telling(store: SqlStore, ledger: Log, settings: Settings) -> Iterator[SecurityEvents | None]:
+    """What tells a SIEM, where there is one."""
+    from holdfast.flows.carriers import carrier_to
+    from holdfast.flows.security_events import SecurityEvents
+    from holdfast.storage.places import SqlPlaces
+
+    if not settings.events:
+        yield None
+        return
+    carrier = carrier_to(settings.events, settings.events_authorization)
+    with SecurityEvents(store, ledger, SqlPlaces(store), carrier) as events:
+        yield events
 
 
 def _places(store: SqlStore, home: Path) -> SqlPlaces:
