@@ -131,8 +131,8 @@ class Places(Protocol):
     def put(self, key: str, note: bytes) -> None:
         """Keep a note, all or nothing."""
 
-    def lock(self) -> AbstractContextManager[Callable[[], bool]]:
-        """A function that says whether the caller is the one who may write, now."""
+    def lock(self, what: str = "places") -> AbstractContextManager[Callable[[], bool]]:
+        """A function that says whether the caller is the one who may write notes on `what`, now."""
 
 
 class Answers(Protocol):
