@@ -19,7 +19,7 @@ from holdfast.domain.credential import Route
 from holdfast.domain.decision import Decision, Ended, Field, Lane
 from holdfast.domain.errors import Blocked, FixInput, Forbidden, HoldfastError, ModelFailed, TooMany, Unavailable
 from holdfast.domain.guard import Action
-from holdfast.flows.converse import Chat, Heard, Said, Told, decision_of, hear, rest_of
+from holdfast.flows.converse import Chat, Heard, Said, Told, after, decision_of, hear, rest_of
 from holdfast.flows.exchange import MODEL_FAILED, is_kept_from
 from holdfast.flows.serve_log import FALLBACK
 from holdfast.gateway.access.follow import Follower
@@ -34,7 +34,7 @@ from holdfast.gateway.http.sse import Event
 from holdfast.gateway.http.upstream import Upstream
 from holdfast.gateway.observe.observer import Observer
 from holdfast.gateway.observe.passed import Generated, turn_passed
-from holdfast.guards.armed_text import enforced, redactions
+from holdfast.guards.armed_text import ArmedText, enforced, redactions
 from holdfast.guards.passages import Passage, redact
 
 MOST_CHARACTERS = 4_000_000
@@ -153,6 +153,7 @@ class _One:
         self.usage = Usage()
         self._chat, self._host, self._log, self._observer = chat, host, log, observer
         self._heard: Heard | None = None
+        self._after: tuple[ArmedText, ...] = ()
 
     @property
     def cost(self) -> int:
@@ -167,6 +168,7 @@ class _One:
         self._trip.guarded = perf_counter()
         if not heard.is_let_on:
             return await self._kept_back(said, heard, Told(Ended.BLOCKED))
+        self._after = after(self._chat, said)
         for place, slot in enumerate(slots):
             slot.put(redact(slot.text, redactions(heard.remarks, place)))
         try:
@@ -270,7 +272,7 @@ class _One:
 
     async def _whole(self, said: Said, heard: Heard, answer: Json) -> Reply | Streamed:
         self._trip.answered = perf_counter()
-        dialect, guards = self.turn.dialect, self._chat.after
+        dialect, guards = self.turn.dialect, self._after
         if guards:
             without_odds(answer)
         slots = dialect.answered(answer)
@@ -295,7 +297,7 @@ class _One:
 
     async def _parts(self, said: Said, heard: Heard, hosted: Hosted, opened: Decision) -> AsyncGenerator[bytes]:
         """The stream; its end is in the log before its last event is out, however it ends."""
-        relay = Relay(self.turn.dialect.stream(self.turn.body), self._chat.after)
+        relay = Relay(self.turn.dialect.stream(self.turn.body), self._after)
         reason, out = WENT_AWAY, list[Event]()
         try:
             async for event in hosted.events():
