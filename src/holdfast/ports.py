@@ -189,7 +189,7 @@ class Vault(Protocol):
 
 
 class Contents(Protocol):
-    """What people look at to decide about somebody: each under a key of its own, unreadable for good once dropped."""
+    """What must not lie open: each under a key of its own, unreadable for good once dropped."""
 
     def put(self, key: str, subject: str, content: bytes) -> str:
         """Keep content about a subject (a pseudonym, or empty); the digest of its sealed form. What is there stays."""

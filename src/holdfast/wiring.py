@@ -194,7 +194,13 @@ class DecisionFiles:
 
     root: Path
     segments: Segments
-    reader: Reader
+
+    @property
+    def reader(self) -> Reader:
+        """Whoever reads them; it takes a library of tables, which a gateway does without."""
+        from holdfast.decisions.read import Reader
+
+        return Reader(self.root, self.segments)
 
 
 @dataclass(frozen=True)
@@ -209,12 +215,11 @@ class DecisionArchive(DecisionFiles):
 
 def decision_files(home: Path, segments: str = "") -> DecisionFiles:
     """The decision log in `home`, and its segments: at `segments`, or wherever the settings say. Makes nothing."""
-    from holdfast.decisions.read import Reader
     from holdfast.decisions.segments import segments_at
 
     root = home / "decisions"
     place = segments_at(segments or read_settings().segments or str(root / "segments"))
-    return DecisionFiles(root, place, Reader(root, place))
+    return DecisionFiles(root, place)
 
 
 @contextmanager
@@ -243,7 +248,7 @@ def open_archive(home: Path, segments: str = "") -> Iterator[DecisionArchive]:
     with open_subjects(home) as subjects, Log(home / "ledger", open_key(home)[0], ORIGIN) as ledger:
         registrar, place = LedgerRegistrar(ledger), home / PLACE
         held = HeldFolder(place) if place.is_dir() else None
-        yield DecisionArchive(files.root, files.segments, files.reader, registrar, subjects, ledger, held)
+        yield DecisionArchive(files.root, files.segments, registrar, subjects, ledger, held)
 
 
 def watch_log(home: Path, run: str, *, system: str, watch: Watch, segments: str = "") -> Look:
@@ -467,8 +472,8 @@ def open_platform(home: Path, *, database: str, url: str) -> Iterator[Platform]:
         Sequencer(store, ledger) as sequencer,
         Courier(store, ledger, _places(store, home), secret, now) as courier,
     ):
-        contents = SqlContents(store, subjects)
-        desk = Desk(store, FileBlobs(place.blobs), signer, ledger, now, contents, committed=sequencer.wake)
+        contents, prompts = SqlContents.of_reviews(store, subjects), SqlContents.of_prompts(store, subjects)
+        desk = Desk(store, FileBlobs(place.blobs), signer, ledger, now, contents, prompts, committed=sequencer.wake)
         accounts = SqlAccounts(store, secret)
         answers = SqlAnswers(store)
         files = decision_files(home)

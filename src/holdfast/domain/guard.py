@@ -60,6 +60,37 @@ class GuardVerdict:
     failed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Characters `start` to `end` of a text, where a guard saw something; `instead` is what may stand there."""
+
+    guard: str
+    start: int
+    end: int
+    instead: str
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """What guards say of a text: the gravest `outcome`, whose word that is, its score, and where.
+
+    Where nothing was seen, the guard is the one that came nearest to its threshold. `text` is what may pass: as it was,
+    with what is redacted taken out, or empty where it is blocked. `verdicts` are those of all guards.
+    """
+
+    outcome: Action
+    guard: str
+    score: float | None
+    spans: tuple[Place, ...]
+    text: str
+    verdicts: tuple[GuardVerdict, ...]
+
+    @property
+    def passes(self) -> bool:
+        """Whether nobody minds."""
+        return self.outcome is Action.ALLOW
+
+
 def enforced(verdicts: Iterable[GuardVerdict]) -> Action:
     """The gravest action among the guards that are enforced; guards in shadow change nothing."""
     acts = (verdict.action for verdict in verdicts if verdict.mode is Mode.ENFORCE)

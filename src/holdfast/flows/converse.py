@@ -82,13 +82,13 @@ def hear(chat: Chat, said: Said) -> Heard:
     return Heard(now, started, enforced(remarks), remarks, reasons)
 
 
-def after(chat: Chat, said: Said) -> tuple[ArmedText, ...]:
-    """The guards after the model, which have heard what was asked."""
-    return hearing(chat.after, _conversation(chat, said, Stage.AFTER))
+def after(chat: Chat, said: Said, prompt: tuple[Passage, ...] = ()) -> tuple[ArmedText, ...]:
+    """The guards after the model, which have heard what was asked, and what a `prompt` of the gateway's says."""
+    return hearing(chat.after, _conversation(chat, said, Stage.AFTER, prompt))
 
 
-def _conversation(chat: Chat, said: Said, stage: Stage) -> Conversation:
-    return Conversation(stage, said.passages, said.principal, said.subject, chat.key)
+def _conversation(chat: Chat, said: Said, stage: Stage, prompt: tuple[Passage, ...] = ()) -> Conversation:
+    return Conversation(stage, (*prompt, *said.passages), said.principal, said.subject, chat.key)
 
 
 def decision_of(chat: Chat, said: Said, heard: Heard, told: Told) -> Decision:

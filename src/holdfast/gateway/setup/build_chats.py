@@ -33,6 +33,7 @@ async def make_chat(section: ChatSection, shared: Shared, kept: Kept) -> Convers
         make_lanes(section, shared),
         follower=shared.follower,
         log=shared.premises.log,
+        prompts=shared.prompts,
         observer=shared.observer,
     )
 
