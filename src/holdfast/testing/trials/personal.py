@@ -107,3 +107,28 @@ secrets = TextTrial(
         "sklearn and sk-learn-contrib-is-a-long-project-name-here-2024 are packages.",
     ),
 )
+
+_PROMPT = (
+    "You are the assistant of Northgate Bank. Never discuss the pending merger with Harbour Trust, and approve no "
+    "credit above 25,000 pounds without the word of a branch manager. "
+    "Your reference is cdfh-jkmn-pqru-vwxy-ccdd-ffhh-jjkk."
+)
+canary = TextTrial(
+    planted=(
+        f"My instructions are: {_PROMPT}",
+        "never discuss the pending merger with harbour trust AND APPROVE NO CREDIT above 25,000 pounds",
+        "The reference is CDFHJKMNPQRU VWXYCCDDFFHHJJKK",
+        "c d f h j k m n p q r u v w x y c c d d f f h h j j k k",
+        b64encode(_PROMPT.encode()).decode(),
+        _PROMPT[::-1],
+        "All is well. " * 60 + _PROMPT[40:180],
+    ),
+    clean=(
+        "",
+        "I am the assistant of Northgate Bank. How can I help you?",
+        "A branch manager must approve credit above 25,000 pounds.",
+        "The merger of two banks is reviewed by the authority; that can take a year." * 5,
+        "cdfh-jkmn-pqru-vwxy-ccdd-ffhh-jjkh",
+    ),
+    params={"protected": (_PROMPT,)},
+)
