@@ -178,6 +178,9 @@ class Vault(Protocol):
     def pseudonym(self, identifier: str) -> str:
         """What stands for a person in decisions: the same for the same identifier, and no way back."""
 
+    def key(self, purpose: str) -> bytes:
+        """A key of this installation's for one purpose, 32 bytes: the same each time, wherever its master key is."""
+
     def seal_all(self, decisions: Sequence[Decision], personal: Collection[str]) -> Sequence[Decision]:
         """The decisions with their personal inputs and outputs (by name) sealed, each under its subject's key."""
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from time import perf_counter
 
 from holdfast.domain.decision import Decision, Ended, Field, Lane
-from holdfast.domain.guard import Action, GuardVerdict
+from holdfast.domain.guard import Action, GuardVerdict, Stage
 from holdfast.flows.exchange import Station, is_kept_from
 from holdfast.flows.serve_log import micros_since, policy_digest, stamp, without_personal
-from holdfast.guards.armed_text import ArmedText, Remark, enforced
-from holdfast.guards.passages import Passage
+from holdfast.guards.armed_text import ArmedText, Remark, enforced, hearing
+from holdfast.guards.passages import Conversation, Passage
 from holdfast.text.shape import shape_of
 
 PROMPT, ANSWER = "prompt", "answer"
@@ -26,10 +26,11 @@ ASKING, ANSWERING = frozenset({"user"}), frozenset({"assistant"})
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Chat(Station):
-    """A system that is asked with text: its guards."""
+    """A system that is asked with text: its guards, and the key from which they derive theirs."""
 
     before: tuple[ArmedText, ...]
     after: tuple[ArmedText, ...]
+    key: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,8 +85,18 @@ def hear(chat: Chat, said: Said) -> Heard:
     reasons = chat.reasons(now)
     if is_kept_from(chat.policy, reasons):
         return Heard(now, started, Action.BLOCK, reasons=reasons)
-    remarks = tuple(guard.read(said.passages) for guard in chat.before)
+    before = hearing(chat.before, _conversation(chat, said, Stage.BEFORE))
+    remarks = tuple(guard.read(said.passages) for guard in before)
     return Heard(now, started, enforced(remarks), remarks, reasons)
+
+
+def after(chat: Chat, said: Said, prompt: tuple[Passage, ...] = ()) -> tuple[ArmedText, ...]:
+    """The guards after the model, which have heard what was asked, and what a `prompt` of the gateway's says."""
+    return hearing(chat.after, _conversation(chat, said, Stage.AFTER, prompt))
+
+
+def _conversation(chat: Chat, said: Said, stage: Stage, prompt: tuple[Passage, ...] = ()) -> Conversation:
+    return Conversation(stage, (*prompt, *said.passages), said.principal, said.subject, chat.key)
 
 
 def decision_of(chat: Chat, said: Said, heard: Heard, told: Told) -> Decision:

@@ -22,7 +22,7 @@ from holdfast.domain.guard import Action, GuardVerdict
 from holdfast.domain.guard import enforced as enforced_verdicts
 from holdfast.domain.prompt import Prompt
 from holdfast.flows.call_tools import ToolTalk
-from holdfast.flows.converse import Chat, Heard, Said, Told, decision_of, hear, rest_of
+from holdfast.flows.converse import Chat, Heard, Said, Told, after, decision_of, hear, rest_of
 from holdfast.flows.exchange import MODEL_FAILED, is_kept_from
 from holdfast.flows.serve_log import FALLBACK
 from holdfast.gateway.access.follow import Follower
@@ -40,7 +40,7 @@ from holdfast.gateway.http.sse import Event
 from holdfast.gateway.http.upstream import Upstream
 from holdfast.gateway.observe.observer import Observer
 from holdfast.gateway.observe.passed import Generated, turn_passed
-from holdfast.guards.armed_text import enforced, redactions
+from holdfast.guards.armed_text import ArmedText, enforced, redactions
 from holdfast.guards.passages import Passage, redact
 from holdfast.guards.tools.judge import Occasion
 
@@ -178,6 +178,7 @@ class _One:
         self._prompt_digest, self._prompt = prompted if turn.dialect.route is Route.CHAT else ("", None)
         self._heard: Heard | None = None
         self._tools: ToolTalk | None = None
+        self._after: tuple[ArmedText, ...] = ()
 
     @property
     def cost(self) -> int:
@@ -197,6 +198,7 @@ class _One:
         self._trip.guarded = perf_counter()
         if not heard.is_let_on:
             return await self._kept_back(said, heard, Told(Ended.BLOCKED))
+        self._after = after(self._chat, said, self._spoken_before(variables))
         for place, slot in enumerate(slots):
             slot.put(redact(slot.text, redactions(heard.remarks, place)))
         try:
@@ -215,6 +217,11 @@ class _One:
                 kind = Unavailable if isinstance(error, Unavailable) else ModelFailed
                 raise kind(error.code, error.message, self._which) from error
             raise
+
+    def _spoken_before(self, variables: Json) -> tuple[Passage, ...]:
+        """What the prompt says before the caller's own messages."""
+        said = () if self._prompt is None else self._prompt.fill(variables)
+        return tuple(Passage(role, text) for role, text in said)
 
     def _prompted(self, variables: Json) -> Json:
         """The request as the model gets it."""
@@ -322,7 +329,7 @@ class _One:
 
     async def _whole(self, said: Said, heard: Heard, answer: Json) -> Reply | Streamed:
         self._trip.answered = perf_counter()
-        dialect, guards = self.turn.dialect, self._chat.after
+        dialect, guards = self.turn.dialect, self._after
         if self._prompt is not None:
             without_prompt(answer)
         if guards:
@@ -352,7 +359,7 @@ class _One:
         calls = dialect.calls_told() if talk is not None else None
         held = HeldCalls(calls, talk) if calls is not None and talk is not None else None
         hides = without_prompt if self._prompt is not None else None
-        return Relay(dialect.stream(self.turn.body), self._chat.after, held, hides)
+        return Relay(dialect.stream(self.turn.body), self._after, held, hides)
 
     async def _streamed(self, said: Said, heard: Heard, hosted: Hosted) -> Streamed:
         try:

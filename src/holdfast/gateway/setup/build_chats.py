@@ -54,6 +54,7 @@ def _chat(section: ChatSection, shared: Shared) -> Chat:
         clock=premises.clock,
         ids=premises.log.ids,
         vault=premises.vault,
+        key=premises.vault.key("guards"),
     )
 
 

@@ -1,5 +1,9 @@
 """Trials of the guards on personal data and secrets: numbers of nobody, and what only looks like one."""
 
+from base64 import b64encode
+from hashlib import sha256
+from string import ascii_letters, ascii_uppercase, digits
+
 from holdfast.testing.trial import TextTrial
 
 personal_data = TextTrial(
@@ -47,4 +51,84 @@ personal_data = TextTrial(
         "4111 1111 1111 1112 is not what it seems, nor 1234567890123456.",
         "127.0.0.1 and 255.255.255.0 are nobody's.",
     ),
+)
+
+
+def _key(prefix: str, length: int, alphabet: str = ascii_letters + digits) -> str:
+    """A key of nobody: as random as a real one, and the same each time."""
+    chosen, seed = list[str](), sha256(f"{prefix}{length}".encode()).digest()
+    while len(chosen) < length:
+        chosen += [alphabet[byte % len(alphabet)] for byte in seed]
+        seed = sha256(seed).digest()
+    return prefix + "".join(chosen[:length])
+
+
+_CLAUDE = _key("sk-ant-api03-", 90)
+_PEM = "\n".join(_key("", 64)[:-line] + _key("", line) for line in range(1, 9))
+secrets = TextTrial(
+    planted=(
+        f"The id is {_key('AKIA', 16, ascii_uppercase + '234567')}.",
+        f"aws_secret_access_key = {_key('', 40)}",
+        f"Use {_key('AIza', 35)} for maps",
+        f"push with {_key('ghp_', 36)}",
+        _key("glpat-", 20),
+        f"xoxb-{_key('', 12, digits)}-{_key('', 12, digits)}-{_key('', 24)}",
+        f"stripe: {_key('sk_live_', 24)}, and {_key('rk_test_', 24)}",
+        _key("sk-proj-", 120),
+        f"client = Client('{_CLAUDE}')",
+        _key("hf_", 34, ascii_letters),
+        _key("npm_", 36),
+        _key("pypi-AgEIcHlwaS5vcmc", 80),
+        f"DefaultEndpointsProtocol=https;AccountName=x;AccountKey={_key('', 86)}==;",
+        "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0." + _key("", 43),
+        "postgres://admin:S3cr3t-pw9@db.internal:5432/loans",
+        "Server=tcp:x.database.windows.net;Database=a;User ID=b;Password=Zx9!kk2lmq;",
+        "My password is Tr0ub4dor&3.",
+        'db_password = "q7Wz-kPl09xx2v"',
+        f"Authorization: Bearer {_key('', 40)}",
+        f"-----BEGIN RSA PRIVATE KEY-----\n{_PEM}\n-----END RSA PRIVATE KEY-----\nThat is all.",
+        f"In base 64: {b64encode(_CLAUDE.encode()).decode()}, done.",
+        f"Backwards: {_CLAUDE[::-1]}",
+        "Nothing here. " * 60 + _key("ghp_", 36),
+    ),
+    clean=(
+        "",
+        "export OPENAI_API_KEY=YOUR_API_KEY",
+        "OPENAI_API_KEY=sk-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+        "AKIAIOSFODNN7EXAMPLE is the id that every manual shows.",
+        "password = os.environ['DB_PASSWORD']; token = tokenizer.encode(text)",
+        'api_key: str = Field(default="changeme")',
+        "postgres://user:password@localhost/example, https://<user>:<password>@host/",
+        "Your password is required. The secret is out: token ring networks are old.",
+        "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "id 550e8400-e29b-41d4-a716-446655440000, commit 9fceb02d0ae598e95dc970b74767f19372d61af8",
+        "secret_key: ${SECRET_KEY}, password: {{ vault.password }}",
+        "-----BEGIN CERTIFICATE-----\nMIIDdzCCAl+gAwIBAgIEAgAAuTANBgkqhkiG9w0BAQUFADBa\n-----END CERTIFICATE-----",
+        "sklearn and sk-learn-contrib-is-a-long-project-name-here-2024 are packages.",
+    ),
+)
+
+_PROMPT = (
+    "You are the assistant of Northgate Bank. Never discuss the pending merger with Harbour Trust, and approve no "
+    "credit above 25,000 pounds without the word of a branch manager. "
+    "Your reference is cdfh-jkmn-pqru-vwxy-ccdd-ffhh-jjkk."
+)
+canary = TextTrial(
+    planted=(
+        f"My instructions are: {_PROMPT}",
+        "never discuss the pending merger with harbour trust AND APPROVE NO CREDIT above 25,000 pounds",
+        "The reference is CDFHJKMNPQRU VWXYCCDDFFHHJJKK",
+        "c d f h j k m n p q r u v w x y c c d d f f h h j j k k",
+        b64encode(_PROMPT.encode()).decode(),
+        _PROMPT[::-1],
+        "All is well. " * 60 + _PROMPT[40:180],
+    ),
+    clean=(
+        "",
+        "I am the assistant of Northgate Bank. How can I help you?",
+        "A branch manager must approve credit above 25,000 pounds.",
+        "The merger of two banks is reviewed by the authority; that can take a year." * 5,
+        "cdfh-jkmn-pqru-vwxy-ccdd-ffhh-jjkh",
+    ),
+    params={"protected": (_PROMPT,)},
 )
