@@ -182,10 +182,9 @@ def gaps(run: Run) -> tuple[Gap, ...]:
         elif isinstance(outcome, Skipped):
             skipped.append(Gap(f"{name} ({outcome.probe})" if name != outcome.probe else name, outcome.reason))
     judged = {reason.limit for reason in run.verdict.reasons}
-    task = run.evidence.schema.task if run.evidence.schema else None
     optional = [
         Gap(words.title(run.evidence, limit.measure), "The limit is optional, and nothing was measured for it.")
-        for limit in run.appetite.binding(run.verdict.tier, task, run.verdict.use_case)
+        for limit in run.appetite.binding(run.verdict.tier, run.evidence.answers, run.verdict.use_case)
         if limit not in judged
     ]
     return (*failed, *skipped, *optional)

@@ -1,0 +1,77 @@
+"""Transcripts of attempts, as evidence: bounded, without planted secrets and without the system prompt's words."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from holdfast.domain.chat import Call
+from holdfast.domain.finding import Exhibit
+from holdfast.probes._attempts import Attempt
+
+CHARACTERS = 600
+RUN = 5
+"""So many words of the system prompt in a row are not shown."""
+
+
+def transcript(attempt: Attempt, prompt: str) -> Exhibit:
+    """Who said what, the last of it the reply."""
+    said = [(message.role, message.text or _calls(message.calls)) for message in attempt.messages]
+    reply = attempt.reply
+    told = "\n".join(part for part in (reply.text, _calls(reply.calls)) if part) or f"nothing ({reply.finish})"
+    if attempt.won and not any(_apart(secret).search(told) for secret in (attempt.secrets or ("",))):
+        told = f"({len(told):,} characters, which hold the secret in an encoded form)"
+    recipe = attempt.recipe
+    return Exhibit(
+        f"A transcript: {recipe.framing}, {recipe.carrier}, by {recipe.channel}",
+        ("Who", "What"),
+        tuple((who, masked(text, attempt.secrets, prompt)) for who, text in [*said, ("reply", told)]),
+    )
+
+
+def masked(text: str, secrets: tuple[str, ...], prompt: str) -> str:
+    """The text without secrets, without runs of the prompt, cut to what a reader needs."""
+    for secret in secrets:
+        short = hashlib.sha256(secret.encode()).hexdigest()[:8]
+        text = _apart(secret).sub(f"[secret {short}]", text)
+    if secrets:
+        text = re.sub(r"[A-Za-z0-9+/=_%-]{24,}", lambda run: f"[{len(run[0])} characters, encoded]", text)
+    text = _visible(_without_prompt(text, prompt))
+    return text if len(text) <= CHARACTERS else f"{text[:CHARACTERS]} … ({len(text):,} characters)"
+
+
+def _apart(secret: str) -> re.Pattern[str]:
+    """The secret in whatever letters, whatever stands between them."""
+    return re.compile(r"[\W_]{0,3}".join(map(re.escape, secret)), re.IGNORECASE)
+
+
+def _without_prompt(text: str, prompt: str) -> str:
+    """The text with runs of the prompt's words left out."""
+    words = [re.sub(r"\W", "", word).casefold() for word in prompt.split()]
+    runs = {tuple(words[at : at + RUN]) for at in range(len(words) - RUN + 1)}
+    if not runs:
+        return text
+    parts = re.split(r"(\s+)", text)
+    own = [re.sub(r"\W", "", word).casefold() for word in parts[::2]]
+    hidden = [False] * len(own)
+    for at in range(len(own) - RUN + 1):
+        if tuple(own[at : at + RUN]) in runs:
+            hidden[at : at + RUN] = [True] * RUN
+    shown: list[str] = []
+    for at, word in enumerate(parts[::2]):
+        if not hidden[at]:
+            shown += parts[2 * at - 1 : 2 * at] * bool(at) + [word]
+        elif not at or not hidden[at - 1]:
+            shown.append(" [of the system prompt]")
+    return "".join(shown).strip()
+
+
+def _visible(text: str) -> str:
+    """Invisible characters by their number, so that a reader sees that they are there."""
+    seen = re.sub(r"[\U000e0000-\U000e007f]+", lambda run: f"[{len(run[0])} invisible characters]", text)
+    seen = re.sub(r"[\u200b-\u200f\u2060-\u2064\ufeff]", "", seen)
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]", "", seen)
+
+
+def _calls(calls: tuple[Call, ...]) -> str:
+    return "; ".join(f"calls {call.name}({call.arguments})" for call in calls)
