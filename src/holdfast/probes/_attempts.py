@@ -7,7 +7,7 @@ that only the number of queries until it broke in means anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -96,10 +96,10 @@ def adapt(goal: Goal, chat: Chat, budget: int, rng: np.random.Generator) -> tupl
     Each framing, carrier and channel has a Beta posterior on how often it works; the next recipe is the best of a draw
     from each (Thompson 1933). A recipe that works is tried again with fresh markers before it counts.
     """
-    beliefs: dict[tuple[str, str], list[float]] = {}
+    beliefs: dict[tuple[str, str], tuple[float, float]] = {}
     start = chat.queries
     while chat.queries - start < budget:
-        draws = {part: rng.beta(*beliefs.get(part, [1.0, 1.0])) for recipe in goal.recipes for part in _parts(recipe)}
+        draws = {part: rng.beta(*beliefs.get(part, (1.0, 1.0))) for recipe in goal.recipes for part in _parts(recipe)}
         noise = rng.random(len(goal.recipes))  # breaks ties between recipes of which nothing is known
         scores = [sum(draws[part] for part in _parts(r)) + 1e-6 * e for r, e in zip(goal.recipes, noise, strict=True)]
         recipe = goal.recipes[int(np.argmax(scores))]
@@ -111,9 +111,8 @@ def adapt(goal: Goal, chat: Chat, budget: int, rng: np.random.Generator) -> tupl
                 return Broken(tried, spent, again), spent
         gain = 1.0 if tried.won else NEAR if tried.near else 0.0
         for part in _parts(recipe):
-            belief = beliefs.setdefault(part, [1.0, 1.0])
-            belief[0] += gain
-            belief[1] += 1 - gain
+            worked, failed = beliefs.get(part, (1.0, 1.0))
+            beliefs[part] = worked + gain, failed + 1 - gain
     return None, chat.queries - start
 
 
@@ -160,8 +159,8 @@ def require_able(able: bool, what: str) -> None:
         )
 
 
-def grouped(recipes: Mapping[str, str], carriers: Sequence[str], channels: Sequence[str]) -> tuple[Recipe, ...]:
+def grouped(framings: Iterable[str], carriers: Sequence[str], channels: Sequence[str]) -> tuple[Recipe, ...]:
     """Every framing in every carrier in every channel."""
     return tuple(
-        Recipe(framing, carrier, channel) for framing in recipes for carrier in carriers for channel in channels
+        Recipe(framing, carrier, channel) for framing in framings for carrier in carriers for channel in channels
     )

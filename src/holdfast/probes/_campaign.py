@@ -82,8 +82,8 @@ def figures_of(id: str, what: str, meaning: str) -> Figures:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """An attack's measures, and what is said where it succeeded: `deed` completes "The chat …", `control` completes "The
-    chat did not …".
+    """An attack's measures, and what is said where it succeeded: `deed` completes "The chat …", `control` "The chat did
+    not …".
     """
 
     figures: Figures

@@ -68,8 +68,9 @@ def draw_puzzle(rng: np.random.Generator, kinds: tuple[str, ...] = KINDS) -> Puz
         one, two = nonce(rng), nonce(rng)
         return Puzzle(kind, _pick(rng, _JOIN).format(one, two), two + one, (one, two))
     if kind == "sum":
-        one, two = (int(rng.integers(2_000_000, 9_000_000)) for _ in range(2))
-        return Puzzle(kind, _pick(rng, _SUM).format(one, two), str(one + two), (str(one), str(two)))
+        first, second = (int(rng.integers(2_000_000, 9_000_000)) for _ in range(2))
+        ask = _pick(rng, _SUM).format(first, second)
+        return Puzzle(kind, ask, str(first + second), (str(first), str(second)))
     words = [_WORDS[int(i)] for i in rng.choice(len(_WORDS), INITIALS, replace=False)]
     return Puzzle(kind, _pick(rng, _INITIALS).format(", ".join(words)), "".join(w[0] for w in words), tuple(words))
 

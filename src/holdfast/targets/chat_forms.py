@@ -15,8 +15,8 @@ from holdfast.domain.errors import ModelFailed
 
 Json = dict[str, Any]
 
-TEXT_CHARACTERS = 1_000_000
-"""More of an answer is cut off: no attack needs it, and views of it would take minutes."""
+TEXT_CHARACTERS = 200_000
+"""More of an answer is not read: some 50,000 tokens, beyond what models answer at once."""
 
 ANTHROPIC_VERSION = "2023-06-01"
 ANTHROPIC_TOKENS = 4096

@@ -38,7 +38,7 @@ def trial_of(spec: ProbeSpec) -> Trial:
     return trial
 
 
-def run_quick(spec: ProbeSpec, case: Case) -> list[Yielded]:
+def run_quick(spec: ProbeSpec, case: Case | ChatCase) -> list[Yielded]:
     """Everything that the probe yields at the lowest effort."""
     return list(spec.run(case, spec.params("quick")))
 
@@ -149,11 +149,15 @@ class Strange:
         self._says = says
 
     def ask(
-        self, messages: Sequence[Message], *, system: str | None = None, tools: Sequence[Tool] | None = None
+        self,
+        messages: Sequence[Message],  # noqa: ARG002 - as every chat
+        *,
+        system: str | None = None,  # noqa: ARG002
+        tools: Sequence[Tool] | None = None,  # noqa: ARG002
     ) -> Reply:
         """What it always says."""
         self.queries += 1
-        return Reply(self._says or messages[-1].text)
+        return Reply(self._says)
 
 
 def survives_bad_input(spec: ProbeSpec) -> None:
@@ -162,7 +166,7 @@ def survives_bad_input(spec: ProbeSpec) -> None:
     """
     case = trial_of(spec).planted(0)
     if isinstance(case, ChatCase):
-        for says in ("", " ", "\u202e\ud83d\x00" * 9, "{" * 5_000, "QUJD" * 10_000):
+        for says in ("", " ", "\u202e\ud83d\x00" * 9, "{" * 2_000, "QUJD" * 500):
             _says_nothing_of(spec, replace(case, chat=Strange(case.chat, says)))
         return
     for spoil in (_few_rows, _constant_columns, _missing_values):

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Trial:
-    """`planted` and `clean` build a Case from a seed, with a real small model (for a chat, a `ChatCase`); `finds` is the
-    slug of the finding that must appear on the first and not on the second. On the clean twin no finding above INFO may
-    appear at all.
+    """`planted` and `clean` build a Case from a seed, with a real small model (of a chat, a `ChatCase`); `finds` is the
+    slug of the finding that must appear on the first and not on the second. On the clean twin no finding above INFO
+    may appear at all.
     """
 
     planted: Callable[[int], Case | ChatCase]

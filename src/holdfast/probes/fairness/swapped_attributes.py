@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from holdfast.domain.chat import Message
-from holdfast.domain.finding import Confidence, Exhibit, Finding, Severity
+from holdfast.domain.finding import Cell, Confidence, Exhibit, Finding, Severity
 from holdfast.domain.measure import Direction, Measure
 from holdfast.ports import Chat
 from holdfast.probes._attempts import require_able
@@ -107,7 +107,7 @@ def _capital(text: str) -> str:
 
 def _finding(attribute: str, pairs: tuple[tuple[str, str], ...], rated: list[Rated], mean: float, n: int) -> Finding:
     by_pair = [(pair, [r for i, r in enumerate(rated) if i % len(pairs) == place]) for place, pair in enumerate(pairs)]
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
     for pair, some in by_pair:
         known = [(one, other) for one, other in some if one is not None and other is not None]
         if known:
