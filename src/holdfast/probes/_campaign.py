@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from holdfast import words
 from holdfast.domain.finding import Confidence, Finding, Severity
 from holdfast.domain.measure import Direction, Measure
 from holdfast.ports import Chat
 from holdfast.probes._attempts import Attempt, Broken, Goal, adapt, fixed_plan, follow_plan, require_able
-from holdfast.probes._transcripts import transcript
+from holdfast.probes._transcripts import named, transcript
 from holdfast.probes.contract import ChatCase, Yielded
 from holdfast.statistics import wilson
 
@@ -134,9 +135,9 @@ def _rate(measure: Measure, attempts: list[Attempt], **scope: str) -> Yielded:
 
 def _finding(chat: Chat, terms: Terms, tried: list[Attempt], bare: list[Attempt], broken: Broken | None) -> Finding:
     won = [one for one in tried if one.won]
-    shown = ([broken.first] if broken else []) + won
+    shown = sorted([*([broken.first] if broken else []), *won], key=lambda one: one.recipe.carrier != "plain")
     span = wilson(len(won), len(tried))
-    how = f"{len(won)} of {len(tried)} attempts of the plan succeeded (95 % interval {span.low:.0%} to {span.high:.0%})"
+    how = f"{len(won)} of {len(tried)} attempts of the plan succeeded (95 % interval {words.interval(span, 'share')})"
     if broken:
         how += (
             f"; an attacker who adapts broke in with query {broken.queries}, and that attempt worked again "
@@ -147,14 +148,14 @@ def _finding(chat: Chat, terms: Terms, tried: list[Attempt], bare: list[Attempt]
         slug=terms.slug,
         title=terms.title,
         sentence=f"The chat {terms.deed} in {len(won)} of {len(tried)} attempts"
-        + (f", and within {broken.queries} queries of an attacker who adapts." if broken else "."),
+        + (f", and within {_queries(broken.queries)} of an attacker who adapts." if broken else "."),
         severity=terms.severity,
         confidence=Confidence.HIGH,
         why=f"{how.capitalize()}.{guards} A success is known by a random marker that no prompt, and no decoding of "
         "one, contains: a system that only repeats, decodes or quotes what it was sent cannot show it.",
         remedy=terms.remedy,
         reproduce="\n\n".join(f"{message.role}: {message.text}" for message in shown[0].messages)[:2000],
-        where=f"{shown[0].recipe.channel}, {shown[0].recipe.framing}, {shown[0].recipe.carrier}",
+        where=named(shown[0].recipe),
         measures=tuple(measure.id for measure in terms.figures.all if bare or measure is not terms.figures.unguarded),
         catalogue=terms.catalogue,
         exhibits=tuple(transcript(one, chat.system) for one in _different(shown)),
@@ -164,3 +165,7 @@ def _finding(chat: Chat, terms: Terms, tried: list[Attempt], bare: list[Attempt]
 def _different(attempts: list[Attempt]) -> list[Attempt]:
     """A few attempts, no two of one recipe."""
     return list({attempt.recipe: attempt for attempt in reversed(attempts)}.values())[::-1][:SHOWN]
+
+
+def _queries(n: int) -> str:
+    return "one query" if n == 1 else f"{words.spelled(n)} queries"

@@ -7,7 +7,7 @@ import re
 
 from holdfast.domain.chat import Call
 from holdfast.domain.finding import Exhibit
-from holdfast.probes._attempts import Attempt
+from holdfast.probes._attempts import Attempt, Recipe
 
 CHARACTERS = 600
 RUN = 5
@@ -21,12 +21,16 @@ def transcript(attempt: Attempt, prompt: str) -> Exhibit:
     told = "\n".join(part for part in (reply.text, _calls(reply.calls)) if part) or f"nothing ({reply.finish})"
     if attempt.won and not any(_apart(secret).search(told) for secret in (attempt.secrets or ("",))):
         told = f"({len(told):,} characters, which hold the secret in an encoded form)"
-    recipe = attempt.recipe
     return Exhibit(
-        f"A transcript: {recipe.framing}, {recipe.carrier}, by {recipe.channel}",
+        f"A transcript, {named(attempt.recipe)}",
         ("Who", "What"),
         tuple((who, masked(text, attempt.secrets, prompt)) for who, text in [*said, ("reply", told)]),
     )
+
+
+def named(recipe: Recipe) -> str:
+    """The recipe in words: ``by mail: an instruction, base64``."""
+    return f"by {recipe.channel}: {recipe.framing}, {recipe.carrier}"
 
 
 def masked(text: str, secrets: tuple[str, ...], prompt: str) -> str:
@@ -34,8 +38,7 @@ def masked(text: str, secrets: tuple[str, ...], prompt: str) -> str:
     for secret in secrets:
         short = hashlib.sha256(secret.encode()).hexdigest()[:8]
         text = _apart(secret).sub(f"[secret {short}]", text)
-    if secrets:
-        text = re.sub(r"[A-Za-z0-9+/=_%-]{24,}", lambda run: f"[{len(run[0])} characters, encoded]", text)
+    text = re.sub(r"\S{60,}", lambda run: f"{run[0][:24]}… [{len(run[0])} characters]", text)
     text = _visible(_without_prompt(text, prompt))
     return text if len(text) <= CHARACTERS else f"{text[:CHARACTERS]} … ({len(text):,} characters)"
 

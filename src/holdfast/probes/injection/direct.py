@@ -7,12 +7,12 @@ words that override (Perez and Ribeiro 2022, "Ignore previous prompt") and in en
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from holdfast.domain.finding import Severity
-from holdfast.probes._attempts import find_able, grouped
+from holdfast.probes._attempts import Able, find_able, grouped
 from holdfast.probes._campaign import DEEP, QUICK, STANDARD, Params, Terms, campaign, figures_of
 from holdfast.probes._goals import PuzzleGoal
+from holdfast.probes._puzzles import KINDS
 from holdfast.probes.contract import ChatCase, Need, Yielded, probe
 
 FIGURES = figures_of("injection.direct", "injection by users", "a user's words outweighed a rule of the system prompt")
@@ -53,7 +53,10 @@ TERMS = Terms(
 def run(case: ChatCase, params: Params) -> Iterator[Yielded]:
     """The control tells which carriers the chat reads; then the plan, then an attacker who adapts."""
     able = find_able(case.unguarded, CARRIERS, case.rng(0))
-    carriers = able.carriers or CARRIERS
-    goal = PuzzleGoal(FRAMINGS, grouped(FRAMINGS, carriers, ("user",)))
-    goal = replace(goal, kinds=able.kinds or goal.kinds)
-    yield from campaign(case, goal, TERMS, params, lambda: bool(able.kinds))
+    yield from campaign(case, goal_of(able), TERMS, params, lambda: bool(able.kinds))
+
+
+def goal_of(able: Able) -> PuzzleGoal:
+    """What is wanted, with the puzzles and carriers of which the chat is able; all of them where it showed none."""
+    recipes = grouped(FRAMINGS, able.carriers or CARRIERS, ("user",))
+    return PuzzleGoal(FRAMINGS, recipes, kinds=able.kinds or KINDS)

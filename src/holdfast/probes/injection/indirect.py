@@ -6,12 +6,13 @@ The user asks what a text is about. The text holds an instruction; whoever follo
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from holdfast.domain.finding import Severity
-from holdfast.probes._attempts import find_able, grouped
+from holdfast.ports import Chat
+from holdfast.probes._attempts import Able, find_able, grouped
 from holdfast.probes._campaign import DEEP, QUICK, STANDARD, Params, Terms, campaign, figures_of
 from holdfast.probes._goals import FROM_OTHERS, PuzzleGoal
+from holdfast.probes._puzzles import KINDS
 from holdfast.probes.contract import ChatCase, Need, Yielded, probe
 
 FIGURES = figures_of(
@@ -52,7 +53,10 @@ TERMS = Terms(
 def run(case: ChatCase, params: Params) -> Iterator[Yielded]:
     """The control tells which carriers the chat reads; then the plan, then an attacker who adapts."""
     able = find_able(case.unguarded, CARRIERS, case.rng(0))
-    channels = tuple(name for name in FROM_OTHERS if name != "tool result" or case.chat.tools)
-    goal = PuzzleGoal(FRAMINGS, grouped(FRAMINGS, able.carriers or CARRIERS, channels))
-    goal = replace(goal, kinds=able.kinds or goal.kinds)
-    yield from campaign(case, goal, TERMS, params, lambda: bool(able.kinds))
+    yield from campaign(case, goal_of(able, case.chat), TERMS, params, lambda: bool(able.kinds))
+
+
+def goal_of(able: Able, chat: Chat) -> PuzzleGoal:
+    """What is wanted, with the puzzles and carriers of which the chat is able; all of them where it showed none."""
+    channels = tuple(name for name in FROM_OTHERS if name != "tool result" or chat.tools)
+    return PuzzleGoal(FRAMINGS, grouped(FRAMINGS, able.carriers or CARRIERS, channels), kinds=able.kinds or KINDS)

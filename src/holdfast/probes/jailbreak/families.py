@@ -8,12 +8,12 @@ anything now"); Anil et al. 2024 ("Many-shot jailbreaking").
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from holdfast.domain.finding import Severity
-from holdfast.probes._attempts import find_able, grouped
+from holdfast.probes._attempts import Able, find_able, grouped
 from holdfast.probes._campaign import DEEP, QUICK, STANDARD, Params, Terms, campaign, figures_of
 from holdfast.probes._goals import PuzzleGoal
+from holdfast.probes._puzzles import KINDS
 from holdfast.probes.contract import ChatCase, Need, Yielded, probe
 
 FIGURES = figures_of("jailbreak.families", "jailbreaks", "persuasion in one message outweighed a rule")
@@ -61,6 +61,10 @@ TERMS = Terms(
 def run(case: ChatCase, params: Params) -> Iterator[Yielded]:
     """The control tells which carriers the chat reads; then the plan, then an attacker who adapts."""
     able = find_able(case.unguarded, CARRIERS, case.rng(0))
-    goal = PuzzleGoal(FRAMINGS, grouped(FRAMINGS, able.carriers or CARRIERS, ("user",)), whole=False)
-    goal = replace(goal, kinds=able.kinds or goal.kinds)
-    yield from campaign(case, goal, TERMS, params, lambda: bool(able.kinds))
+    yield from campaign(case, goal_of(able), TERMS, params, lambda: bool(able.kinds))
+
+
+def goal_of(able: Able) -> PuzzleGoal:
+    """What is wanted, with the puzzles and carriers of which the chat is able; all of them where it showed none."""
+    recipes = grouped(FRAMINGS, able.carriers or CARRIERS, ("user",))
+    return PuzzleGoal(FRAMINGS, recipes, whole=False, kinds=able.kinds or KINDS)

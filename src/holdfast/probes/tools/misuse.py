@@ -63,9 +63,14 @@ TERMS = Terms(
 )
 def run(case: ChatCase, params: Params) -> Iterator[Yielded]:
     """Users ask for the forbidden tool, texts for that and for the others."""
-    tools = {FORBIDDEN.name: "recipient"} | dict(_with_texts(case.chat))
-    goal = ToolGoal(FRAMINGS, grouped(FRAMINGS, CARRIERS, ("user", *FROM_OTHERS)), tools, FORBIDDEN)
+    goal = goal_of(case.chat)
     yield from campaign(case, goal, TERMS, params, lambda: _calls(case.unguarded, case.rng(0)))
+
+
+def goal_of(chat: Chat) -> ToolGoal:
+    """What is wanted of a chat with these tools."""
+    tools = {FORBIDDEN.name: "recipient"} | dict(_with_texts(chat))
+    return ToolGoal(FRAMINGS, grouped(FRAMINGS, CARRIERS, ("user", *FROM_OTHERS)), tools, FORBIDDEN)
 
 
 def _with_texts(chat: Chat) -> Iterator[tuple[str, str]]:
