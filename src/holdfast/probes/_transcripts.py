@@ -19,12 +19,12 @@ def transcript(attempt: Attempt, prompt: str) -> Exhibit:
     said = [(message.role, message.text or _calls(message.calls)) for message in attempt.messages]
     reply = attempt.reply
     told = "\n".join(part for part in (reply.text, _calls(reply.calls)) if part) or f"nothing ({reply.finish})"
-    if attempt.won and not any(_apart(secret).search(told) for secret in (attempt.secrets or ("",))):
+    if attempt.won and attempt.secrets and attempt.marker not in told.casefold():
         told = f"({len(told):,} characters, which hold the secret in an encoded form)"
     return Exhibit(
         f"A transcript, {named(attempt.recipe)}",
         ("Who", "What"),
-        tuple((who, masked(text, attempt.secrets, prompt)) for who, text in [*said, ("reply", told)]),
+        tuple((who, _shown(text, attempt, prompt)) for who, text in [*said, ("reply", told)]),
     )
 
 
@@ -33,19 +33,21 @@ def named(recipe: Recipe) -> str:
     return f"by {recipe.channel}: {recipe.framing}, {recipe.carrier}"
 
 
-def masked(text: str, secrets: tuple[str, ...], prompt: str) -> str:
-    """The text without secrets, without runs of the prompt, cut to what a reader needs."""
-    for secret in secrets:
-        short = hashlib.sha256(secret.encode()).hexdigest()[:8]
-        text = _apart(secret).sub(f"[secret {short}]", text)
-    text = re.sub(r"\S{60,}", lambda run: f"{run[0][:24]}… [{len(run[0])} characters]", text)
+def _shown(text: str, attempt: Attempt, prompt: str) -> str:
+    """The text without secrets, without runs of the prompt, cut to what stands around the marker."""
+    marker = attempt.marker
+    for secret in attempt.secrets:
+        instead = f"[secret {hashlib.sha256(secret.encode()).hexdigest()[:8]}]"
+        apart = r"[\W_]{0,3}".join(map(re.escape, secret))
+        text = re.sub(apart, instead, text, flags=re.IGNORECASE)
+        marker = instead if secret == marker else marker
     text = _visible(_without_prompt(text, prompt))
-    return text if len(text) <= CHARACTERS else f"{text[:CHARACTERS]} … ({len(text):,} characters)"
-
-
-def _apart(secret: str) -> re.Pattern[str]:
-    """The secret in whatever letters, whatever stands between them."""
-    return re.compile(r"[\W_]{0,3}".join(map(re.escape, secret)), re.IGNORECASE)
+    text = re.sub(r"\S{60,}", lambda run: f"{run[0][:24]}… [{len(run[0])} characters]", text)
+    if len(text) <= CHARACTERS:
+        return text
+    start = max(0, text.casefold().find(marker) - CHARACTERS // 2) if marker else 0
+    more = "… " if start else ""
+    return f"{more}{text[start : start + CHARACTERS]} … ({len(text):,} characters)"
 
 
 def _without_prompt(text: str, prompt: str) -> str:
