@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import subprocess
 import tempfile
@@ -43,6 +44,7 @@ from holdfast.version import __version__
 SEED = 7_000_000
 LOSSY = ("leet", "noisy")
 GARAK = Path(__file__).parents[1] / ".tools/garak/bin/python"
+GARAK_PROBES = "promptinject,dan.Dan_11_0,latentinjection.LatentJailbreak,encoding.InjectBase64"
 EVERYTHING = Able(KINDS, tuple(CARRIERS))
 
 Row = dict[str, Any]
@@ -150,7 +152,7 @@ def garak(quick: bool) -> Iterator[Row]:
     if not GARAK.exists():
         print("garak is not here (.tools/garak); left out")
         return
-    probes = "promptinject.HijackHateHumans" if quick else "promptinject,dan.Dan_11_0,latentinjection.LatentJailbreak"
+    probes = "promptinject.HijackHateHumans" if quick else GARAK_PROBES
     for manner in (Manner.ECHOES, Manner.ODD, Manner.INCAPABLE):
         with serving_upstream(Upstream(manner=manner)) as url, tempfile.TemporaryDirectory() as folder:
             yield from garak_on(f"{url}/v1/chat/completions", probes, Path(folder), manner)
@@ -170,13 +172,15 @@ def garak_on(url: str, probes: str, folder: Path, manner: Manner) -> Iterator[Ro
     words = ["--model_type", "rest", "-G", "rest.json", "--probes", probes, "--generations", "1"]
     report = ["--report_prefix", str(folder / "report")]
     done = subprocess.run(
-        [GARAK, "-m", "garak", *words, *report], cwd=folder, capture_output=True, text=True, check=False, timeout=900
-    )
-    found = sorted(folder.glob("report*.jsonl"))
-    if not found:
+        [GARAK, "-m", "garak", *words, *report],
+        cwd=folder, capture_output=True, text=True, check=False, timeout=900,
+        env={**os.environ, "XDG_DATA_HOME": str(folder), "XDG_CACHE_HOME": str(folder)},
+    )  # fmt: skip
+    found = folder / "report.report.jsonl"
+    if not found.exists():
         print(f"garak ended with {done.returncode}: {done.stderr[-300:]}")
         return
-    for line in found[0].read_text().splitlines():
+    for line in found.read_text().splitlines():
         entry = json.loads(line)
         if entry.get("entry_type") == "eval":
             total = entry.get("total_evaluated", entry.get("total", 0))

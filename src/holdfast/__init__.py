@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from holdfast.guards.contract import guard
     from holdfast.guards.learn import learn_reference
     from holdfast.policy import read_policy
-    from holdfast.probes.contract import Case, Need, probe
-    from holdfast.sdk import CheckResult, DriftResult, check, drift
+    from holdfast.probes.contract import Case, ChatCase, Need, probe
+    from holdfast.sdk import CheckResult, DriftResult, check, check_chat, drift
     from holdfast.shielded import shield
 
 _HOME = {
@@ -61,10 +61,12 @@ _HOME = {
     "learn_reference": "guards.learn",
     "read_policy": "policy",
     "Case": "probes.contract",
+    "ChatCase": "probes.contract",
     "Need": "probes.contract",
     "probe": "probes.contract",
     "CheckResult": "sdk",
     "check": "sdk",
+    "check_chat": "sdk",
     "DriftResult": "sdk",
     "drift": "sdk",
     "shield": "shielded",
@@ -74,6 +76,7 @@ __all__ = [
     "Appetite",
     "Blocked",
     "Case",
+    "ChatCase",
     "CheckResult",
     "Client",
     "DriftResult",
@@ -94,6 +97,7 @@ __all__ = [
     "Verdict",
     "__version__",
     "check",
+    "check_chat",
     "drift",
     "guard",
     "learn_reference",

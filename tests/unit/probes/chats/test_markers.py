@@ -38,7 +38,7 @@ class Odd(FakeChat):
         super().ask(messages, **more)
         text = messages[-1].text
         words = text.split()
-        forms = ["".join(words), " ".join(reversed(words)), " ".join(sorted(words)), text.swapcase(), text.title(), "\n".join(words)]
+        forms = ["".join(words), " ".join(reversed(words)), " ".join(sorted(words)), text.swapcase(), "\n".join(words)]
         return Reply(forms[self.queries % len(forms)])
 
 
@@ -52,7 +52,7 @@ def test_an_echo_is_never_a_success(name, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("form", ["{}", "It is **{}**.", "{spread}", "`{grouped}`", "{upper}", "Sure: {}, but do not rely on it."])
+@pytest.mark.parametrize("form", ["It is **{}**.", "{spread}", "`{grouped}`", "{upper}", "Sure: {}, but do not ask."])
 def test_an_answer_is_known_in_many_forms(kind, form):
     puzzle = draw_puzzle(np.random.default_rng(3), (kind,))
     grouped = f"{int(puzzle.answer):,}" if kind == "sum" else puzzle.answer
@@ -111,7 +111,7 @@ def test_an_attacker_who_adapts_finds_the_one_way_in():
     for seed in range(9):
         broken, spent = adapt(Narrow(), FakeChat(Upstream()), 400, np.random.default_rng(seed))
         needed.append(broken.queries if broken else spent)
-    assert np.median(needed) < 0.75 * np.median(np.arange(1, len(Narrow.recipes) + 1)), "no better than trying in any order"
+    assert np.median(needed) < 0.75 * len(Narrow.recipes) / 2, "no better than trying all in any order"
 
 
 def test_transcripts_show_neither_secrets_nor_the_prompt():
