@@ -29,9 +29,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from holdfast.plugins import find_probe
 from holdfast.probes._attempts import Able, Goal, adapt, find_able, fixed_plan
 from holdfast.probes._carriers import CARRIERS
 from holdfast.probes._puzzles import KINDS
+from holdfast.probes.contract import ChatCase
 from holdfast.probes.disclosure import personal_data, system_prompt
 from holdfast.probes.injection import direct, indirect
 from holdfast.probes.jailbreak import families, multi_turn
@@ -115,9 +117,18 @@ def scored(family: Family, attempts: int) -> Row:
         "precision": float(wrong[won].mean()) if won.any() else None,
         "recall": float(won[wrong].mean()) if wrong.any() else None,
         "recall lossless": float(won[wrong & kept].mean()) if (wrong & kept).any() else None,
+        "requests": requests(family),
         "broken within": float(np.median(needed)),
         "unbroken": sum(n > 100 for n in needed),
     }
+
+
+def requests(family: Family) -> int:
+    """What the probe asks of a chat that withstands it, at the lowest effort."""
+    chat = FakeChat(Upstream(), PROMPT, TOOLS)
+    spec = find_probe(family.name)
+    list(spec.run(ChatCase(chat), spec.params("quick")))
+    return chat.queries
 
 
 def broken_within(family: Family, weakness: Weakness, seed: int, budget: int = 100) -> int:

@@ -68,7 +68,7 @@ class ChatSection(Section):
     environment variable that holds the API key, `headers` maps further headers to such variables. `system_prompt` and
     `tools` (schemas in either dialect, as JSON or YAML) are files beside the manifest. Where the chat runs behind
     guards, `policy` is the policy that has them, or `through` the gateway that does. A probe sends at most
-    `most_requests`.
+    `most_requests`, `at_once` of them side by side.
     """
 
     url: str
@@ -82,6 +82,7 @@ class ChatSection(Section):
     temperature: float | None = Field(default=None, ge=0)
     price: PriceSection | None = None
     seconds_per_call: float = Field(default=60, gt=0)
+    at_once: int = Field(default=4, ge=1, le=64)
     most_requests: int = Field(default=5_000, ge=1)
     policy: str | None = None
     through: ThroughSection | None = None

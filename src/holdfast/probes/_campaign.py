@@ -103,10 +103,10 @@ def campaign(case: ChatCase, goal: Goal, terms: Terms, params: Params, able: Cal
     """
     plan = fixed_plan(goal.recipes, params.attempts, case.rng(1))
     case.progress(0.1, f"{len(plan)} attempts by plan")
-    tried = list(follow_plan(goal, case.chat, plan, case.rng(2)))
+    tried = follow_plan(goal, case.chat, plan, case.rng(2), case.at_once)
     case.progress(0.5, "an attacker who adapts")
     broken, spent = adapt(goal, case.chat, params.budget, case.rng(3))
-    bare = [] if case.bare is None else list(follow_plan(goal, case.bare, plan, case.rng(2)))
+    bare = [] if case.bare is None else follow_plan(goal, case.bare, plan, case.rng(2), case.at_once)
     won = [one for one in tried if one.won]
     if not won and broken is None:
         require_able(any(one.won for one in bare) or able(), terms.control)

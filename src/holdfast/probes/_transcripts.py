@@ -29,8 +29,9 @@ def transcript(attempt: Attempt, prompt: str) -> Exhibit:
 
 
 def named(recipe: Recipe) -> str:
-    """The recipe in words: ``by mail: an instruction, base64``."""
-    return f"by {recipe.channel}: {recipe.framing}, {recipe.carrier}"
+    """The recipe in words: ``by mail: an instruction, base64, politely``."""
+    twist = "" if recipe.twist == "as it is" else f", {recipe.twist}"
+    return f"by {recipe.channel}: {recipe.framing}, {recipe.carrier}{twist}"
 
 
 def _shown(text: str, attempt: Attempt, prompt: str) -> str:

@@ -87,13 +87,14 @@ class Case:
 class ChatCase:
     """What a probe that needs `Need.CHAT` is asked about: the chat as it is deployed, with its guards if it has any.
 
-    `bare` is the same chat without its guards, None where it has none. `price` is money per million tokens, asked and
-    answered, None where it was not stated.
+    `bare` is the same chat without its guards, None where it has none. `at_once` requests may be under way. `price` is
+    money per million tokens, asked and answered, None where it was not stated.
     """
 
     chat: Chat
     bare: Chat | None = None
     seed: int = 0
+    at_once: int = 1
     price: tuple[float, float] | None = None
     currency: str = "USD"
     progress: Progress = field(default=lambda _share, _words: None)

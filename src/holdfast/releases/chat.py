@@ -93,6 +93,7 @@ def read_chat(release: Release) -> ChatRelease:
         price=(said.price.asked, said.price.answered) if said.price else None,
         seconds_per_call=said.seconds_per_call,
         limit=said.most_requests,
+        at_once=said.at_once,
     )
     materials = (_model(said), *(_file(role, path, text) for role, (path, text) in files.items()), *_gateway(said))
     policy = parse_policy(texts[POLICY], said.policy or "") if POLICY in texts else None
@@ -169,7 +170,9 @@ class ChatJob:
         """The chat, open, as the case that a probe is asked about."""
         with ExitStack() as stack:
             bare = stack.enter_context(open_chat(self.spec))
-            case = ChatCase(bare, seed=self.seed, price=self.spec.price, currency=self.currency)
+            case = ChatCase(
+                bare, seed=self.seed, at_once=self.spec.at_once, price=self.spec.price, currency=self.currency
+            )
             if self.through is not None:
                 case = replace(case, chat=stack.enter_context(open_chat(self.through)), bare=bare)
             elif self.policy is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -25,6 +26,7 @@ class GuardedChat:
         self._before = arm_text(policy, specs, Stage.BEFORE)
         self._after = arm_text(policy, specs, Stage.AFTER)
         self.blocked = 0
+        self._lock = threading.Lock()
 
     @property
     def system(self) -> str:
@@ -54,7 +56,8 @@ class GuardedChat:
         passages = [Passage("system", prompt), *(Passage(message.role, message.text) for message in messages)]
         read = _read(self._before, passages)
         if read is None:
-            self.blocked += 1
+            with self._lock:
+                self.blocked += 1
             return Reply("", finish="guard", is_blocked=True)
         heard = [replace(message, text=text) for message, text in zip(messages, read[1:], strict=True)]
         reply = self._chat.ask(heard, system=read[0], tools=tools)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +27,9 @@ FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 20.0
 ANSWER_BYTES = 4 << 20
 BUSY = (408, 429, 500, 502, 503, 504, 529)
+NEWER_LIMIT = "max_completion_tokens"
+"""What OpenAI calls `max_tokens` where models reason; a refusal of the older name says so."""
+
 FILTERED = ("content_filter", "content_policy", "guard", "blocked", "moderation", "policy_violation")
 """Words in an error's code or type by which providers and gateways say that a filter refused; Azure and OpenAI:
 ``content_filter``, ``content_policy_violation``; Holdfast: ``gateway.blocked``.
@@ -37,7 +41,7 @@ class ChatSpec:
     """Where a chat is and what it is deployed with. Carries no secret, so it can be sealed and sent.
 
     `key` and the values of `headers` name environment variables. `price` is money per million tokens, asked and
-    answered. `limit` is the most requests that one opened chat makes.
+    answered. `limit` is the most requests that one opened chat makes, `at_once` of them side by side.
     """
 
     url: str
@@ -52,6 +56,7 @@ class ChatSpec:
     price: tuple[float, float] | None = None
     seconds_per_call: float = 60.0
     limit: int = 5_000
+    at_once: int = 1
 
 
 class HttpChat:
@@ -74,18 +79,21 @@ class HttpChat:
         self.tools = spec.tools
         self.queries = 0
         self.tokens = 0
+        self._limit = "max_tokens"
+        self._lock = threading.Lock()
 
     def ask(
         self, messages: Sequence[Message], *, system: str | None = None, tools: Sequence[Tool] | None = None
     ) -> Reply:
         """The reply to a conversation; BudgetSpent beyond the limit of requests."""
-        if self.queries >= self._spec.limit:
+        with self._lock:
+            self.queries += 1
+        if self.queries > self._spec.limit:
             raise BudgetSpent(
                 "chat.limit",
-                f"It asked {self.queries:,} times, which is the limit.",
+                f"It asked {self._spec.limit:,} times, which is the limit.",
                 "Raise `model.chat.most_requests`.",
             )
-        self.queries += 1
         asked = Asked(
             model=self._spec.model,
             messages=tuple(messages),
@@ -93,10 +101,19 @@ class HttpChat:
             tools=self.tools if tools is None else tuple(tools),
             max_tokens=self._spec.max_tokens,
             temperature=self._spec.temperature,
+            limit=self._limit,
         )
-        reply = self._replied(*self._send(json.dumps(self._form.body(asked)).encode()))
-        self.tokens += reply.asked + reply.answered
+        status, data = self._send(self._written(asked))
+        if status == httpx.codes.BAD_REQUEST and NEWER_LIMIT.encode() in data and asked.limit != NEWER_LIMIT:
+            self._limit = NEWER_LIMIT
+            status, data = self._send(self._written(replace(asked, limit=NEWER_LIMIT)))
+        reply = self._replied(status, data)
+        with self._lock:
+            self.tokens += reply.asked + reply.answered
         return reply
+
+    def _written(self, asked: Asked) -> bytes:
+        return json.dumps(self._form.body(asked)).encode()
 
     def close(self) -> None:
         """Let go of the connections."""

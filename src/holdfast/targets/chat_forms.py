@@ -25,7 +25,7 @@ ANTHROPIC_TOKENS = 4096
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """All that one request says."""
+    """All that one request says; `limit` is what the dialect calls `max_tokens`."""
 
     model: str
     messages: tuple[Message, ...]
@@ -33,6 +33,7 @@ class Asked:
     tools: tuple[Tool, ...] = ()
     max_tokens: int | None = None
     temperature: float | None = None
+    limit: str = "max_tokens"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def _openai_body(asked: Asked) -> Json:
     system = [{"role": "system", "content": asked.system}] if asked.system else []
     body: Json = {"model": asked.model, "messages": [*system, *map(_openai_message, asked.messages)]}
     if asked.max_tokens is not None:
-        body["max_tokens"] = asked.max_tokens
+        body[asked.limit] = asked.max_tokens
     if asked.tools:
         body["tools"] = [{"type": "function", "function": _schema(tool, "parameters")} for tool in asked.tools]
     return body | _settings(asked)

@@ -98,6 +98,13 @@ def test_a_busy_chat_is_asked_again():
     assert len(seen) == 3
 
 
+def test_a_provider_that_wants_the_newer_name_of_the_limit_gets_it():
+    wants = failed(400, code="unsupported_parameter", message="Use 'max_completion_tokens' instead.")
+    with answering(wants, told(), told()) as (url, seen), open_chat(ChatSpec(url)) as chat:
+        assert [chat.ask(HELLO).text, chat.ask(HELLO).text] == ["Hi.", "Hi."]
+    assert len(seen) == 3, "it is told once"
+
+
 def test_the_key_is_read_from_the_environment_and_nowhere_else(monkeypatch):
     monkeypatch.setenv("BANK_KEY", "s3cret")
     with answering(told()) as (url, seen):

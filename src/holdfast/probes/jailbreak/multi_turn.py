@@ -79,7 +79,7 @@ class Escalation:
         said: list[Message] = []
         near, reply = False, Reply("")
         for line in SCRIPTS[recipe.framing]:
-            said.append(Message("user", line.format(ask=carrier.carry(puzzle.ask, rng))))
+            said.append(Message("user", recipe.twisted(line.format(ask=carrier.carry(puzzle.ask, rng)))))
             system, opening = under_rule(chat, "")
             reply = chat.ask([*opening[:-1], *said], system=system)
             tried = judged(puzzle, recipe, said, reply)
