@@ -40,7 +40,8 @@ FILTERED = ("content_filter", "content_policy", "guard", "blocked", "moderation"
 class ChatSpec:
     """Where a chat is and what it is deployed with. Carries no secret, so it can be sealed and sent.
 
-    `key` and the values of `headers` name environment variables. `price` is money per million tokens, asked and
+    `key` and the values of `headers` name environment variables. `before` is what the prompt says after the system,
+    ahead of every conversation. `price` is money per million tokens, asked and
     answered. `limit` is the most requests that one opened chat makes, `at_once` of them side by side.
     """
 
@@ -50,6 +51,7 @@ class ChatSpec:
     key: str = ""
     headers: tuple[tuple[str, str], ...] = ()
     system: str = ""
+    before: tuple[Message, ...] = ()
     tools: tuple[Tool, ...] = ()
     max_tokens: int | None = 1024
     temperature: float | None = None
@@ -96,7 +98,7 @@ class HttpChat:
             )
         asked = Asked(
             model=self._spec.model,
-            messages=tuple(messages),
+            messages=(*self._spec.before, *messages),
             system=self.system if system is None else system,
             tools=self.tools if tools is None else tuple(tools),
             max_tokens=self._spec.max_tokens,
