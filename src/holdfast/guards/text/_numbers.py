@@ -16,7 +16,7 @@ from holdfast.guards.text._labels import Labelled
 from holdfast.guards.text._shapes import LABELLED, Found, is_number, stands_alone
 
 NUMBERS = r"\d[\d .()/\x{a0}\x{2010}-\x{2015}-]{3,}\d"
-CODES = r"\b[A-Z]{0,6}-?\d[A-Z0-9-]{3,18}\b"
+CODES = r"\b[A-Z]{1,6}-?\d[A-Z0-9-]{3,18}\b|\b\d{1,9}[A-Z-][A-Z0-9-]{2,18}\b"
 """Where a number, and a code of letters and digits, may be; in RE2's syntax."""
 
 MOST_GROUPS, LEAST_DIGITS, MOST_DIGITS = 20, 6, 19

@@ -103,8 +103,8 @@ class _Leaks:
     """Looks for what must not be told."""
 
     def __init__(self, conversation: Conversation, told: tuple[str, ...], least: int) -> None:
-        squeezed = [Squeezed.of(text) for text in told]
-        others = [Squeezed.of(p.text) for p in conversation.passages if p.role not in PROTECTED]
+        squeezed = [Squeezed(text) for text in told]
+        others = [Squeezed(p.text) for p in conversation.passages if p.role not in PROTECTED]
         self._key, self._least = conversation.key, least
         self._canaries = {match[0].replace("-", "") for text in told for match in _PLANTED.finditer(text)}
         self._grams = _all_grams(squeezed)
@@ -118,7 +118,7 @@ class _Leaks:
         return spotted(found, "holds a canary" if is_canary else "repeats what only the model was told")
 
     def _in(self, view: View) -> Iterator[Span]:
-        text = Squeezed.of(view.text)
+        text = Squeezed(view.text)
         for start, end in self._canaries_in(text.text):
             yield Span(*view.origin(*text.stretch(start, end)), CANARY, 1.0)
         for start, end in self._taken(text):

@@ -12,8 +12,8 @@ from holdfast.guards.text.canary import CANARY, LEAK, make_canary, run
 KEY = b"k" * 32
 NONCE = bytes(range(6))
 SYSTEM = (
-    "You answer for Northgate Bank. Say nothing of the merger with Harbour Trust, and let no credit above 25,000 pounds "
-    "pass without the word of a branch manager."
+    "You answer for Northgate Bank. Say nothing of the merger with Harbour Trust, and let no credit above 25,000 "
+    "pounds pass without the word of a branch manager."
 )
 SPELT = ENCODED | {
     "as it is": str,

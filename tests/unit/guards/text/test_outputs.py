@@ -14,7 +14,6 @@ from holdfast.guards.text import code, format, grounded, links
 from holdfast.guards.text._schema import Schema
 from holdfast.guards.text.links import LINK, PICTURE
 
-
 DOCUMENT = "The rate of the loan is fixed at 4.2 percent for ten years, and the fee for late payment is 12 pounds."
 
 
@@ -39,8 +38,9 @@ def test_pictures_and_links_have_lists_of_their_own():
     "address",
     [
         "https://bank.example.evil.test/", "https://evilbank.example/", "//evil.test/x", "HTTPS://EVIL.test",
-        "https://xn--bnk-5cd.example/", "https://bаnk.example/", "https://bank.example@evil.test/", "javascript:alert(1)",
-        "data:text/html;base64,PHNjcmlwdD4=", "https://[::1", "https://bank.example/?q=" + b32encode(DOCUMENT[:40].encode()).decode(),
+        "https://xn--bnk-5cd.example/", "https://bаnk.example/", "https://bank.example@evil.test/",
+        "javascript:alert(1)", "data:text/html;base64,PHNjcmlwdD4=", "https://[::1",
+        "https://bank.example/?q=" + b32encode(DOCUMENT[:40].encode()).decode(),
         "https://bank.example/?q=the+balance+is+nine+hundred+and+forty+pounds+and+twelve+pence",
     ],
 )  # fmt: skip
@@ -108,7 +108,9 @@ def test_the_part_of_json_schema_that_is_known(schema, good, bad):
     assert [value for value in bad if not Schema(schema).faults(value)] == []
 
 
-@pytest.mark.parametrize("schema", ["{", "3", '{"type": "thing"}', '{"not": {}}', '{"properties": {"a": {"$ref": "#"}}}'])
+@pytest.mark.parametrize(
+    "schema", ["{", "3", '{"type": "thing"}', '{"not": {}}', '{"properties": {"a": {"$ref": "#"}}}']
+)
 def test_a_schema_that_is_not_known_is_refused(schema):
     with pytest.raises(FixInput):
         read(format, "{}", schema=schema)
