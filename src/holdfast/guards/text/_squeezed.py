@@ -52,6 +52,13 @@ def _powers(base: int, n: int) -> Hashes:
     return np.concatenate([np.ones(1, np.uint64), np.cumprod(np.full(n - 1, base, np.uint64))])
 
 
+def among(hashes: Hashes, known: Hashes) -> NDArray[np.bool_]:
+    """Which hashes, uint64 (n,), are among the known ones, sorted uint64 (k,)."""
+    if not len(known):
+        return np.zeros(len(hashes), dtype=bool)
+    return np.asarray(known[np.minimum(np.searchsorted(known, hashes), len(known) - 1)] == hashes)
+
+
 def runs(flags: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
     """Where flags, bool (n,), are set in a row: from which to which."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))

@@ -18,7 +18,7 @@ import numpy as np
 from holdfast.domain.guard import Action, Stage
 from holdfast.guards.contract import Reads, guard
 from holdfast.guards.passages import Conversation, Passage, Reading, Span, Spotted, spotted
-from holdfast.guards.text._squeezed import Hashes, Squeezed, runs
+from holdfast.guards.text._squeezed import Hashes, Squeezed, among, runs
 from holdfast.text.views import Limits, View, views
 
 LETTERS = "cdfhjkmnpqruvwxy"
@@ -109,7 +109,7 @@ class _Leaks:
         self._canaries = {match[0].replace("-", "") for text in told for match in _PLANTED.finditer(text)}
         self._grams = _all_grams(squeezed)
         if len(self._grams) and others:
-            self._grams = self._grams[~np.isin(self._grams, _all_grams(others))]
+            self._grams = self._grams[~among(self._grams, _all_grams(others))]
 
     def read(self, passage: Passage) -> Spotted:
         """Canaries first: where one stands, the rest need not be said."""
@@ -138,7 +138,7 @@ class _Leaks:
         grams = text.grams(GRAM)
         if not len(self._grams) or not len(grams):
             return
-        for start, end in runs(np.isin(grams, self._grams)):
+        for start, end in runs(among(grams, self._grams)):
             if end - 1 + GRAM - start >= self._least:
                 yield start, end - 1 + GRAM
 
