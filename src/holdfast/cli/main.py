@@ -25,6 +25,7 @@ from holdfast.cli import (
     guard,
     init,
     people,
+    policy,
     probes,
     prompt,
     record,
@@ -99,6 +100,7 @@ app.add_typer(people.app, name="people")
 app.add_typer(people.tokens, name="token")
 app.add_typer(data.app, name="data")
 app.add_typer(prompt.app, name="prompt")
+app.add_typer(policy.app, name="policy")
 app.add_typer(decision.app, name="decision")
 app.add_typer(subject.app, name="subject")
 data.app.command("documents")(data_documents.documents)

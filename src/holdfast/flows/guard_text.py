@@ -31,7 +31,8 @@ class TextGuards:
     def __init__(self, only: Sequence[str] = (), policy: Path | None = None) -> None:
         terms = read_policy(policy) if policy is not None else _everything(only)
         specs = find_guards(())
-        self._armed = tuple(one for stage in Stage for one in arm_text(terms, specs, stage))
+        armed = [one for stage in (Stage.BEFORE, Stage.AFTER) for one in arm_text(terms, specs, stage)]
+        self._armed = tuple({one.spec.id: one for one in armed}.values())
         if not self._armed:
             raise FixInput("guard.none", "No guard on text would run.", "Name one in the policy, or leave it out.")
 

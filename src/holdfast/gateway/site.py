@@ -30,6 +30,7 @@ from holdfast.gateway.setup.build import (
 from holdfast.gateway.setup.document import GatewayDocument
 from holdfast.gateway.setup.generation import Generation
 from holdfast.gateway.setup.premises import Premises, Shared
+from holdfast.gateway.tools.approvals import Approvals
 from holdfast.ledger.files import make_folder
 
 LOG = logging.getLogger("holdfast.gateway")
@@ -72,7 +73,8 @@ class Site:
         self.generation = Generation()
         self.issuers: list[IssuerKeys] = []
         self._premises, self._observer = premises, observer
-        self._shared = Shared(document.environment, premises, follower, reviews.folder, prompts, observer)
+        approvals = Approvals(reviews.folder, reviews.review)
+        self._shared = Shared(document.environment, premises, follower, reviews.folder, prompts, observer, approvals)
         self._follower, self._purse = follower, purse
         self._cut = document.budgets.when_cut_off
         self._following: dict[str, asyncio.Task[Any]] = {}
@@ -92,7 +94,8 @@ class Site:
         await self._trust(document)
         await self._follower.ask_for(systems_of(document))
         reached = {one.name: Reached(one, one.post.reader, self._premises.vault.pseudonym) for one in made.servings}
-        routes = self.gateway.serve(reached, {one.name: one for one in made.chats})
+        chats, tools = {one.name: one for one in made.chats}, {one.name: one for one in made.tools}
+        routes = self.gateway.serve(reached, chats, tools)
         self.generation = made
         self.gateway.rebuild()
         self._retire(before, routes, made)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ AROUND = 40
 
 SHOWN = 8
 
+_SPACE = re.compile(r"\s+")
+
 
 def render_guarded(found: Guarded, said: str) -> RenderableType:
     """What was found in what was `said`."""
@@ -39,18 +42,18 @@ def render_guarded(found: Guarded, said: str) -> RenderableType:
         parts += [text(f"and {words.spelled(hidden)} more, with --json", "dim")] if hidden > 0 else []
     parts += [text(), pairs([_said(verdict) for verdict in found.verdicts])]
     if found.outcome is Action.REDACT:
-        parts += [text(), text("What may pass", "dim"), text(found.text)]
+        parts += [text(), text("What may pass", "dim"), text(_SPACE.sub(" ", found.text).strip())]
     return Group(*parts)
 
 
 def _seen(place: Place, said: str) -> tuple[Text, Text]:
     """Where it stands, between what stands around it."""
     cuts = (max(0, place.start - AROUND), place.start, place.end, place.end + AROUND)
-    before, inside, after = (" ".join(said[start:end].split(" ")) for start, end in pairwise(cuts))
+    before, inside, after = (_SPACE.sub(" ", said[start:end]) for start, end in pairwise(cuts))
     line = text("…" if cuts[0] else "").append_text(text(before, "dim"))
     line.append_text(text(inside if len(inside) <= 4 * AROUND else f"{inside[: 4 * AROUND]}…", "bold"))
     line.append_text(text(after, "dim")).append("…" if cuts[3] < len(said) else "")
-    return text(place.guard), line
+    return text(place.instead or place.guard), line
 
 
 def _said(verdict: GuardVerdict) -> tuple[Text, Text]:

@@ -51,7 +51,6 @@ def render(run: Run) -> bytes:
     """The whole page, UTF-8. The same run gives the same bytes."""
     families = reading.groups(run)
     figures = _figures(run, families)
-    probes_run, queries = reading.effort(run)
     template = environment().get_template("report.html")
     page = template.render(
         run=run,
@@ -68,9 +67,8 @@ def render(run: Run) -> bytes:
         rows=reading.rows(run),
         families=[_family(run, name, groups, figures) for name, groups in families.items()],
         gaps=reading.gaps(run),
-        probes_run=probes_run,
-        queries=queries,
-        limits_of_proof=reading.LIMITS_OF_PROOF,
+        effort=reading.effort(run),
+        limits_of_proof=reading.limits_of_proof(run),
     )
     return page.encode("utf-8")
 

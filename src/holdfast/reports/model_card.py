@@ -50,7 +50,7 @@ def render(run: Run) -> bytes:
             records=RECORDS_SHOWN,
             findings=run.evidence.findings,
             gaps=reading.gaps(run),
-            limits_of_proof=reading.LIMITS_OF_PROOF,
+            limits_of_proof=reading.limits_of_proof(run),
             annex=ANNEX_IV,
         )
     )

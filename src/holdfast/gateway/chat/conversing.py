@@ -18,16 +18,20 @@ from holdfast.decisions.log import SegmentLog
 from holdfast.domain.credential import Route
 from holdfast.domain.decision import Decision, Ended, Field, Lane
 from holdfast.domain.errors import Blocked, FixInput, Forbidden, HoldfastError, ModelFailed, TooMany, Unavailable
-from holdfast.domain.guard import Action
+from holdfast.domain.guard import Action, GuardVerdict
+from holdfast.domain.guard import enforced as enforced_verdicts
 from holdfast.domain.prompt import Prompt
+from holdfast.flows.call_tools import ToolTalk
 from holdfast.flows.converse import Chat, Heard, Said, Told, after, decision_of, hear, rest_of
 from holdfast.flows.exchange import MODEL_FAILED, is_kept_from
 from holdfast.flows.serve_log import FALLBACK
 from holdfast.gateway.access.follow import Follower
 from holdfast.gateway.access.lanes import Lanes
+from holdfast.gateway.chat.held_calls import HeldCalls
 from holdfast.gateway.chat.hosts import Host, Hosted
 from holdfast.gateway.chat.prompts import Prompts, slots_of, take_variables, without_prompt
 from holdfast.gateway.chat.relay import Relay, without_odds
+from holdfast.gateway.dialects.calls import declared, without
 from holdfast.gateway.dialects.contract import Dialect, Json, Slot, Usage
 from holdfast.gateway.http.beside import beside
 from holdfast.gateway.http.connection import Headers
@@ -38,6 +42,7 @@ from holdfast.gateway.observe.observer import Observer
 from holdfast.gateway.observe.passed import Generated, turn_passed
 from holdfast.guards.armed_text import ArmedText, enforced, redactions
 from holdfast.guards.passages import Passage, redact
+from holdfast.guards.tools.judge import Occasion
 
 MOST_CHARACTERS = 4_000_000
 BESIDE = 50_000
@@ -57,7 +62,10 @@ Spent = Callable[[Usage, int], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Turn:
-    """One request: its dialect and body, which is changed on its way, and what of its headers may be passed on."""
+    """One request: its dialect and body, which is changed on its way, and what of its headers may be passed on.
+
+    `task` is the one that it picks, and `principals` what the credential that asks is called.
+    """
 
     dialect: Dialect
     body: Json
@@ -67,6 +75,8 @@ class Turn:
     trace: str = ""
     lane: Lane = Lane.LIVE
     follows: str = ""
+    task: str = ""
+    principals: tuple[str, ...] = ()
 
 
 class Conversing:
@@ -107,7 +117,7 @@ class Conversing:
         for shadow in self.lanes.listening(release):
             self._listen(shadow, one)
         if isinstance(reply, Streamed):
-            return replace(reply, parts=_paid(reply.parts, lambda: spent(one.usage, one.cost)))
+            return replace(reply, parts=paid(reply.parts, lambda: spent(one.usage, one.cost)))
         spent(one.usage, one.cost)
         return reply
 
@@ -167,6 +177,7 @@ class _One:
         self._chat, self._host, self._log, self._observer = chat, host, log, observer
         self._prompt_digest, self._prompt = prompted if turn.dialect.route is Route.CHAT else ("", None)
         self._heard: Heard | None = None
+        self._tools: ToolTalk | None = None
         self._after: tuple[ArmedText, ...] = ()
 
     @property
@@ -177,11 +188,13 @@ class _One:
     async def answer(self) -> Reply | Streamed:
         """As `Conversing.answer` says."""
         variables = {} if self._prompt is None else take_variables(self.turn.body)
+        withheld = await beside(len(self.sent), self._about_tools, BESIDE)
         asked = await beside(len(self.sent), lambda: self.turn.dialect.asked(self.turn.body))
         self._prompted(variables)  # whatever is wrong with the request is said before anybody else hears of it
         slots = [*slots_of(variables), *asked]
         said = self._said(slots)
-        self._heard = heard = await beside(_length(slots), lambda: hear(self._chat, said), BESIDE)
+        heard = await beside(_length(slots), lambda: hear(self._chat, said), BESIDE)
+        self._heard = heard = replace(heard, verdicts=withheld)
         self._trip.guarded = perf_counter()
         if not heard.is_let_on:
             return await self._kept_back(said, heard, Told(Ended.BLOCKED))
@@ -239,6 +252,18 @@ class _One:
         passages = tuple(slot.passage for slot in slots)
         return Said(passages, facts, turn.principal, turn.subject, turn.trace, turn.lane, turn.follows)
 
+    def _about_tools(self) -> tuple[GuardVerdict, ...]:
+        """Take out of the request the tools that the model shall not hear of; what the policy says of them."""
+        policy, turn = self._chat.policy, self.turn
+        if policy.tools is None or turn.dialect.route is not Route.CHAT:
+            return ()
+        self._tools = talk = ToolTalk(policy, policy.tools, Occasion(turn.task, turn.principals))
+        withheld = talk.withheld(declared(turn.body))
+        if withheld and talk.is_enforced:
+            without(turn.body, withheld)
+        talk.go_through(turn.dialect.steps(turn.body))
+        return tuple(withheld.values())
+
     async def _write(self, said: Said, heard: Heard, told: Told) -> Decision:
         trip = self._trip
         trip.judged = perf_counter()
@@ -260,6 +285,7 @@ class _One:
             said,
             told.ended,
             remarks=(*(self._heard.remarks if self._heard else ()), *told.remarks),
+            verdicts=(*(self._heard.verdicts if self._heard else ()), *told.verdicts),
             reasons=(*(self._heard.reasons if self._heard else ()), *told.reasons),
             decision=self.decision,
             generated=generated if self._trip.answered else None,
@@ -312,13 +338,28 @@ class _One:
         passages = tuple(slot.passage for slot in slots)
         remarks = await beside(_length(slots), lambda: tuple(guard.read(passages) for guard in guards), BESIDE)
         self.usage = dialect.usage(answer) or _estimated(said.passages, passages)
-        told = Told(Ended.ANSWERED, (), remarks, _facts(self.usage, dialect.finish(answer)))
-        if enforced(remarks).rank > Action.REDACT.rank:
+        called = await beside(_length(slots), lambda: self._called(answer), BESIDE)
+        told = Told(Ended.ANSWERED, (), remarks, _facts(self.usage, dialect.finish(answer)), verdicts=called)
+        if max(enforced(remarks).rank, enforced_verdicts(called).rank) > Action.REDACT.rank:
             return await self._kept_back(said, heard, told)
         for place, slot in enumerate(slots):
             slot.put(redact(slot.text, redactions(remarks, place)))
         await self._write(said, heard, replace(told, passages=tuple(slot.passage for slot in slots)))
         return Reply(200, orjson.dumps(answer), (*JSON, self._named))
+
+    def _called(self, answer: Json) -> tuple[GuardVerdict, ...]:
+        """What the policy says of the tools that an answer calls."""
+        if self._tools is None:
+            return ()
+        self._tools.answered(self.turn.dialect.called(answer))
+        return self._tools.verdicts
+
+    def _relay(self) -> Relay:
+        dialect, talk = self.turn.dialect, self._tools
+        calls = dialect.calls_told() if talk is not None else None
+        held = HeldCalls(calls, talk) if calls is not None and talk is not None else None
+        hides = without_prompt if self._prompt is not None else None
+        return Relay(dialect.stream(self.turn.body), self._after, held, hides)
 
     async def _streamed(self, said: Said, heard: Heard, hosted: Hosted) -> Streamed:
         try:
@@ -330,8 +371,7 @@ class _One:
 
     async def _parts(self, said: Said, heard: Heard, hosted: Hosted, opened: Decision) -> AsyncGenerator[bytes]:
         """The stream; its end is in the log before its last event is out, however it ends."""
-        hides = without_prompt if self._prompt is not None else None
-        relay = Relay(self.turn.dialect.stream(self.turn.body), self._after, hides)
+        relay = self._relay()
         reason, out = WENT_AWAY, list[Event]()
         try:
             async for event in hosted.events():
@@ -368,6 +408,7 @@ class _One:
             relay.remarks,
             _facts(self.usage, relay.stream.finish),
             (reason,) if reason else (),
+            self._tools.verdicts if self._tools else (),
         )
         await self._write(*rest, told)
 
@@ -392,7 +433,7 @@ async def _told(events: Sequence[Event]) -> AsyncGenerator[bytes]:
         yield bytes(event)
 
 
-async def _paid(parts: AsyncGenerator[bytes], pay: Callable[[], None]) -> AsyncGenerator[bytes]:
+async def paid(parts: AsyncGenerator[bytes], pay: Callable[[], None]) -> AsyncGenerator[bytes]:
     """The same parts; paid for once they are told, however that ends."""
     try:
         async for part in parts:

@@ -9,6 +9,7 @@ import orjson
 
 from holdfast.domain.errors import FixInput
 from holdfast.gateway.dialects import openai
+from holdfast.gateway.dialects.calls import CallsTold, ChatCallsTold, completion_steps
 from holdfast.gateway.dialects.contract import (
     Dialect,
     Json,
@@ -25,6 +26,8 @@ from holdfast.gateway.dialects.contract import (
     walk,
 )
 from holdfast.gateway.http.sse import Event
+from holdfast.guards.tools.steps import Step
+from holdfast.guards.tools.transcripts import chat_calls
 
 
 class Completions(Dialect):
@@ -66,6 +69,19 @@ class Completions(Dialect):
         system, others = spoken_before(said)
         first = [{"role": "system", "content": system}] if system else []
         return {**body, "messages": [*first, *others, *body["messages"]]}
+
+    def steps(self, body: Json) -> Iterator[Step]:
+        """As `Dialect` says."""
+        return completion_steps(body)
+
+    def called(self, told: Json) -> Iterator[Step]:
+        """As `Dialect` says."""
+        messages = (choice.get("message") for choice in objects(told.get("choices")))
+        return (call for message in messages if isinstance(message, dict) for call in chat_calls(message))
+
+    def calls_told(self) -> CallsTold:
+        """As `Dialect` says."""
+        return ChatCallsTold()
 
     def stream(self, body: Json) -> Stream:
         """As `Dialect` says."""

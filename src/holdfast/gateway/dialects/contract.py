@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import orjson
 
@@ -17,6 +17,10 @@ from holdfast.domain.credential import Route
 from holdfast.domain.errors import FixInput
 from holdfast.gateway.http.sse import Event
 from holdfast.guards.passages import Passage
+from holdfast.guards.tools.steps import Step
+
+if TYPE_CHECKING:
+    from holdfast.gateway.dialects.calls import CallsTold
 
 Json = dict[str, Any]
 
@@ -171,6 +175,18 @@ class Dialect(ABC):
     def stream(self, body: Json) -> Stream:
         """What reads the answer to this request while it is told."""
 
+    def steps(self, body: Json) -> Iterator[Step]:  # noqa: ARG002 - an endpoint without tools has none
+        """What a request says of the conversation so far: what was said, called and answered by tools."""
+        return iter(())
+
+    def called(self, told: Json) -> Iterator[Step]:  # noqa: ARG002
+        """The tools that a whole answer calls, and what came of those that the model's host called itself."""
+        return iter(())
+
+    def calls_told(self) -> CallsTold | None:
+        """The same of an answer that is told piece by piece; None where there never is one."""
+        return None
+
     @abstractmethod
     def events_of(self, told: Json) -> list[Event]:
         """A whole answer as a stream that tells it at once."""
@@ -198,8 +214,10 @@ def spoken_before(said: Sequence[tuple[str, str]]) -> tuple[str, list[Json]]:
     return system, [{"role": names.get(role, role), "content": text} for role, text in said if role != "system"]
 
 
-def walk(node: Any, key: Any, role: str, depth: int = 0) -> Iterator[Slot]:
-    """The texts at and below ``node[key]``; FixInput where it is nested too deeply to be read."""
+def walk(node: Any, key: Any, role: str, depth: int = 0, structure: Collection[str] = STRUCTURE) -> Iterator[Slot]:
+    """The texts at and below ``node[key]``; FixInput where it is nested too deeply to be read. Names of fields are a
+    tool's own in what it is called with: there is no structure in that.
+    """
     value = node[key]
     if isinstance(value, str):
         if value and not _is_file(node, key, value):
@@ -209,13 +227,14 @@ def walk(node: Any, key: Any, role: str, depth: int = 0) -> Iterator[Slot]:
         raise FixInput("chat.too-deep", f"It is nested more than {DEEPEST} deep.", "Flatten it.")
     if isinstance(value, dict):
         speaker = "tool" if value.get("type") in ("tool_result", "function_call_output") else role
+        is_call = str(value.get("type") or "").endswith("_use")
         for name in value:
-            if name not in STRUCTURE:
-                yield from walk(value, name, speaker, depth + 1)
+            if name not in structure:
+                yield from walk(value, name, speaker, depth + 1, () if is_call and name == "input" else structure)
     elif isinstance(value, list):
         for place, inner in enumerate(value):
             if isinstance(inner, str | list | dict):
-                yield from walk(value, place, role, depth + 1)
+                yield from walk(value, place, role, depth + 1, structure)
 
 
 def top(body: Json, roles: Mapping[str, str], apart: Collection[str] = ()) -> list[Slot]:

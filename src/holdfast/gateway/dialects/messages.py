@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import orjson
 
 from holdfast.domain.errors import FixInput
+from holdfast.gateway.dialects.calls import CallsTold, MessageCallsTold, block_steps, message_steps
 from holdfast.gateway.dialects.contract import (
     Dialect,
     Json,
@@ -22,6 +24,7 @@ from holdfast.gateway.dialects.contract import (
     walk,
 )
 from holdfast.gateway.http.sse import Event
+from holdfast.guards.tools.steps import Given, Step, text_of
 
 COUNTED = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 MOST_OPEN = 256
@@ -74,6 +77,18 @@ class Messages(Dialect):
         refuse_system([*roles, *(["system"] if body.get("system") else [])])
         system, others = spoken_before(said)
         return {**body, **({"system": system} if system else {}), "messages": [*others, *body["messages"]]}
+
+    def steps(self, body: Json) -> Iterator[Step]:
+        """As `Dialect` says."""
+        return chain([Given(text_of(body.get("system")))], message_steps(body.get("messages")))
+
+    def called(self, told: Json) -> Iterator[Step]:
+        """As `Dialect` says."""
+        return block_steps(told.get("content"))
+
+    def calls_told(self) -> CallsTold:
+        """As `Dialect` says."""
+        return MessageCallsTold()
 
     def stream(self, body: Json) -> Stream:  # noqa: ARG002 - all that it says is in its events
         """As `Dialect` says."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
 
 from holdfast.domain.errors import FixInput
 from holdfast.gateway.dialects import openai
+from holdfast.gateway.dialects.calls import LAST, CallsTold, ResponseCallsTold, item_steps, response_steps
 from holdfast.gateway.dialects.contract import (
     STRUCTURE,
     Dialect,
@@ -25,12 +26,12 @@ from holdfast.gateway.dialects.contract import (
     walk,
 )
 from holdfast.gateway.http.sse import Event
+from holdfast.guards.tools.steps import Step
 
 ECHOED = ("instructions", "tools", "metadata", "prompt", "text", "reasoning", "tool_choice", "usage")
 """Parts of an answer that repeat the request."""
 
 MOST_NAME = 200
-LAST = ("response.completed", "response.incomplete", "response.failed")
 
 
 class Responses(Dialect):
@@ -78,6 +79,18 @@ class Responses(Dialect):
         refuse_system([*map(_role, items), *(["system"] if body.get("instructions") else [])])
         system, others = spoken_before(said)
         return {**body, **({"instructions": system} if system else {}), "input": [*others, *items]}
+
+    def steps(self, body: Json) -> Iterator[Step]:
+        """As `Dialect` says."""
+        return response_steps(body)
+
+    def called(self, told: Json) -> Iterator[Step]:
+        """As `Dialect` says."""
+        return item_steps(told.get("output"))
+
+    def calls_told(self) -> CallsTold:
+        """As `Dialect` says."""
+        return ResponseCallsTold()
 
     def stream(self, body: Json) -> Stream:  # noqa: ARG002 - all that it says is in its events
         """As `Dialect` says."""

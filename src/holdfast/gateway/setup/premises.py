@@ -13,6 +13,7 @@ from holdfast.gateway.access.follow import Follower
 from holdfast.gateway.chat.prompts import Prompts, Safe
 from holdfast.gateway.observe.observer import Observer
 from holdfast.gateway.review.held import HeldFolder
+from holdfast.gateway.tools.approvals import Approvals
 from holdfast.ports import Vault
 
 
@@ -42,3 +43,4 @@ class Shared:
     held: HeldFolder
     prompts: Prompts
     observer: Observer
+    approvals: Approvals

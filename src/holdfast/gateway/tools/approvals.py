@@ -1,0 +1,75 @@
+"""Calls that a person has to look at first: they wait like any decision, and go through once they are approved.
+
+The same call is the same tool with the same arguments, by the same credential. An approval lets it through once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from enum import StrEnum
+from hashlib import sha256
+
+from holdfast.domain.decision import Decision
+from holdfast.domain.errors import HoldfastError
+from holdfast.domain.policy import Policy
+from holdfast.domain.review import Held, HumanReview
+from holdfast.domain.verdict import parse_time, timestamp
+from holdfast.gateway.review.held import HeldFolder
+from holdfast.guards.tools.steps import Call
+
+APPROVE, REFUSE = "approve", "refuse"
+REMEMBERED = 10_000
+
+Find = Callable[[str], Awaitable[HumanReview | None]]
+"""The review of a decision, once the control plane has it."""
+
+
+class Standing(StrEnum):
+    """How a call stands with people."""
+
+    UNASKED = "unasked"
+    WAITING = "waiting"
+    APPROVED = "approved"
+    REFUSED = "refused"
+
+
+class Approvals:
+    """What waits here, by call. Those that are not asked for again are forgotten first."""
+
+    def __init__(self, folder: HeldFolder, find: Find) -> None:
+        self._folder, self._find = folder, find
+        self._waiting: OrderedDict[bytes, str] = OrderedDict()
+
+    async def standing(self, principal: str, server: str, call: Call) -> tuple[Standing, str]:
+        """How a call stands, and the decision under which it waits, or waited."""
+        key = _key(principal, server, call)
+        decision = self._waiting.get(key)
+        if decision is None:
+            return Standing.UNASKED, ""
+        try:
+            review = await self._find(decision)
+        except HoldfastError:
+            return Standing.WAITING, decision
+        if review is None or review.resolution is None:
+            return Standing.WAITING, decision
+        return (Standing.APPROVED if review.resolution.answer == APPROVE else Standing.REFUSED), decision
+
+    def use(self, principal: str, server: str, call: Call) -> bool:
+        """Use an approval up; whether it was still there."""
+        return self._waiting.pop(_key(principal, server, call), None) is not None
+
+    async def hold(self, server: str, call: Call, decision: Decision, policy: Policy) -> None:
+        """Let a call wait for a person, durably."""
+        due = parse_time(decision.at) + timedelta(hours=policy.review_hours)
+        held = Held(decision, f"{policy.name} {policy.version}", timestamp(due), choices=(APPROVE, REFUSE))
+        await asyncio.to_thread(self._folder.add, [held])
+        self._waiting[_key(decision.principal, server, call)] = decision.id
+        if len(self._waiting) > REMEMBERED:
+            self._waiting.popitem(last=False)
+
+
+def _key(principal: str, server: str, call: Call) -> bytes:
+    return sha256(b"\0".join((principal.encode(), server.encode(), call.key))).digest()
