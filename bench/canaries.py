@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import argparse
 import base64
+import codecs
 import gzip
 import json
 import platform
 import random
-import string
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -31,17 +31,13 @@ from holdfast.guards.text.canary import make_canary, run
 SEED = 0
 KEY = b"bench" * 6 + b"ab"
 DATA = Path(__file__).parents[2] / "shared/data/prompts/train.jsonl.gz"
-_ROT13 = str.maketrans(
-    string.ascii_letters,
-    "".join(letters[13:] + letters[:13] for letters in (string.ascii_lowercase, string.ascii_uppercase)),
-)
 ENCODINGS: dict[str, Callable[[str], str]] = {
     "as it is": str,
     "capitals": str.upper,
     "base 64": lambda text: base64.b64encode(text.encode()).decode(),
     "base 64 twice": lambda text: base64.b64encode(base64.b64encode(text.encode())).decode(),
     "hex": lambda text: text.encode().hex(),
-    "rot13": lambda text: text.translate(_ROT13),
+    "rot13": lambda text: codecs.encode(text, "rot13"),
     "reversed": lambda text: text[::-1],
     "leetspeak": lambda text: text.translate(str.maketrans("aeiost", "431057")),
     "URL": lambda text: "".join(f"%{byte:02x}" for byte in text.encode()),

@@ -19,7 +19,6 @@ from holdfast.guards.text._patterns import Patterns, needs_extra
 from holdfast.guards.text._shapes import SHAPES, Found
 from holdfast.guards.text._styles import Stands, Style, masked, partly, read_styles
 from holdfast.guards.text._tokens import MOST, Tokens, can_be_made
-from holdfast.guards.text._tokens import REACH as TOKEN_REACH
 from holdfast.text.normalise import normalise
 
 NAMES = {
@@ -124,7 +123,7 @@ def run(params: Params, names: Names | None = None) -> Reading:
         tokens = Tokens(conversation)
         if conversation.stage is Stage.AFTER:
             reader = replace(plain, tokens=tokens)
-            return Reading(reader.read, reach=TOKEN_REACH, ahead=AFTER)
+            return Reading(reader.read, reach=REACH, ahead=AFTER)
         return Reading(replace(plain, makes={**makes, Style.TOKEN: tokens.make}).read, reach=REACH, ahead=AFTER)
 
     reading = Reading(plain.read, reach=REACH, ahead=AFTER, hearing=hearing)
@@ -148,10 +147,20 @@ class Reader:
         found = [one for one in surest(everything) if one.score >= FAINT]
         spans = [Span(one.start, one.end, self._instead(one, text), one.score) for one in found]
         because = _holds(one.kind for one in sorted(found, key=lambda one: -one.score))
-        given_back = [] if self.tokens is None else [Span(*place, 1.0) for place in self.tokens.open(text)]
-        if given_back:
-            because = "; ".join(filter(None, [f"gives back {len(given_back)} tokens", because]))
+        given_back = list(self._given_back(text))
+        n = sum(span.score == 1.0 for span in given_back)
+        because = "; ".join(filter(None, [f"gives back {n} tokens" if n else "", because]))
         return spotted([*spans, *given_back], because)
+
+    def _given_back(self, text: str) -> Iterator[Span]:
+        """One's own tokens, and as no find the beginning of one, which must not be let out before its end is known."""
+        if self.tokens is None:
+            return
+        for start, end, content in self.tokens.open(text):
+            yield Span(start, end, content, 1.0)
+        begun = self.tokens.begun(text)
+        if begun is not None:
+            yield Span(begun, len(text), text[begun:], 0.0)
 
     def _hidden(self, text: str) -> Iterator[Found]:
         """What stands there once look-alikes and invisible characters are read as what they seem."""

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.guards.text.test_streams import armed
+from tests.unit.guards.text.test_streams import armed, told
 
 from holdfast.domain.errors import FixInput
-from holdfast.domain.guard import Stage
+from holdfast.domain.guard import Action, Stage
+from holdfast.guards.holding import Holding
 from holdfast.guards.passages import Conversation, Passage, redact
 from holdfast.guards.text._tokens import Tokens
 from holdfast.guards.text.personal_data import GUESSES, NAMES, run
@@ -116,6 +117,19 @@ def test_the_model_sees_tokens_and_the_caller_what_they_stand_for():
     assert redacted(at(Stage.AFTER), f"Done: {seen}") == f"Done: {TEXT}"
     assert redacted(at(Stage.BEFORE), redacted(at(Stage.AFTER), seen)) == seen
     assert redacted(at(Stage.AFTER), "ask bob@example.com") == "ask [EMAIL]"
+
+
+def test_tokens_come_back_in_streams_wherever_they_are_split():
+    seen = redacted(at(Stage.BEFORE), TEXT)
+    guards, text = [at(Stage.AFTER)], f"Done: {seen} " + "And so on. " * 60
+    whole = redacted(guards[0], text)
+    assert Holding(guards, "assistant").delay <= 450
+    for place in range(0, len(seen) + 10, 3):
+        parts, holding = told(guards, [text[:place], text[place : place + 5], text[place + 5 :]])
+        assert "".join(parts) == whole
+        assert holding.action is Action.REDACT
+    parts, holding = told(guards, ["an open bracket ⟦EMAIL:", "AAAA"])
+    assert ("".join(parts), holding.action) == ("an open bracket ⟦EMAIL:AAAA", Action.ALLOW)
 
 
 @pytest.mark.parametrize("other", [{"principal": "p2"}, {"subject": "s2"}, {"key": b"o" * 32}])

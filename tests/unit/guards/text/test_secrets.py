@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import codecs
 import string
 import urllib.parse
 import zlib
@@ -43,12 +44,12 @@ ENCODED = {
     "hex": lambda text: text.encode().hex(),
     "percent": lambda text: "".join(f"%{byte:02X}" for byte in text.encode()),
     "url": urllib.parse.quote,
-    "rot13": lambda text: text.translate(str.maketrans(string.ascii_letters, string.ascii_lowercase[13:] + string.ascii_lowercase[:13] + string.ascii_uppercase[13:] + string.ascii_uppercase[:13])),
+    "rot13": lambda text: codecs.encode(text, "rot13"),
     "reversed": lambda text: text[::-1],
     "entities": lambda text: "".join(f"&#{ord(c)};" for c in text),
     "escapes": lambda text: "".join(f"\\u{ord(c):04x}" for c in text),
     "full width": lambda text: "".join(chr(ord(c) + 0xFEE0) for c in text),
-    "zero width": lambda text: "\u200b".join(text),
+    "zero width": "\u200b".join,
 }  # fmt: skip
 
 
