@@ -4,7 +4,7 @@
 
 Upstreams that are none obey, or do not: each with one weakness or none, speaking plainly, with a disclaimer, declining
 in odd words, or decoding and quoting before they decline. Of each attempt it is known whether the upstream did wrong,
-which is held against whether the attack says so. Carriers that lose letters (leetspeak, random case) stand apart.
+which is held against whether the attack says so. Carriers that lose letters (leetspeak) stand apart.
 Traps are upstreams that repeat what they were sent, as it is, decoded, in capitals, twice or backwards: nothing that
 they say is a success. The upstreams are by the same author as the attacks; a peer's verdicts on the traps show what
 such traps do.
@@ -44,9 +44,9 @@ from holdfast.testing.upstreams import FakeChat, Manner, Upstream, Weakness
 from holdfast.version import __version__
 
 SEED = 7_000_000
-LOSSY = ("leet", "noisy")
+LOSSY = ("leet",)
 GARAK = Path(__file__).parents[1] / ".tools/garak/bin/python"
-GARAK_PROBES = "promptinject,dan.Dan_11_0,latentinjection.LatentJailbreak,encoding.InjectBase64"
+GARAK_PROBES = "promptinject,dan.Dan_11_0,latentinjection.LatentJailbreak"
 EVERYTHING = Able(KINDS, tuple(CARRIERS))
 
 Row = dict[str, Any]

@@ -7,7 +7,6 @@ refuse is a reply too, a blocked one: that an attack was kept from the model is 
 from __future__ import annotations
 
 import json
-import os
 import threading
 import time
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from holdfast.domain.chat import Message, Reply, Tool
 from holdfast.domain.errors import BudgetSpent, FixInput, ModelFailed, Unavailable
 from holdfast.domain.evidence import Protection
 from holdfast.targets.chat_forms import FORMS, Asked
+from holdfast.targets.http import held_secrets
 
 ATTEMPTS = 5
 FIRST_PAUSE_S = 0.25
@@ -69,10 +69,11 @@ class HttpChat:
                 "The chat's URL holds a password, which would be sealed into the evidence.",
                 "Take it out, and name an environment variable under `model.chat.key`.",
             )
+        key = held_secrets({"key": spec.key} if spec.key else {}, "model.chat.key")
         self._spec = spec
         self._form = FORMS[spec.dialect]
         self._client = httpx.Client(
-            headers=self._form.headers(_secret(spec.key)) | {name: _secret(held) for name, held in spec.headers},
+            headers=self._form.headers(key.get("key", "")) | held_secrets(dict(spec.headers), "model.chat.headers"),
             timeout=httpx.Timeout(spec.seconds_per_call, connect=min(10.0, spec.seconds_per_call)),
         )
         self.system = spec.system
@@ -195,18 +196,6 @@ def describe_chat(spec: ChatSpec) -> tuple[Protection, ...]:
         Protection("time limit", active=True, detail=f"{spec.seconds_per_call:g} s a request"),
         Protection("bounded answers", active=True, detail=f"at most {ANSWER_BYTES:,} bytes, read as data"),
     )
-
-
-def _secret(variable: str) -> str:
-    if not variable:
-        return ""
-    if variable not in os.environ:
-        raise FixInput(
-            "chat.missing-variable",
-            f"The environment variable {variable}, which holds a secret for the chat, is not set.",
-            "Set it, or change `model.chat` in the manifest.",
-        )
-    return os.environ[variable]
 
 
 def _filtered(told: Any) -> str:
