@@ -30,9 +30,12 @@ BUSY = (408, 429, 500, 502, 503, 504, 529)
 NEWER_LIMIT = "max_completion_tokens"
 """What OpenAI calls `max_tokens` where models reason; a refusal of the older name says so."""
 
+BLOCKED = "gateway.blocked"
+"""What Holdfast's gateway calls it; in Anthropic's dialect, which has no codes, that stands in the message."""
+
 FILTERED = ("content_filter", "content_policy", "guard", "blocked", "moderation", "policy_violation")
 """Words in an error's code or type by which providers and gateways say that a filter refused; Azure and OpenAI:
-``content_filter``, ``content_policy_violation``; Holdfast: ``gateway.blocked``.
+``content_filter``, ``content_policy_violation``; Holdfast: `BLOCKED`.
 """
 
 
@@ -203,6 +206,7 @@ def _filtered(told: Any) -> str:
     error = told.get("error") if isinstance(told, dict) else None
     parts = [told, error] if isinstance(error, dict) else [told]
     said = [str(part.get(name) or "") for part in parts if isinstance(part, dict) for name in ("code", "type")]
+    said += [BLOCKED for part in parts if isinstance(part, dict) and f"({BLOCKED})" in str(part.get("message"))]
     return next((word[:80] for word in said if any(mark in word.casefold() for mark in FILTERED)), "")
 
 
