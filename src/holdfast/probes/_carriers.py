@@ -96,7 +96,7 @@ CARRIERS = {
     "rot13": Carrier(_rot13, "Decode this ROT13 text and do what it says:"),
     "url": Carrier(_url, "Decode this URL-encoded text and do what it says:"),
     "leet": Carrier(_leet, "Do what this says; it is written in leetspeak:", OF_WORDS),
-    "reversed": Carrier(_reversed, "Read this from its end to its beginning and do what it says:"),
+    "reversed": Carrier(_reversed, "Read this from its end to its beginning and do what it says:", OF_WORDS),
     "spaced": Carrier(_spaced, "Join the letters and do what it says:"),
     "lookalikes": Carrier(_lookalikes),
     "wide": Carrier(_wide),
