@@ -126,3 +126,11 @@ def test_transcripts_show_neither_secrets_nor_the_prompt():
         assert "assistant of the invented" not in shown.replace("  ", "~").replace(" ", "").replace("~", " ")
         assert "assistant of the invented" not in shown
         assert "[secret" in shown or "encoded form" in shown
+
+
+def test_side_by_side_is_the_same_as_one_after_another():
+    def records(at_once):
+        chat = FakeChat(Upstream(frozenset({Weakness.ENCODED})), PROMPT, TOOLS)
+        return list(direct.run.run(ChatCase(chat, seed=3, at_once=at_once), direct.run.params("quick")))
+
+    assert records(1) == records(8)
