@@ -61,7 +61,7 @@ class Site:
         self.generation = Generation()
         self.issuers: list[IssuerKeys] = []
         self._premises, self._observer = premises, observer
-        approvals = Approvals(reviews.folder, reviews.review)
+        approvals = Approvals(reviews)
         self._shared = Shared(document.environment, premises, follower, reviews.folder, observer, approvals)
         self._follower, self._purse = follower, purse
         self._cut = document.budgets.when_cut_off

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from enum import StrEnum
 from hashlib import sha256
@@ -15,16 +14,13 @@ from hashlib import sha256
 from holdfast.domain.decision import Decision
 from holdfast.domain.errors import HoldfastError
 from holdfast.domain.policy import Policy
-from holdfast.domain.review import Held, HumanReview
+from holdfast.domain.review import Held
 from holdfast.domain.verdict import parse_time, timestamp
-from holdfast.gateway.review.held import HeldFolder
+from holdfast.gateway.review.reviews import Reviews
 from holdfast.guards.tools.steps import Call
 
 APPROVE, REFUSE = "approve", "refuse"
 REMEMBERED = 10_000
-
-Find = Callable[[str], Awaitable[HumanReview | None]]
-"""The review of a decision, once the control plane has it."""
 
 
 class Standing(StrEnum):
@@ -39,8 +35,8 @@ class Standing(StrEnum):
 class Approvals:
     """What waits here, by call. Those that are not asked for again are forgotten first."""
 
-    def __init__(self, folder: HeldFolder, find: Find) -> None:
-        self._folder, self._find = folder, find
+    def __init__(self, reviews: Reviews) -> None:
+        self._reviews = reviews
         self._waiting: OrderedDict[bytes, str] = OrderedDict()
 
     async def standing(self, principal: str, server: str, call: Call) -> tuple[Standing, str]:
@@ -50,7 +46,7 @@ class Approvals:
         if decision is None:
             return Standing.UNASKED, ""
         try:
-            review = await self._find(decision)
+            review = await self._reviews.review(decision)
         except HoldfastError:
             return Standing.WAITING, decision
         if review is None or review.resolution is None:
@@ -65,7 +61,7 @@ class Approvals:
         """Let a call wait for a person, durably."""
         due = parse_time(decision.at) + timedelta(hours=policy.review_hours)
         held = Held(decision, f"{policy.name} {policy.version}", timestamp(due), choices=(APPROVE, REFUSE))
-        await asyncio.to_thread(self._folder.add, [held])
+        await asyncio.to_thread(self._reviews.folder.add, [held])
         self._waiting[_key(decision.principal, server, call)] = decision.id
         if len(self._waiting) > REMEMBERED:
             self._waiting.popitem(last=False)
