@@ -119,7 +119,9 @@ class GuardedTools:
     def _opened(self, asking: Asking, told: Json) -> Json:
         """What a server says of itself as a session begins. Its instructions are a prompt that nobody pinned."""
         result = object_in(told, "result")
-        if "instructions" in result and (self.tools.pin or not self._is_clean(asking, result, "instructions")):
+        if self.tools.mode is Mode.SHADOW or "instructions" not in result:
+            return told
+        if self.tools.pin or not self._is_clean(asking, result, "instructions"):
             del result["instructions"]
         return told
 
