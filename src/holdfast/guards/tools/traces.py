@@ -13,6 +13,7 @@ import unicodedata
 from base64 import b64decode
 from binascii import Error as NotBase64
 from collections.abc import Iterator
+from dataclasses import dataclass
 from urllib.parse import unquote
 
 import numpy as np
@@ -28,12 +29,25 @@ SHORTEST_ID = 8
 MOST_DECODED = 64
 DEEPEST = 2
 
-_BASE = np.uint64(0x9E3779B97F4A7C15)
+_POWERS = {width: np.uint64(pow(0x9E3779B97F4A7C15, width, 2**64)) for width in (1, 2, 4, 8, 16)}
 _TOKEN = re.compile(r"[\w@.+/-]+")
 _DIGITS = re.compile(r"\d(?:[ .-]?\d)+")
 _DATE = re.compile(r"(19|20)\d\d[01]\d[0-3]\d(t?\d*z?)")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2}){8,}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pieces:
+    """What of one text can be found again: hashes of stretches, in order, and of identifiers."""
+
+    grams: Hashes
+    ids: frozenset[int]
+
+
+def pieces_of(text: str) -> Pieces:
+    """The pieces of a text."""
+    return Pieces(_winnowed(_grams(_plain(text))), frozenset(map(hash, _identifiers(text))))
 
 
 class Traces:
@@ -49,15 +63,13 @@ class Traces:
         """Whether more was to be remembered than is."""
         return self._size > MOST_PIECES
 
-    def add(self, text: str) -> None:
-        """Remember a text."""
+    def add(self, pieces: Pieces) -> None:
+        """Remember a text by its pieces."""
         if self.is_full:
             return
-        kept = _winnowed(_grams(_plain(text)))
-        ids = set(map(hash, _identifiers(text)))
-        self._size += len(kept) + len(ids)
-        self._grams.append(kept)
-        self._ids |= ids
+        self._size += len(pieces.grams) + len(pieces.ids)
+        self._grams.append(pieces.grams)
+        self._ids |= pieces.ids
 
     def are_in(self, text: str) -> bool:
         """Whether a piece of what is remembered stands in this text, plainly or in an encoding that `views` knows."""
@@ -69,7 +81,13 @@ class Traces:
         if any(hash(one) in self._ids for one in _identifiers(view)):
             return True
         grams = _grams(_plain(view))
-        return bool(len(grams)) and any(bool(np.isin(grams, kept).any()) for kept in self._grams if len(kept))
+        return bool(len(grams)) and any(_share(kept, grams) for kept in self._grams if len(kept))
+
+
+def _share(kept: Hashes, grams: Hashes) -> bool:
+    """Whether two sets of hashes, the first in order, have one in common."""
+    places = np.minimum(np.searchsorted(kept, grams), len(kept) - 1)
+    return bool((kept[places] == grams).any())
 
 
 def views(text: str) -> Iterator[str]:
@@ -112,9 +130,17 @@ def _grams(plain: str) -> Hashes:
     codes = np.frombuffer(plain.encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.uint64)
     if len(codes) < GRAM:
         return np.empty(0, dtype=np.uint64)
-    made = np.zeros(len(codes) - GRAM + 1, dtype=np.uint64)
-    for place in range(GRAM):
-        made = made * _BASE + codes[place : place + len(made)]
+    width, hashes = 1, {1: codes}
+    while 2 * width <= GRAM:  # those of twice the length from two neighbours each
+        hashes[2 * width] = _joined(hashes[width], hashes[width], width)
+        width *= 2
+    return _joined(hashes[16], hashes[8], 16)
+
+
+def _joined(first: Hashes, second: Hashes, width: int) -> Hashes:
+    """Hashes of `width` characters, each with the one that begins behind it."""
+    later = second[width:]
+    made: Hashes = first[: len(later)] * _POWERS[width] + later
     return made ^ (made >> np.uint64(29))
 
 
