@@ -94,7 +94,8 @@ class Hosting:
             "input_tokens_details": {"cached_tokens": 0}, "output_tokens_details": {"reasoning_tokens": 0},
         }  # fmt: skip
         about = {"id": "r1", "object": "response", "created_at": 1, "model": "upstream-model", "tools": []}
-        about |= {"tool_choice": "auto", "parallel_tool_calls": True, "error": None, "instructions": None}
+        about |= {"tool_choice": "auto", "parallel_tool_calls": True, "error": None}
+        about["instructions"] = body.get("instructions")
         calls = [
             {"type": "function_call", "id": f"f{n}", "call_id": f"call-{n}", "name": name, "arguments": arguments}
             for n, (name, arguments) in enumerate(self.calls)

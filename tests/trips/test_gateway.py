@@ -92,7 +92,7 @@ class House:
         self.house, self.folder, self.plane = house, folder, plane
         office = house.office
         registered(office)
-        self.release = filed(office).verdict.record.release
+        self.release = self.file(office)
         request = asked(office, self.release).request.key
         answered_by_all(office, request)
         deploy(office.desk, office.caller("owner"), request)
@@ -104,6 +104,9 @@ class House:
         (folder / "gateway.yaml").write_text(self.document.format(**fields, **more))
         self.secret = self.issue()
         self.process = None
+
+    def file(self, office):
+        return filed(office).verdict.record.release
 
     def furnish(self):
         self.model = fitted(self.folder)

@@ -283,16 +283,14 @@ async def _tell(receive: Receive, send: Send, sent: Reply | Streamed) -> None:
 
 
 def _read(reader: Reader, columns: Mapping[str, Sequence[Any]]) -> Reading:
-    """One row as a mapping, which is quick; many as a table. FixInput for a table that is absurdly wide."""
+    """One row as a mapping, which is quick; many by column. FixInput for a table that is absurdly wide."""
     if len(columns) > len(reader.schema.names) + MOST_OTHER_COLUMNS:
         what = f"A table has {len(columns):,} columns; the model has {len(reader.schema.names):,}."
         raise FixInput("inference.columns", what, "Send the model's columns.")
     rows = len(next(iter(columns.values()), ()))
     if rows == 1:
         return reader.read({name: values[0] for name, values in columns.items()})
-    import pandas as pd
-
-    return reader.read(pd.DataFrame(dict(columns)))
+    return reader.read_columns(columns)
 
 
 def _passed_on(scope: Scope) -> list[tuple[bytes, bytes]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any
 
@@ -30,19 +30,25 @@ Channel = tuple[object, ...]
 
 class Relay:
     """Takes the host's events and gives those for the caller. `is_over` once the last one was given; `size` is that
-    of its texts, in characters.
+    of its texts, in characters. `hides` takes out of an event what is not the caller's to hear.
 
     Pieces of a text are let out as far as guards have seen them; what was held back at its end goes out in a copy of
     the text's last event. Calls of tools are let out once they are whole, and the policy has nothing against them. Once
     a guard wants more than a redaction the answer is cut.
     """
 
-    def __init__(self, stream: Stream, guards: Sequence[ArmedText], calls: HeldCalls | None = None) -> None:
+    def __init__(
+        self,
+        stream: Stream,
+        guards: Sequence[ArmedText],
+        calls: HeldCalls | None = None,
+        hides: Callable[[Json], None] | None = None,
+    ) -> None:
         self.stream = stream
         self._calls = calls
         self.is_over = False
         self.size = 0
-        self._guards = tuple(guards)
+        self._guards, self._hides = tuple(guards), hides
         self._holdings: dict[Channel, Holding] = {}
         self._told: dict[Channel, list[str]] = {}
         self._last: dict[Channel, tuple[str, Json, Sequence[Slot], Slot]] = {}
@@ -81,6 +87,8 @@ class Relay:
         if not event.data:
             return [event]
         told = _read(event)
+        if self._hides is not None:
+            self._hides(told)
         let_out = self._calls.take(event, told) if self._calls else [(event.name, told)]
         if self._is_cut:
             self.is_over = True

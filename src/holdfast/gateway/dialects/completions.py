@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -20,6 +20,8 @@ from holdfast.gateway.dialects.contract import (
     number,
     objects,
     reason,
+    refuse_system,
+    spoken_before,
     top,
     walk,
 )
@@ -60,6 +62,13 @@ class Completions(Dialect):
         choice = {"index": 0, "message": message, "finish_reason": "content_filter", "logprobs": None}
         about = {"id": id, "object": "chat.completion", "created": created, "model": body.get("model", "")}
         return {**about, "choices": [choice], "usage": _NOTHING}
+
+    def prompted(self, body: Json, said: Sequence[tuple[str, str]]) -> Json:
+        """As `Dialect` says."""
+        refuse_system(map(_role, body["messages"]))
+        system, others = spoken_before(said)
+        first = [{"role": "system", "content": system}] if system else []
+        return {**body, "messages": [*first, *others, *body["messages"]]}
 
     def steps(self, body: Json) -> Iterator[Step]:
         """As `Dialect` says."""

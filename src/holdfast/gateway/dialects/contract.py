@@ -7,7 +7,7 @@ be passed on. Pictures, sound and files are not text here.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -164,6 +164,13 @@ class Dialect(ABC):
     def standing_in(self, body: Json, text: str, id: str, created: int) -> Json:
         """A whole answer that says `text` in the model's place, marked as filtered."""
 
+    def prompted(self, body: Json, said: Sequence[tuple[str, str]]) -> Json:  # noqa: ARG002 - for those that say
+        """The request with what the prompt says before it, roles and texts; FixInput where it has a prompt of its own.
+
+        An endpoint at which nothing is said takes none.
+        """
+        return body
+
     @abstractmethod
     def stream(self, body: Json) -> Stream:
         """What reads the answer to this request while it is told."""
@@ -191,6 +198,20 @@ class Dialect(ABC):
     def error_event(self, status: int, code: str, message: str) -> Event:
         """The same in the middle of a stream."""
         return Event("", orjson.dumps(self.error(status, code, message)).decode())
+
+
+def refuse_system(roles: Iterable[str]) -> None:
+    """FixInput where anybody speaks for whoever runs the system, whose prompt does that."""
+    if any(role.strip().lower() in ("system", "developer") for role in roles):
+        hint = "Leave out system and developer messages; a new prompt is a new release."
+        raise FixInput("chat.own-prompt", "This model has a prompt of its own, and takes no other.", hint)
+
+
+def spoken_before(said: Sequence[tuple[str, str]]) -> tuple[str, list[Json]]:
+    """What a prompt says as the system, and the messages of others that follow it."""
+    system = "\n\n".join(text for role, text in said if role == "system")
+    names = {"model": "assistant"}
+    return system, [{"role": names.get(role, role), "content": text} for role, text in said if role != "system"]
 
 
 def walk(node: Any, key: Any, role: str, depth: int = 0, structure: Collection[str] = STRUCTURE) -> Iterator[Slot]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -20,6 +20,8 @@ from holdfast.gateway.dialects.contract import (
     Usage,
     number,
     reason,
+    refuse_system,
+    spoken_before,
     top,
     walk,
 )
@@ -69,6 +71,14 @@ class Responses(Dialect):
         asked = {"tools": [], "tool_choice": "auto", "parallel_tool_calls": False, "metadata": {}}
         why = {"status": "incomplete", "error": None, "incomplete_details": {"reason": "content_filter"}}
         return {**about, **asked, **why, "output": [message], "usage": None}
+
+    def prompted(self, body: Json, said: Sequence[tuple[str, str]]) -> Json:
+        """As `Dialect` says."""
+        given = body.get("input")
+        items = given if isinstance(given, list) else [{"role": "user", "content": given}] if given else []
+        refuse_system([*map(_role, items), *(["system"] if body.get("instructions") else [])])
+        system, others = spoken_before(said)
+        return {**body, **({"instructions": system} if system else {}), "input": [*others, *items]}
 
     def steps(self, body: Json) -> Iterator[Step]:
         """As `Dialect` says."""

@@ -9,6 +9,8 @@ from dataclasses import replace
 
 from holdfast.gateway.access.budgets import OwnPurse, Purse
 from holdfast.gateway.access.follow import Follower
+from holdfast.gateway.chat.prompts import PLACE as PROMPTS
+from holdfast.gateway.chat.prompts import Prompts
 from holdfast.gateway.http.upstream import Origin, Patience, Upstream
 from holdfast.gateway.review.held import PLACE, HeldFolder
 from holdfast.gateway.review.reviews import Reviews
@@ -54,6 +56,12 @@ def make_reviews(document: GatewayDocument, premises: Premises) -> Reviews:
     """Files what waits for people, once it is told to."""
     plane = Upstream(Origin(document.control_plane.url), Patience(answer=10.0, failures=1_000_000))
     return Reviews(HeldFolder(premises.home / PLACE), plane, premises.token, premises.vault.open)
+
+
+def make_prompts(document: GatewayDocument, premises: Premises) -> Prompts:
+    """Fetches the prompts of releases, once it is told to."""
+    plane = Upstream(Origin(document.control_plane.url), Patience(answer=10.0, failures=1_000_000))
+    return Prompts(plane, premises.token, premises.vault, premises.home / PROMPTS)
 
 
 def systems_of(document: GatewayDocument) -> tuple[str, ...]:

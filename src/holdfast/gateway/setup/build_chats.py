@@ -33,6 +33,7 @@ async def make_chat(section: ChatSection, shared: Shared, kept: Kept) -> Convers
         make_lanes(section, shared),
         follower=shared.follower,
         log=shared.premises.log,
+        prompts=shared.prompts,
         observer=shared.observer,
     )
 
@@ -53,6 +54,7 @@ def _chat(section: ChatSection, shared: Shared) -> Chat:
         clock=premises.clock,
         ids=premises.log.ids,
         vault=premises.vault,
+        key=premises.vault.key("guards"),
     )
 
 
