@@ -17,14 +17,14 @@ from holdfast.gateway.observe.observer import Observer
 from holdfast.gateway.setup.build_chats import secret_of
 from holdfast.gateway.setup.document import ToolHostSection, ToolServerSection
 from holdfast.gateway.setup.generation import Kept
-from holdfast.gateway.setup.premises import Shared
+from holdfast.gateway.setup.premises import GatewayVault, Shared
 from holdfast.gateway.tools.guarded import GuardedTools
 from holdfast.gateway.tools.host import ToolHost
 from holdfast.gateway.tools.serving import ToolServing
 from holdfast.guards.armed_text import ArmedText, arm_text
 from holdfast.plugins import find_guards
 from holdfast.policy import read_policy
-from holdfast.ports import Clock, Vault
+from holdfast.ports import Clock
 
 
 async def make_tool_serving(section: ToolServerSection, shared: Shared, kept: Kept) -> ToolServing:
@@ -46,7 +46,7 @@ async def make_tool_serving(section: ToolServerSection, shared: Shared, kept: Ke
     )
 
 
-def local_tools(policy: Policy, system: str, *, log: SegmentLog, vault: Vault, clock: Clock) -> GuardedTools:
+def local_tools(policy: Policy, system: str, *, log: SegmentLog, vault: GatewayVault, clock: Clock) -> GuardedTools:
     """A server of this machine, for one client: no control plane says what may run, and each decision says so."""
     if policy.tools is None:
         raise FixInput("policy.no-tools", f"{policy.name} says nothing about tools.", "Add a `tools:` section.")
@@ -63,6 +63,7 @@ def local_tools(policy: Policy, system: str, *, log: SegmentLog, vault: Vault, c
         clock=clock,
         ids=log.ids,
         vault=vault,
+        key=vault.key("guards"),
     )
     return GuardedTools(system, lambda _release: chat, policy.tools, log=log, approvals=None, observer=Observer())
 
@@ -70,7 +71,8 @@ def local_tools(policy: Policy, system: str, *, log: SegmentLog, vault: Vault, c
 def _all_guards(policy: Policy) -> tuple[ArmedText, ...]:
     """All guards read arguments, and all read results: what a tool answers goes to a model, and comes from a server."""
     specs = find_guards(())
-    return (*arm_text(policy, specs, Stage.BEFORE), *arm_text(policy, specs, Stage.AFTER))
+    guards = (*arm_text(policy, specs, Stage.BEFORE), *arm_text(policy, specs, Stage.AFTER))
+    return tuple({guard.spec.id: guard for guard in guards}.values())
 
 
 def _chat(section: ToolServerSection, shared: Shared) -> Chat:
@@ -89,6 +91,7 @@ def _chat(section: ToolServerSection, shared: Shared) -> Chat:
         clock=premises.clock,
         ids=premises.log.ids,
         vault=premises.vault,
+        key=premises.vault.key("guards"),
     )
 
 

@@ -12,7 +12,7 @@ from holdfast.domain.decision import Decision, Ended
 from holdfast.domain.errors import Absent, FixInput, HoldfastError, Unavailable
 from holdfast.domain.guard import Action, GuardVerdict
 from holdfast.domain.guard import enforced as enforced_verdicts
-from holdfast.flows.converse import Heard, Said, Told, decision_of, hear, rest_of
+from holdfast.flows.converse import Heard, Said, Told, after, decision_of, hear, rest_of
 from holdfast.flows.exchange import MODEL_FAILED
 from holdfast.gateway.dialects.contract import Json, Slot
 from holdfast.gateway.http.beside import beside
@@ -20,7 +20,7 @@ from holdfast.gateway.observe.passed import turn_passed
 from holdfast.gateway.tools.approvals import Standing
 from holdfast.gateway.tools.asking import Asking, Exchanging, read_all, without_asking_back
 from holdfast.gateway.tools.rpc import is_answer, object_in, refusal, texts
-from holdfast.guards.armed_text import enforced, redactions
+from holdfast.guards.armed_text import ArmedText, enforced, redactions
 from holdfast.guards.passages import redact
 from holdfast.guards.tools.judge import follow, gravest, judge
 from holdfast.guards.tools.steps import Call, Result
@@ -46,6 +46,7 @@ class Called:
         holder, name = (params["params"], key) if key else (params, "params")
         self._slots = [*texts(holder, name, "assistant", files=False)] if name in holder else []
         self._is_redacted = False
+        self._after: tuple[ArmedText, ...] = ()
         facts = (("dialect", "mcp"), ("tool", call.tool[:128]))
         passages = tuple(slot.passage for slot in self._slots)
         self._said = Said(passages, facts, asking.principal, asking.subject, self._trip.trace)
@@ -72,6 +73,7 @@ class Called:
             spans = redactions(heard.remarks, place)
             slot.put(redact(slot.text, spans))
             self._is_redacted |= bool(spans)
+        self._after = after(self._chat, self._said)
         opened = await self._write(heard, Told(Ended.OPENED))
         try:
             async for told in self._made(way, *rest_of(self._said, heard, opened)):
@@ -137,7 +139,7 @@ class Called:
 
     async def _told(self, told: Json, said: Said, heard: Heard) -> Json:
         """What the client hears of the answer."""
-        guards, name = self._chat.after, "result" if "result" in told else "error"
+        guards, name = self._after, "result" if "result" in told else "error"
         slots = list(texts(told, name, "tool"))
         remarks = await beside(_length(slots), lambda: read_all(guards, slots), BESIDE)
         told["id"] = self._id
@@ -160,7 +162,7 @@ class Called:
     def _is_harmless(self, notice: Json) -> bool:
         """What a tool says while it works is untrusted like its result, and reaches logs and eyes."""
         slots = list(texts(notice, "params", "tool")) if "params" in notice else []
-        return enforced(read_all(self._chat.after, slots)) is Action.ALLOW
+        return enforced(read_all(self._after, slots)) is Action.ALLOW
 
     @property
     def _which(self) -> str:

@@ -7,17 +7,16 @@ section 3: of every `WINDOW` neighbouring hashes of `GRAM` characters the least 
 
 from __future__ import annotations
 
-import codecs
 import re
 import unicodedata
-from base64 import b64decode
-from binascii import Error as NotBase64
 from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import unquote
 
 import numpy as np
 from numpy.typing import NDArray
+
+from holdfast.text.normalise import normalise
+from holdfast.text.views import views
 
 Hashes = NDArray[np.uint64]
 
@@ -26,15 +25,11 @@ MOST_PIECES = 200_000
 """Hashes that are kept of one conversation and label; of more than that, everything counts as carried."""
 
 SHORTEST_ID = 8
-MOST_DECODED = 64
-DEEPEST = 2
 
 _POWERS = {width: np.uint64(pow(0x9E3779B97F4A7C15, width, 2**64)) for width in (1, 2, 4, 8, 16)}
 _TOKEN = re.compile(r"[\w@.+/-]+")
 _DIGITS = re.compile(r"\d(?:[ .-]?\d)+")
 _DATE = re.compile(r"(19|20)\d\d[01]\d[0-3]\d(t?\d*z?)")
-_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
-_HEX = re.compile(r"(?:[0-9a-fA-F]{2}){8,}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,8 +41,11 @@ class Pieces:
 
 
 def pieces_of(text: str) -> Pieces:
-    """The pieces of a text."""
-    return Pieces(_winnowed(_grams(_plain(text))), frozenset(map(hash, _identifiers(text))))
+    """The pieces of a text, as it stands and in its plain form."""
+    forms = dict.fromkeys((text, normalise(text).text))
+    plain = dict.fromkeys(map(_plain, forms))
+    grams = np.unique(np.concatenate([_winnowed(_grams(one)) for one in plain]))
+    return Pieces(grams, frozenset(hash(one) for form in forms for one in _identifiers(form)))
 
 
 class Traces:
@@ -72,10 +70,13 @@ class Traces:
         self._ids |= pieces.ids
 
     def are_in(self, text: str) -> bool:
-        """Whether a piece of what is remembered stands in this text, plainly or in an encoding that `views` knows."""
+        """Whether a piece of what is remembered stands in this text, plainly or encoded; also where more is encoded in
+        it than could be read.
+        """
         if self.is_full:
             return True
-        return any(self._stand_in(view) for view in views(text))
+        found = views(text)
+        return any(view.is_cut for view in found) or any(map(self._stand_in, (text, *(view.text for view in found))))
 
     def _stand_in(self, view: str) -> bool:
         if any(hash(one) in self._ids for one in _identifiers(view)):
@@ -88,36 +89,6 @@ def _share(kept: Hashes, grams: Hashes) -> bool:
     """Whether two sets of hashes, the first in order, have one in common."""
     places = np.minimum(np.searchsorted(kept, grams), len(kept) - 1)
     return bool((kept[places] == grams).any())
-
-
-def views(text: str) -> Iterator[str]:
-    """The text, and what it may be an encoding of: reversed, rot13, percent, base64 and hex, one inside the other."""
-    yield text
-    yield text[::-1]
-    yield codecs.decode(text, "rot13")
-    level = [text]
-    for _ in range(DEEPEST):
-        level = [decoded for one in level for decoded in _decoded(one)][:MOST_DECODED]
-        yield from level
-
-
-def _decoded(text: str) -> Iterator[str]:
-    if "%" in text and unquote(text) != text:
-        yield unquote(text)
-    for run in _HEX.findall(text):
-        yield from _readable(bytes.fromhex(run))
-    for run in _BASE64.findall(text):
-        bare = run.rstrip("=").replace("-", "+").replace("_", "/")
-        try:
-            yield from _readable(b64decode(bare + "=" * (-len(bare) % 4)))
-        except NotBase64:
-            continue
-
-
-def _readable(data: bytes) -> Iterator[str]:
-    text = data.decode("utf-8", "ignore")
-    if 2 * len(text) > len(data):
-        yield text
 
 
 def _plain(text: str) -> str:
