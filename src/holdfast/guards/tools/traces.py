@@ -21,7 +21,7 @@ from holdfast.text.views import views
 Hashes = NDArray[np.uint64]
 
 GRAM, WINDOW = 24, 9
-MOST_PIECES = 200_000
+MOST_PIECES = 100_000
 """Hashes that are kept of one conversation and label; of more than that, everything counts as carried."""
 
 SHORTEST_ID = 8
