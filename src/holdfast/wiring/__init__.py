@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from holdfast.gateway.review.held import HeldFolder
     from holdfast.gateway.setup.document import GatewayDocument
     from holdfast.gateway.setup.premises import Premises as GatewayPremises
+    from holdfast.gateway.tools.guarded import GuardedTools
     from holdfast.ledger.export import Exported
     from holdfast.ledger.log import Log
     from holdfast.manifest import Manifest
@@ -265,6 +266,19 @@ def open_shield_log(folder: Path) -> SegmentLog:
     log = stack.enter_context(open_decision_log(archive, archive.registrar, name_of_process("shield")))
     atexit.register(stack.close)
     return log
+
+
+@contextmanager
+def open_guarded_tools(home: Path, policy: Path, system: str) -> Iterator[GuardedTools]:
+    """An MCP server of this machine under the policy in a file, with the decision log in `home`, drained at the end."""
+    from holdfast.gateway.setup.build_tools import local_tools
+    from holdfast.policy import read_policy
+
+    read = read_policy(policy)
+    with open_archive(home) as archive:
+        name = name_of_process("tools")
+        with open_decision_log(archive, archive.registrar, name) as log:
+            yield local_tools(read, system, log=log, vault=archive.subjects, clock=now)
 
 
 @contextmanager
