@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter
 from fastapi.responses import Response
 
@@ -59,7 +61,13 @@ def _page(visit: Visit, id: str, form: Form, *, because: str = "") -> Response:
             raise
         return _asked(visit, id, form)
     furnished = found.furnished
-    about = {"id": id, "form": form, "because": because, "laws": _laws(), "has_terms": furnished.terms is not None}
+    about: dict[str, Any] = {
+        "id": id,
+        "form": form,
+        "because": because,
+        "laws": _laws(),
+        "has_terms": furnished.terms is not None,
+    }
     return visit.page("why.html", found=found, **about, **told(found.account, furnished.wording))
 
 
