@@ -12,7 +12,7 @@ from holdfast import canonical
 from holdfast.cli.main import app
 from holdfast.domain.errors import FixInput
 from holdfast.domain.verdict import Outcome
-from holdfast.flows.admit_documents import Limits, Offer, admit, read_documents
+from holdfast.flows.admit_documents import Limits, Offer, admit, read_entries
 
 ORDINARY = [
     "Parental leave is granted for up to fourteen months. Both parents may share it as they see fit.",
@@ -94,10 +94,12 @@ def test_a_folder_of_texts(tmp_path):
     (tmp_path / "b.bin").write_bytes(b"\x00")
     (tmp_path / "c").mkdir()
     (tmp_path / "c/d.html").write_bytes(b"<p>\xff</p>")
-    assert [(one.more["path"], one.text) for one in read_documents(tmp_path)] == [
-        ("a.md", "# Leave"),
-        ("c/d.html", "<p>\N{REPLACEMENT CHARACTER}</p>"),
-    ]
+    (tmp_path / "long.txt").write_text("So it goes. " * 100)
+    first, second, *others = read_entries(tmp_path)
+    assert (first.more["path"], first.chunk.text) == ("a.md", "# Leave")
+    assert (second.more["path"], second.chunk.text) == ("c/d.html", "<p>\N{REPLACEMENT CHARACTER}</p>")
+    assert [one.more["start"] for one in others] == sorted({one.more["start"] for one in others})
+    assert others[-1].more["end"] == 1_200
 
 
 def test_from_a_terminal_with_a_seal_and_a_quarantine(tmp_path, monkeypatch):
