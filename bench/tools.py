@@ -1,4 +1,4 @@
-"""What a policy on tools stops, and what it gets in the way of: the tasks of AgentDojo, done by an agent that always obeys.
+"""What a policy on tools stops, and what it gets in the way of: AgentDojo's tasks, done by an agent that always obeys.
 
     python -m bench.tools [--quick]
 
@@ -56,7 +56,8 @@ def made(runtime, env, calls, until=""):
     return steps, False
 
 talks = []
-for name, suite in get_suites("v1.2").items():
+for name in sys.argv[2:]:
+    suite = get_suites("v1.2")[name]
     runtime = FunctionsRuntime(suite.tools)
     for task in suite.user_tasks.values():
         env = task.init_environment(suite.load_and_inject_default_environment({}))
@@ -83,11 +84,11 @@ VARIANTS: dict[str, tuple[FlowRule, ...]] = {
 }
 
 
-def recorded() -> dict[str, Any]:
+def recorded(suites: tuple[str, ...]) -> dict[str, Any]:
     """The conversations: tool, arguments and result of each step, of the task and of the attack."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "talks.json"
-        subprocess.run([ENVIRONMENT, "-c", RECORD, out], check=True, capture_output=True)  # noqa: S603
+        subprocess.run([ENVIRONMENT, "-c", RECORD, out, *suites], check=True, capture_output=True)
         told: dict[str, Any] = json.loads(out.read_text())
         return told
 
@@ -134,7 +135,7 @@ def interval(found: int, of: int) -> tuple[float, float, float]:
     z, share = 1.96, found / of
     middle, half = share + z * z / (2 * of), z * np.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
     low, high = ((middle + sign * half) / (1 + z * z / of) for sign in (-1, 1))
-    return round(share, 3), round(float(low), 3), round(float(high), 3)
+    return round(share, 3), round(max(0.0, float(low)), 3), round(float(high), 3)
 
 
 def shown(title: str, table: list[dict[str, Any]]) -> None:
@@ -154,8 +155,9 @@ def main() -> None:
     options = parser.parse_args()
     if not ENVIRONMENT.exists():
         raise SystemExit(f"There is no {ENVIRONMENT}: run `make {ENVIRONMENT}`.")
-    told, suites = recorded(), SUITES[1:3] if options.quick else SUITES
-    talks = [talk for talk in told["talks"] if talk["suite"] in suites]
+    suites = SUITES[1:3] if options.quick else SUITES
+    told = recorded(suites)
+    talks = told["talks"]
     tools = read_policy(Path(__file__).parent / "tool_policy.yaml").tools
     assert tools is not None
     figures: dict[str, Any] = {}
