@@ -64,6 +64,11 @@ $(UV):
 	$(UV) venv --quiet .tools/river --python $(PYTHON)
 	$(UV) pip install --quiet --python $@ "river>=0.26,<1"
 
+# The peer of `python -m bench.redteam`; apart, because it brings torch.
+.tools/garak/bin/python: | $(UV)
+	$(UV) venv --quiet .tools/garak --python $(PYTHON)
+	$(UV) pip install --quiet --python $@ "garak>=0.17,<1"
+
 # The peer of `python -m bench.counterfactuals`; apart for the same reason. It reads models of the environment above.
 .tools/dice/bin/python: | $(UV)
 	$(UV) venv --quiet .tools/dice --python $(PYTHON)

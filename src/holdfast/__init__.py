@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from holdfast.domain.verdict import Outcome, Verdict
     from holdfast.guards.learn import learn_reference
     from holdfast.policy import read_policy
-    from holdfast.probes.contract import Case, Need, probe
-    from holdfast.sdk import CheckResult, DriftResult, check, drift, guard
+    from holdfast.probes.contract import Case, ChatCase, Need, probe
+    from holdfast.sdk import CheckResult, DriftResult, check, check_chat, drift, guard
     from holdfast.shielded import shield
 
 _HOME = {
@@ -59,10 +59,12 @@ _HOME = {
     "learn_reference": "guards.learn",
     "read_policy": "policy",
     "Case": "probes.contract",
+    "ChatCase": "probes.contract",
     "Need": "probes.contract",
     "probe": "probes.contract",
     "CheckResult": "sdk",
     "check": "sdk",
+    "check_chat": "sdk",
     "DriftResult": "sdk",
     "drift": "sdk",
     "guard": "sdk",
@@ -73,6 +75,7 @@ __all__ = [
     "Appetite",
     "Blocked",
     "Case",
+    "ChatCase",
     "CheckResult",
     "Client",
     "DriftResult",
@@ -93,6 +96,7 @@ __all__ = [
     "Verdict",
     "__version__",
     "check",
+    "check_chat",
     "drift",
     "guard",
     "learn_reference",

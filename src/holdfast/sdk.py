@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -138,6 +139,50 @@ def check(
         },
         "seed": seed,
     }
+    project = project_of(document, Path.cwd(), home=place, effort=effort, only=tuple(only), appetite=appetite)
+    with project.house() as house:
+        run = take(project.request, house, watcher or _silent())
+        return CheckResult(run, house.runs.path(run.id))
+
+
+def check_chat(
+    url: str,
+    *,
+    model: str = "",
+    dialect: str = "openai",
+    key: str = "",
+    system_prompt: str = "",
+    tools: Sequence[Mapping[str, Any]] = (),
+    policy: Path | str | None = None,
+    name: str = "notebook",
+    tier: str = "high",
+    effort: str = "quick",
+    only: Sequence[str] = (),
+    appetite: Appetite | None = None,
+    seed: int = 0,
+    home: Path | str = ".holdfast",
+    watcher: Watcher | None = None,
+    **more: Any,
+) -> CheckResult:
+    """Attack a model of language behind a URL and hold it to the risk appetite, as `holdfast check` does.
+
+    `url` is the address below which the `dialect` (``openai`` or ``anthropic``) has its endpoint, `key` the name of the
+    environment variable that holds the API key. `system_prompt` and `tools` (schemas in either dialect) are what it is
+    deployed with, `policy` the file with the guards around it. `more` are further keys of `model.chat` in a manifest
+    (``max_tokens=500``). State and reports go to `home`.
+    """
+    from holdfast.flows.check import check as take
+    from holdfast.wiring import project_of
+
+    place = Path(home).resolve()
+    chat: dict[str, Any] = {"url": url, "model": model, "dialect": dialect, "key": key, **more}
+    if system_prompt:
+        chat["system_prompt"] = str(_kept(system_prompt.encode(), place, ".txt"))
+    if tools:
+        chat["tools"] = str(_kept(json.dumps(list(tools)).encode(), place, ".json"))
+    if policy is not None:
+        chat["policy"] = str(Path(policy).resolve())
+    document = {"holdfast": 1, "system": {"name": name, "tier": tier}, "model": {"chat": chat}, "seed": seed}
     project = project_of(document, Path.cwd(), home=place, effort=effort, only=tuple(only), appetite=appetite)
     with project.house() as house:
         run = take(project.request, house, watcher or _silent())

@@ -117,7 +117,7 @@ class ArmedText:
         if not any(span.score is not None for span in spotted.spans):
             return self._remark([spotted])
         spans = tuple(span for span in spotted.spans if span.end < settled)
-        begun = (span.start for span in spotted.spans if span.end >= settled and self._reaches(span, spotted))
+        begun = (span.start for span in spotted.spans if span.end >= settled)
         score = max((span.score or 0.0 for span in spans if span.start >= seen), default=0.0)
         remark = self._remark([replace(spotted, score=score, spans=spans)])
         return replace(remark, open=min(begun, default=None))

@@ -78,8 +78,9 @@ def says_the_same_however_a_text_is_told(spec: GuardSpec) -> None:
 
 
 def _tellings(text: str) -> Iterator[list[str]]:
-    """Letter by letter, and in two at every place of its first and last words."""
-    yield list(text)
+    """Letter by letter, as far as its first and its last words go, and in two at every place of those."""
+    yield [*text[:200], text[200:]]
+    yield [text[:-60], *text[-60:]]
     for place in {*range(min(len(text), 80)), *range(max(0, len(text) - 20), len(text))}:
         yield [text[:place], text[place:]]
 

@@ -394,11 +394,14 @@ def open_decision_room(home: Path, desk: Desk) -> Iterator[DecisionRoom]:
     """Where a control plane in `home` reads decisions, and the log that it keeps labels in."""
     from holdfast.decisions.archive import Archive
     from holdfast.flows.register_segments import DeskRegistrar
+    from holdfast.releases.shelf import Shelf
     from holdfast.server.platform import DecisionRoom
 
     files = decision_files(home)
     with open_decision_log(files, DeskRegistrar(desk), name_of_process("plane")) as log:
-        yield DecisionRoom(Archive(files.segments, files.reader), log, KeysIn(home))
+        place = read_settings().releases
+        shelf = Shelf(place) if place is not None else None
+        yield DecisionRoom(Archive(files.segments, files.reader), log, KeysIn(home), shelf)
 
 
 @dataclass(frozen=True)

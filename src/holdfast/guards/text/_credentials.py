@@ -128,7 +128,7 @@ _NAMED = (
     r"encryption|client|account|master|storage)[ _-]?(?:key|secret|token)|passwort|kennwort|contraseña|mot de passe)"
     r"s?['\"\]`*]{0,3}(?: ?(?::|=>?|:=) ?| is (?:now )?| ist | lautet | est )['\"`*]{0,2}[^\s'\"`,;<>]{6,200}"
 )
-_LAST = re.compile(r"[^\s'\"`*=:]+\Z|(?<=[=:] )\S+\Z|(?<=[=:'\"`*])[^\s'\"`]+\Z")
+_GIVEN = re.compile(r"(?:\s?(?::=|=>?|:)\s?|\s(?:is|ist|lautet|est)\s(?:now\s)?)['\"`*]{0,2}")
 
 _BODY = re.compile(
     r"(?:\s|\\[nr])*+(?:[A-Za-z-]{4,20}: [^\n]{1,100}\n\s*+){0,4}+(?:[A-Za-z0-9+/=]{16,}+(?:\s|\\[nr])*+)*+"
@@ -202,10 +202,9 @@ def _header(text: str, start: int, end: int) -> Credential:
 
 def _named(text: str, start: int, end: int) -> Credential:
     """What is given as a password, key or token: how sure depends on how random it looks."""
-    match = _LAST.search(text, start, end)
-    if match is None:
-        return Credential(start, end, "secret", 0.0)
-    begin, value = match.start(), match[0].rstrip(".!?)]}*")
+    match = _GIVEN.search(text, start, end)
+    begin = match.end() if match else end
+    value = text[begin:end].rstrip(".!?)]}*")
     is_quoted = text[begin - 1 : begin] in ("'", '"', "`")
     return Credential(begin, begin + len(value), "secret", _randomness(value, is_quoted=is_quoted))
 

@@ -15,7 +15,7 @@ LABELS: dict[str, str] = {
     "phone": (
         r"(?:tele)?phones?|tel|ph\s?[.:]|mobiles?|mob|cell(?:phone|ular)?s?|fax|desk|landline|whatsapp|signal|sms|hotline|"
         r"(?:call|ring|dial|text|reach|phone|contact)(?:ing)?(?:\s+(?:me|us|him|her|them|back))?|messages?\s+to|"
-        r"answering(?:\s+at)?|(?:registered|contact|home|work|office|my|his|her|our|their)\s+(?:new\s+)?number|registered(?:\s+on)?|"
+        r"answering(?:\s+at)?|(?:registered|contact|home|work|office|my|your|his|her|our|their|new|another)\s+(?:new\s+)?number|leave\s+(?:a\s+)?message|registered(?:\s+on)?|"
         r"telefon(?:nummer|o|e)?|telefoon(?:nummer)?|handy(?:nummer)?|rufnummer|mobil(?:e|nummer|funk)?|telefonnumer|"
         r"téléphone|tél|portable|appele[zr]|teléfono|móvil|celular|llám[ea]\w*|cellulare|telemóvel|telefone|"
         r"puhelin|numer\s+telefonu|komórka|телефон|тел|電話|电话|手机|전화"

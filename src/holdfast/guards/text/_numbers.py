@@ -16,12 +16,12 @@ from holdfast.guards.text._labels import Labelled
 from holdfast.guards.text._shapes import LABELLED, Found, is_number, stands_alone
 
 NUMBERS = r"\d[\d .()/\x{a0}\x{2010}-\x{2015}-]{3,}\d"
-CODES = r"\b[A-Z]{0,6}-?\d[A-Z0-9-]{3,18}\b"
+CODES = r"\b[A-Z]{1,6}-?\d[A-Z0-9-]{3,18}\b|\b\d{1,9}[A-Z-][A-Z0-9-]{2,18}\b"
 """Where a number, and a code of letters and digits, may be; in RE2's syntax."""
 
 MOST_GROUPS, LEAST_DIGITS, MOST_DIGITS = 20, 6, 19
 _GROUP = re.compile(r"\d+")
-_BETWEEN = re.compile(r"[ .\-/\u00a0\u2010-\u2015]|[)] ?|[)][-.]| ?[(]|[(]| [-/] |[)] [(]")
+_BETWEEN = re.compile(r"[ .\-/\u00a0\u2010-\u2015]|[)] ?|[)][-./]| ?[(]|[(]| [-/] |[)] [(]")
 _EXTENSION = re.compile(r" ?(?:x|ext\.? ?)\d{1,5}\b", re.IGNORECASE)
 _CURRENCY = "$€£¥₹"
 
@@ -126,17 +126,21 @@ def _goes_on(text: str, end: int) -> bool:
 
 
 def _cards(numbers: list[Number], labels: dict[str, int]) -> Iterator[Found]:
+    """Numbers of a known scheme; where a card is spoken of, of any."""
     for number in numbers:
-        digits = number.digits
-        if len(digits) >= 12 and is_card(digits) and _is_grouped_as_card(number):
-            is_said = "card" in labels
+        digits, is_said = number.digits, "card" in labels
+        if len(digits) < 12 or len(set(digits)) < 2 or not _is_grouped_as_card(number) or not luhn(digits):
+            continue
+        if has_scheme(digits):
             alone = 0.8 if len(digits) >= 14 else 0.3
-            yield Found(number.start, number.end, "card", LABELLED + 0.03 if is_said else alone)
+            yield Found(number.start, number.end, "card", 0.98 if is_said else alone)
+        elif is_said and labels["card"] == min(labels.values()):
+            yield Found(number.start, number.end, "card", 0.8)
 
 
-def is_card(digits: str) -> bool:
-    """Whether a scheme has numbers like this, and its last digit checks the others."""
-    return any(len(digits) in lengths and _begins(digits, first) for first, lengths in SCHEMES) and luhn(digits)
+def has_scheme(digits: str) -> bool:
+    """Whether a scheme has numbers that begin like this and are as long."""
+    return any(len(digits) in lengths and _begins(digits, first) for first, lengths in SCHEMES)
 
 
 def _begins(digits: str, first: str) -> bool:
@@ -180,9 +184,14 @@ def _phones(
             best = number, score
     if best is not None:
         number, score = best
-        extension = _EXTENSION.match(text, number.end)
         start = number.start - (has_plus or _opens(text, number))
-        yield Found(start, extension.end() if extension else number.end, "phone", score)
+        yield Found(start, _whole_end(text, number), "phone", score)
+
+
+def _whole_end(text: str, number: Number) -> int:
+    """Where a number ends, with its extension."""
+    extension = _EXTENSION.match(text, number.end)
+    return extension.end() if extension else number.end
 
 
 def _is_next(whole: Number, longer: Number) -> bool:
@@ -210,8 +219,12 @@ def _phone(
         return 0.0
     if has_plus and n >= 8:
         return 0.9 if gap is not None or _is_phone(f"+{digits}", None) else 0.7
+    if digits.startswith("00") and n >= 10 and _is_phone(f"+{digits[2:]}", None):
+        return 0.8
     is_near = gap is not None and gap == nearest <= NEAR
-    if (n >= 7 or (gap is not None and gap <= 3)) and (is_near or labelled.is_phone_after(number.end)):
+    if (n >= 7 or (gap is not None and gap <= 3)) and (
+        is_near or labelled.is_phone_after(_whole_end(labelled.text, number))
+    ):
         return 0.85
     if "other" in labels and labels["other"] == nearest:
         return 0.0

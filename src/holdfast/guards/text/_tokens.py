@@ -21,12 +21,13 @@ from holdfast.guards.passages import Conversation
 MOST = 400
 """Characters of what a token stands for, at most; longer content is masked."""
 
-REACH = 4 * (4 * MOST + 16) // 3 + 32
 _TOKEN = re.compile(r"⟦([A-Z_]{2,20}):([A-Za-z0-9_-]{22,2200})⟧")
+_BEGUN = re.compile(r"⟦[A-Z_]{0,20}(?::[A-Za-z0-9_-]{0,2200})?")
+LONGEST = 2_224
 
 
 class Tokens:
-    """The tokens of one caller. FixInput is none of its errors: what does not open is no token of theirs."""
+    """The tokens of one caller: what does not open is none of theirs."""
 
     def __init__(self, conversation: Conversation) -> None:
         kdf = HKDF(hashes.SHA256(), 64, salt=None, info=b"holdfast tokens 1")
@@ -44,6 +45,12 @@ class Tokens:
             content = self._content(match[1], match[2])
             if content is not None:
                 yield match.start(), match.end(), content
+
+    @staticmethod
+    def begun(text: str) -> int | None:
+        """Where a token begins that may go on behind the end of the text."""
+        start = text.rfind("⟦", max(0, len(text) - LONGEST))
+        return start if start >= 0 and _BEGUN.fullmatch(text, start) else None
 
     def _content(self, kind: str, coded: str) -> str | None:
         try:

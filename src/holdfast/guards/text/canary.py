@@ -18,7 +18,7 @@ import numpy as np
 from holdfast.domain.guard import Action, Stage
 from holdfast.guards.contract import Reads, guard
 from holdfast.guards.passages import Conversation, Passage, Reading, Span, Spotted, spotted
-from holdfast.guards.text._squeezed import Hashes, Squeezed, runs
+from holdfast.guards.text._squeezed import Hashes, Squeezed, among, runs
 from holdfast.text.views import Limits, View, views
 
 LETTERS = "cdfhjkmnpqruvwxy"
@@ -103,13 +103,13 @@ class _Leaks:
     """Looks for what must not be told."""
 
     def __init__(self, conversation: Conversation, told: tuple[str, ...], least: int) -> None:
-        squeezed = [Squeezed.of(text) for text in told]
-        others = [Squeezed.of(p.text) for p in conversation.passages if p.role not in PROTECTED]
+        squeezed = [Squeezed(text) for text in told]
+        others = [Squeezed(p.text) for p in conversation.passages if p.role not in PROTECTED]
         self._key, self._least = conversation.key, least
         self._canaries = {match[0].replace("-", "") for text in told for match in _PLANTED.finditer(text)}
         self._grams = _all_grams(squeezed)
         if len(self._grams) and others:
-            self._grams = self._grams[~np.isin(self._grams, _all_grams(others))]
+            self._grams = self._grams[~among(self._grams, _all_grams(others))]
 
     def read(self, passage: Passage) -> Spotted:
         """Canaries first: where one stands, the rest need not be said."""
@@ -118,7 +118,7 @@ class _Leaks:
         return spotted(found, "holds a canary" if is_canary else "repeats what only the model was told")
 
     def _in(self, view: View) -> Iterator[Span]:
-        text = Squeezed.of(view.text)
+        text = Squeezed(view.text)
         for start, end in self._canaries_in(text.text):
             yield Span(*view.origin(*text.stretch(start, end)), CANARY, 1.0)
         for start, end in self._taken(text):
@@ -138,7 +138,7 @@ class _Leaks:
         grams = text.grams(GRAM)
         if not len(self._grams) or not len(grams):
             return
-        for start, end in runs(np.isin(grams, self._grams)):
+        for start, end in runs(among(grams, self._grams)):
             if end - 1 + GRAM - start >= self._least:
                 yield start, end - 1 + GRAM
 
