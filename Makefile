@@ -80,6 +80,11 @@ $(UV):
 	$(UV) venv --quiet .tools/art --python $(PYTHON)
 	$(UV) pip install --quiet --python $@ "adversarial-robustness-toolbox>=1.20,<2" packaging "setuptools<80"
 
+# The tasks and attacks of `python -m bench.tools`; apart, because its clients of models want other versions of much.
+.tools/agentdojo/bin/python: | $(UV)
+	$(UV) venv --quiet .tools/agentdojo --python $(PYTHON)
+	$(UV) pip install --quiet --python $@ "agentdojo==0.1.35"
+
 clean:
 	rm -rf .venv .tools examples/*/build examples/*/.holdfast
 

@@ -55,6 +55,7 @@ class ToolSection(Section):
     calls: int | None = Field(default=None, ge=1)
     price: float = Field(default=0.0, ge=0)
     action: Action = Action.ALLOW
+    inside: dict[str, list[str]] = {}
 
     @model_validator(mode="after")
     def _labels_fit(self) -> ToolSection:
@@ -62,6 +63,8 @@ class ToolSection(Section):
             raise ValueError(f"`results` are {' or '.join(RESULTS)}")
         if not set(self.does) <= set(EFFECTS):
             raise ValueError(f"a tool `does` {' or '.join(EFFECTS)}")
+        if self.inside and Label.EXTERNAL not in self.does:
+            raise ValueError("only what `does: [external]` can stay `inside`")
         if self.action not in (Action.ALLOW, *ACTIONS):
             raise ValueError("a call is allowed, or its `action` is flag, review or block")
         return self
@@ -71,7 +74,8 @@ class ToolSection(Section):
         arguments = tuple(section.record(path) for path, section in self.arguments.items())
         price = round(self.price * MICROS)
         labels = tuple(self.results), tuple(self.does)
-        return ToolTerms(tool, self.pinned, *labels, arguments, self.only, self.calls, price, self.action)
+        inside = tuple((path, tuple(host.lower() for host in hosts)) for path, hosts in self.inside.items())
+        return ToolTerms(tool, self.pinned, *labels, arguments, self.only, self.calls, price, self.action, inside)
 
 
 class FlowSection(Section):

@@ -91,6 +91,7 @@ tools:
       does: [external]
       arguments: {to: {hosts: [Bank.example]}, copies: {least: 0, most: 3, one_of: [1, true, x]}}
       price: 0.25
+      inside: {to: [Bank.example]}
   flows: [{seen: [untrusted], to: external, action: flag}]
   tasks: {mail: {tools: [read_mail], credentials: [desk]}}
   money: 1.5
@@ -102,6 +103,7 @@ def test_what_it_says_of_tools_is_a_record_too():
     mail, send = policy.tools.tools
     assert (mail.results, send.does, send.price) == ((Label.UNTRUSTED,), (Label.EXTERNAL,), 250_000)
     assert send.arguments[0].hosts == ("bank.example",)
+    assert send.inside == (("to", ("bank.example",)),)
     assert policy.tools.flows == (FlowRule((Label.UNTRUSTED,), Label.EXTERNAL, Action.FLAG),)
     assert policy.tools.tasks == (Task("mail", ("read_mail",), ("desk",)),)
     assert (policy.tools.money, policy.tools.mode) == (1_500_000, Mode.ENFORCE)
@@ -115,6 +117,7 @@ def test_what_it_says_of_tools_is_a_record_too():
     [
         ("[untrusted]}", "[external]}", "`results` are"),
         ("does: [external]", "does: [sensitive]", "a tool `does`"),
+        ("does: [external]", "inside: {to: [x]}", "can stay `inside`"),
         ("to: external", "to: untrusted", "goes `to`"),
         ("[read_mail]", "[read_male]", "not under `allow`"),
         ("  money", "  pin: true\n  money", "has none"),

@@ -54,7 +54,8 @@ class ToolTerms:
     `pinned` is the digest of what it says of itself (name, description, schema of its arguments); empty where that may
     change. `results` are the labels of what it answers, `does` those of what calling it does. `arguments` are what its
     arguments may be; with `only` there may be no others. A conversation may call it `calls` times, at a `price` in
-    millionths of the unit; `action` is what becomes of a call that all else allows.
+    millionths of the unit; `action` is what becomes of a call that all else allows. A call is not external whose
+    arguments at the paths in `inside` all are at the hosts there.
     """
 
     tool: str
@@ -66,6 +67,7 @@ class ToolTerms:
     calls: int | None = None
     price: int = 0
     action: Action = Action.ALLOW
+    inside: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

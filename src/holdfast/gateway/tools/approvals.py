@@ -1,14 +1,14 @@
 """Calls that a person has to look at first: they wait like any decision, and go through once they are approved.
 
-The same call is the same tool with the same arguments, by the same credential. An approval lets it through once, and
-counts, like a refusal, for as long as a person had to decide.
+The same call is the same tool with the same arguments, by the same credential. An approval lets it through once. What
+was held is forgotten after twice the time that a person has to decide, by this gateway's own clock.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 
@@ -39,23 +39,23 @@ class Approvals:
 
     def __init__(self, reviews: Reviews, clock: Clock) -> None:
         self._reviews, self._clock = reviews, clock
-        self._waiting: OrderedDict[bytes, tuple[str, timedelta]] = OrderedDict()
+        self._waiting: OrderedDict[bytes, tuple[str, datetime]] = OrderedDict()
 
     async def standing(self, principal: str, server: str, call: Call) -> tuple[Standing, str]:
         """How a call stands, and the decision under which it waits, or waited."""
         key = _key(principal, server, call)
         if key not in self._waiting:
             return Standing.UNASKED, ""
-        decision, counts_for = self._waiting[key]
+        decision, until = self._waiting[key]
+        if self._clock() > until:
+            self._waiting.pop(key, None)
+            return Standing.UNASKED, ""
         try:
             review = await self._reviews.review(decision)
         except HoldfastError:
             return Standing.WAITING, decision
         if review is None or review.resolution is None:
             return Standing.WAITING, decision
-        if self._clock() > parse_time(review.resolution.at) + counts_for:
-            self._waiting.pop(key, None)
-            return Standing.UNASKED, ""
         return (Standing.APPROVED if review.resolution.answer == APPROVE else Standing.REFUSED), decision
 
     def use(self, principal: str, server: str, call: Call) -> bool:
@@ -68,7 +68,7 @@ class Approvals:
         due = parse_time(decision.at) + hours
         held = Held(decision, f"{policy.name} {policy.version}", timestamp(due), choices=(APPROVE, REFUSE))
         await asyncio.to_thread(self._reviews.folder.add, [held])
-        self._waiting[_key(decision.principal, server, call)] = decision.id, hours
+        self._waiting[_key(decision.principal, server, call)] = decision.id, due + hours
         if len(self._waiting) > REMEMBERED:
             self._waiting.popitem(last=False)
 

@@ -32,6 +32,13 @@ def wrong_in(terms: ToolTerms, arguments: Mapping[str, Any]) -> Iterator[str]:
                 break
 
 
+def is_inside(terms: ToolTerms, arguments: Mapping[str, Any]) -> bool:
+    """Whether a call stays in the house: it names whom it reaches, and all of them are at the house's hosts."""
+    named = [(value, hosts) for path, hosts in terms.inside for value in _at(arguments, path.split("."))]
+    reached = [(value, hosts) for value, hosts in named if value is not None]
+    return bool(reached) and all(_is_at(value, hosts) for value, hosts in reached)
+
+
 def _at(node: Any, path: list[str]) -> Iterator[Any]:
     """The values at a path; of a list, each."""
     if isinstance(node, list):

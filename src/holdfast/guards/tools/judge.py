@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from holdfast.domain.guard import Action, GuardVerdict
 from holdfast.domain.tool import RESULTS, Label, Task, ToolPolicy, ToolTerms
-from holdfast.guards.tools.arguments import wrong_in
+from holdfast.guards.tools.arguments import is_inside, wrong_in
 from holdfast.guards.tools.course import Course
 from holdfast.guards.tools.steps import Call, Given, Result, Step, leaves, plainly
 
@@ -128,8 +128,11 @@ def _by_itself(asked: _Asked) -> Said:
 def _flows(asked: _Asked) -> Said:
     text = "\n".join(leaves(asked.call.arguments or {}))
     carried: dict[Label, bool] = {}
+    does = set(asked.terms.does)
+    if is_inside(asked.terms, asked.call.arguments or {}):
+        does.discard(Label.EXTERNAL)
     for rule in asked.policy.flows:
-        if rule.to not in asked.terms.does or not set(rule.seen) <= asked.course.labels:
+        if rule.to not in does or not set(rule.seen) <= asked.course.labels:
             continue
         for label in rule.seen:
             if rule.carried and label not in carried:

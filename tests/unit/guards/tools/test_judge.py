@@ -107,6 +107,24 @@ def test_the_three_that_must_not_meet():
     assert enforced(done(shadow, call("nothing"))) is Action.ALLOW
 
 
+def test_what_stays_in_the_house_is_not_external():
+    mail = replace(SEND, inside=(("to", ("bank.example",)), ("cc", ("bank.example",))))
+    policy = replace(POLICY, tools=(MAIL, CRM, mail))
+    read_all = (*read("read_mail", "buy", "1"), *read("find_customer", SECRET, "2"))
+    for arguments in (
+        {"to": "a@bank.example", "body": SECRET},
+        {"to": ["a@bank.example"], "cc": ["b@it.bank.example"]},
+    ):
+        assert gravest(done(policy, *read_all, call("send_mail", **arguments))) is Action.ALLOW
+    for arguments in (
+        {},
+        {"body": "x"},
+        {"to": ["a@bank.example", "e@evil.test"]},
+        {"to": "a@bank.example", "cc": "?"},
+    ):
+        assert gravest(done(policy, *read_all, call("send_mail", **arguments))) is Action.BLOCK
+
+
 def test_what_is_carried_out_is_traced():
     for body in (
         SECRET,
