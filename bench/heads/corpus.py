@@ -79,7 +79,7 @@ def _told(rng: random.Random, words: tuple[str, ...], times: float) -> Iterator[
         for _ in range(int(500 * times)):
             text = said_otherwise(spin(rng.choice(templates), ATTACKS["names"], rng), rng)
             yield Example(text, True, f"spun: {family}")
-    shares = {"any": 5000, "lookalike": 3000, "ordinary": 700, "role": 1500, "security": 500, "with a document": 500}
+    shares = {"any": 5000, "lookalike": 3000, "ordinary": 1500, "role": 2500, "security": 500, "with a document": 1500}
     for family, templates in ORDINARY["told"].items():
         for _ in range(int(shares[family] * times)):
             text = _at_times_loud(spin(rng.choice(templates), names, rng), rng)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.sparse import csr_matrix, vstack
+from scipy.sparse import csr_matrix, diags, vstack
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
@@ -23,7 +23,10 @@ from holdfast.text.windows import windows
 SIZE = 1 << BITS
 STRENGTH = 10.0
 ATTACKS_COUNT = 1.5
-FALSE_ALARMS = 0.01
+FALSE_ALARMS = 0.0075
+OFTEN = 2
+"""A place that fewer windows than these have has no weight: one text proves nothing of its words."""
+
 MIXTURES = 16_000
 STEPS = 24
 """Rounding: weights beyond 127 of these steps of their standard deviation are as the last."""
@@ -73,18 +76,23 @@ def learned(
         [example for example, is_chosen in zip(examples, chosen, strict=True) if is_chosen], seed, mixtures
     )
     more = Windows.made(mixed)
-    rows = np.flatnonzero(chosen[made.of])
-    of = np.concatenate([made.of[rows], more.of + len(examples)])
+    mine = np.flatnonzero(chosen[made.of])
+    of = np.concatenate([made.of[mine], more.of + len(examples)])
     attack = np.array([example.is_attack for example in [*examples, *mixed]])[of]
     weight = np.where(attack, ATTACKS_COUNT, 1.0) / np.sqrt(np.bincount(of)[of])
+    often = np.bincount(made.rows[mine].indices, minlength=2 * SIZE) >= OFTEN
+    rows = vstack([made.rows[mine], more.rows]) @ diags(often.astype(np.float32))
     model = LogisticRegression(solver="liblinear", dual=True, C=STRENGTH, max_iter=60, tol=0.02, random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(vstack([made.rows[rows], more.rows]).tocsr(), attack, sample_weight=weight)
-    weights = model.coef_[0]
+        model.fit(rows.tocsr(), attack, sample_weight=weight)
+    return _rounded(model.coef_[0], float(model.intercept_[0]))
+
+
+def _rounded(weights: np.ndarray, bias: float) -> Head:
     step = float(weights[weights != 0].std()) / STEPS
     rounded = np.clip(np.rint(weights / step), -127, 127).astype(np.int8)
-    return Head(rounded[:SIZE], rounded[SIZE:], step, float(model.intercept_[0]), 0.0, 0.0)
+    return Head(rounded[:SIZE], rounded[SIZE:], step, bias, 0.0, 0.0)
 
 
 def highest(head: Head, texts: Sequence[str]) -> np.ndarray:
@@ -92,17 +100,22 @@ def highest(head: Head, texts: Sequence[str]) -> np.ndarray:
     return np.array([score_windows(normalise(text).text, {"": head}).scores[""].max() for text in texts])
 
 
-def with_threshold(head: Head, ordinary: Sequence[str], seed: int, false_alarms: float = FALSE_ALARMS) -> Head:
-    """The head, with the threshold that so many of ordinary texts reach, and its slope by windows.
+def with_threshold(head: Head, groups: Sequence[Sequence[str]], seed: int) -> Head:
+    """The head, with the threshold that `FALSE_ALARMS` of each group of ordinary texts reach, and its slope.
 
-    The slope is seen on texts of 8 and of 32 windows, which are ordinary texts one after another.
+    The slope is seen on texts of 8 and of 32 windows, which are texts of the first group one after another.
     """
-    threshold = float(np.quantile(highest(head, ordinary), 1 - false_alarms))
+    ordinary = groups[0]
+    threshold = max(_reached(head, group) for group in groups)
     beyond = []
     for windows_ in (8, 32):
         long = [joined(ordinary, windows_ * STEP + WORDS - STEP, random.Random(seed + n)) for n in range(400)]
-        beyond.append((float(np.quantile(highest(head, long), 1 - false_alarms)) - threshold) / np.log2(windows_))
+        beyond.append((_reached(head, long) - _reached(head, ordinary)) / np.log2(windows_))
     return replace(head, threshold=threshold, slope=max(0.0, float(np.mean(beyond))))
+
+
+def _reached(head: Head, texts: Sequence[str]) -> float:
+    return float(np.quantile(highest(head, texts), 1 - FALSE_ALARMS))
 
 
 def joined(texts: Sequence[str], words: int, rng: random.Random) -> str:

@@ -1,8 +1,9 @@
 """Learn the heads that come with the package, and write them with what they were learned from.
 
-Reads ``../shared/data/prompts/train.jsonl.gz`` (see its README for sources and licences) and the templates beside this
-file. One text in five, by its digest, is not learned from: thresholds are fixed on those. With the same data and seed
-the weights are the same; ``--check`` learns them again and compares.
+Reads ``../shared/data/prompts/train.jsonl.gz`` (see its README for sources and licences), what some installed packages
+say of themselves, and the templates beside this file. One text in five, by its digest, is not learned from: thresholds
+are fixed on those. With the same data, packages and seed the weights are the same; ``--check`` learns them again and
+compares.
 
     python -m bench.heads.train [--check]
 """
@@ -21,6 +22,7 @@ import numpy as np
 
 from bench.heads.corpus import Example, labelled, spun, telling
 from bench.heads.learning import FALSE_ALARMS, Windows, learned, with_threshold
+from bench.heads.prose import pieces
 from holdfast.text import heads as here
 from holdfast.text.heads import Head, shipped
 
@@ -30,9 +32,10 @@ ARRAYS = ("words", "characters")
 
 
 def examples(seed: int = SEED) -> list[Example]:
-    """All texts, labelled ones first."""
+    """All texts: labelled ones first, then prose, then templates."""
     given = labelled()
-    return given + spun(seed, telling(example for example in given if not example.is_held_out))
+    prose = dict.fromkeys(Example(text, False, f"prose: {kind}") for kind, text in pieces())
+    return [*given, *prose, *spun(seed, telling(example for example in given if not example.is_held_out))]
 
 
 def masks(all_: list[Example]) -> dict[str, np.ndarray]:
@@ -42,14 +45,12 @@ def masks(all_: list[Example]) -> dict[str, np.ndarray]:
     return {"told": ~held_out & is_told, "read": ~held_out}
 
 
-def ordinary(all_: list[Example], name: str) -> list[str]:
-    """The held-out ordinary texts on which a head's threshold is fixed."""
+def ordinary(all_: list[Example], name: str) -> list[list[str]]:
+    """The held-out ordinary texts on which a head's threshold is fixed: others' first, and documents of our own."""
     kept = [example for example in all_ if example.is_held_out and not example.is_attack]
-    return [
-        example.text
-        for example in kept
-        if not example.source.startswith("spun") or not (name == "told" or example.told)
-    ]
+    given = [example.text for example in kept if not example.source.startswith("spun")]
+    documents = [example.text for example in kept if not example.told]
+    return [given, documents] if name == "read" else [given]
 
 
 def main() -> None:

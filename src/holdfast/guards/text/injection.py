@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -20,7 +22,8 @@ WITHHELD = "[withheld]"
 
 _COMMON = (
     "the and you your that this are not all from with for have will now was what can must "
-    "ignore instructions previous rules system prompt password secret"
+    "ignore forget disregard instructions previous above rules system prompt password secret reveal tell make pretend "
+    "act like how who say give bypass without limits never always answer mode"
 )
 COMMON = frozenset(_COMMON.split())
 """Words of which a text turned round has some if it says anything."""
@@ -67,7 +70,7 @@ class Params:
     action=Action.BLOCK,
     on_error=Action.BLOCK,
     threshold=0.5,
-    unit="0 to 1; at 0.5 as one in a hundred ordinary texts",
+    unit="0 to 1: less than one in a hundred ordinary texts reach 0.5",
     cost="about 0.3 ms for a thousand characters of one core",
     deadline_ms=5.0,
     trial="holdfast.testing.trials.text_guards:injection",
@@ -82,7 +85,8 @@ def run(params: Params) -> Reading:
     """
     if not 0 <= params.unsure_from <= params.unsure_to <= 1:
         raise FixInput("guard.unsure", "The unsure scores are a stretch of 0 to 1.", "Such as 0.2 to 0.9.")
-    heads, orders, marks = shipped(), Rules(ORDERS), Rules(MARKS)
+    told, both = {"told": shipped()["told"]}, shipped()
+    orders, marks = _orders_and_marks()
     own = Rules({f"pattern {number}": pattern for number, pattern in enumerate(params.patterns, 1)})
     second = second_stage(params.classifier, params.judge, params.deadline_ms)
 
@@ -91,9 +95,11 @@ def run(params: Params) -> Reading:
             return Spotted(0.0)
         is_document = passage.role in params.documents
         looking = _Looking(passage.text)
-        for view in views(passage.text):
-            if _says_something(view):
-                looking.score(view, heads["read" if is_document else "told"], orders)
+        found = views(passage.text)
+        plain = _common(found[0].text)
+        for view in found:
+            if _says_something(view, plain):
+                looking.score(view, both if is_document else told, orders)
                 looking.match(view, own)
                 if is_document:
                     looking.match(view, marks)
@@ -105,11 +111,21 @@ def run(params: Params) -> Reading:
     return Reading(read, reach=None)
 
 
-def _says_something(view: View) -> bool:
-    """Turned texts are mostly nonsense, and are not judged then."""
-    if not view.how or view.how[-1] not in ("rot13", "reversed"):
-        return True
-    return len(COMMON.intersection(view.text.lower().split())) >= min(3, 1 + len(view.text) // 40)
+@cache
+def _orders_and_marks() -> tuple[Rules, Rules]:
+    return Rules(ORDERS), Rules(MARKS)
+
+
+def _says_something(view: View, plain: frozenset[str]) -> bool:
+    """Turned texts are mostly nonsense, and are not judged then: `plain` are the common words of the plain form."""
+    turn = view.how[-1] if view.how else ""
+    if turn in ("rot13", "reversed"):
+        return len(_common(view.text)) >= min(3, 1 + len(view.text) // 40)
+    return turn != "leetspeak" or not _common(view.text) <= plain
+
+
+def _common(text: str) -> frozenset[str]:
+    return COMMON.intersection(text.lower().split())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,13 +147,16 @@ class _Looking:
         self._highest = 0.0
         self._notes: list[str] = []
 
-    def score(self, view: View, head: Head, orders: Rules) -> None:
-        """Each window by the head, and by the patterns that stand in it."""
-        scored = score_windows(view.text, {"": head})
-        margins = head.margin(scored.scores[""], len(scored.start))
+    def score(self, view: View, heads: Mapping[str, Head], orders: Rules) -> None:
+        """Each window by the head that is surest, and by the patterns that stand in it."""
+        scored = score_windows(view.text, heads)
+        margins, alone = (
+            np.max([head.margin(scored.scores[name], windows) for name, head in heads.items()], axis=0)
+            for windows in (len(scored.start), 1)
+        )
         for match in orders.matches(view.text):
             holds = np.flatnonzero((scored.start < match.end) & (scored.end > match.start))
-            margins[holds] = np.maximum(margins[holds], head.margin(scored.scores[""][holds], 1) + SURER)
+            margins[holds] = np.maximum(margins[holds], alone[holds] + SURER)
         likely = 1 / (1 + np.exp(-np.clip(margins, -30, 30)))
         self._highest = max(self._highest, float(likely.max()))
         self._suspects += [
