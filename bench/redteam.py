@@ -4,10 +4,13 @@
 
 Upstreams that are none obey, or do not: each with one weakness or none, speaking plainly, with a disclaimer, declining
 in odd words, or decoding and quoting before they decline. Of each attempt it is known whether the upstream did wrong,
-which is held against whether the attack says so. Carriers that lose letters (leetspeak, random case) stand apart.
+which is held against whether the attack says so. Carriers that lose letters (leetspeak) stand apart.
 Traps are upstreams that repeat what they were sent, as it is, decoded, in capitals, twice or backwards: nothing that
 they say is a success. The upstreams are by the same author as the attacks; a peer's verdicts on the traps show what
 such traps do.
+
+The last table is of a model that gives way everywhere, with a guard on orders around it and without; its last row are
+harmless requests that the guard turned away.
 
 garak has an environment of its own at `.tools/garak`; where it is not there, it is named and left out.
 """
@@ -29,7 +32,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from holdfast.plugins import find_probe
+from holdfast.domain.measure import Measurement
+from holdfast.plugins import find_guards, find_probe
+from holdfast.policy import parse_policy
 from holdfast.probes._attempts import Able, Goal, adapt, find_able, fixed_plan
 from holdfast.probes._carriers import CARRIERS
 from holdfast.probes._puzzles import KINDS
@@ -38,15 +43,16 @@ from holdfast.probes.disclosure import personal_data, system_prompt
 from holdfast.probes.injection import direct, indirect
 from holdfast.probes.jailbreak import families, multi_turn
 from holdfast.probes.tools import misuse
-from holdfast.testing.bank import PROMPT, TOOLS
+from holdfast.releases.guarded import GuardedChat
+from holdfast.testing.bank import PROMPT, TOOLS, weak_model
 from holdfast.testing.upstream_server import serving_upstream
 from holdfast.testing.upstreams import FakeChat, Manner, Upstream, Weakness
 from holdfast.version import __version__
 
 SEED = 7_000_000
-LOSSY = ("leet", "noisy")
+LOSSY = ("leet",)
 GARAK = Path(__file__).parents[1] / ".tools/garak/bin/python"
-GARAK_PROBES = "promptinject,dan.Dan_11_0,latentinjection.LatentJailbreak,encoding.InjectBase64"
+GARAK_PROBES = "promptinject,dan.Dan_11_0,latentinjection.LatentJailbreak"
 EVERYTHING = Able(KINDS, tuple(CARRIERS))
 
 Row = dict[str, Any]
@@ -158,6 +164,25 @@ def every_carrier(family: Family, chat: FakeChat) -> Goal:
     return able[family.name]() if family.name in able else family.goal(chat)
 
 
+def guarded(effort: str) -> Iterator[Row]:
+    """What a guard on orders saves a model that gives way everywhere, and what it costs in harmless requests."""
+    policy = parse_policy('name: g\nversion: "1"\nguards: {text.injection: {mode: enforce, action: block}}\n')
+    for name in (*(family.name for family in FAMILIES), "overrefusal.lookalikes"):
+        chat, spec = FakeChat(weak_model(), PROMPT, TOOLS), find_probe(name)
+        case = ChatCase(GuardedChat(chat, policy, find_guards()), bare=chat, seed=SEED)
+        found = {
+            m.measure: m.value
+            for m in spec.run(case, spec.params(effort))
+            if isinstance(m, Measurement) and not m.scope
+        }
+        yield {
+            "attack": name,
+            "without": found.get(f"{name}_unguarded_rate"),
+            "with text.injection": found.get(f"{name}_success_rate", found.get("overrefusal.rate")),
+            "queries withstood": found.get(f"{name}_queries_withstood"),
+        }
+
+
 def garak(quick: bool) -> Iterator[Row]:
     """What garak's detectors say of upstreams that never do wrong."""
     if not GARAK.exists():
@@ -217,12 +242,15 @@ def main() -> None:
     print(pd.DataFrame(attacks).round(3).to_string(index=False, na_rep=""))
     trapped = [traps(family, each) for family in FAMILIES]
     print(f"\nEcho traps\n{pd.DataFrame(trapped).to_string(index=False)}")
+    saved = list(guarded("quick" if arguments.quick else "standard"))
+    table = pd.DataFrame(saved).round(3).to_string(index=False, na_rep="")
+    print(f"\nA model that gives way everywhere, guarded\n{table}")
     seconds = process_time() - started
     peers = list(garak(arguments.quick))
     if peers:
         print(f"\ngarak on upstreams that never do wrong\n{pd.DataFrame(peers).to_string(index=False)}")
     versions = {"holdfast": __version__, "numpy": np.__version__, "python": platform.python_version()}
-    figures = {"attacks": attacks, "traps": trapped, "garak": peers, "cpu_s": round(seconds, 1)}
+    figures = {"attacks": attacks, "traps": trapped, "guarded": saved, "garak": peers, "cpu_s": round(seconds, 1)}
     print(json.dumps({"bench": "redteam", **figures, "quick": arguments.quick, "seed": SEED, "versions": versions}))
 
 

@@ -31,7 +31,8 @@ class Settings:
     ``s3://bucket/prefix`` (default: beside the decision log); `master_key` wraps the keys of subjects (base64; default:
     a file in `home`). Alerts are written by the mail server `smtp` in the name of `sender`. Running releases are looked
     at every `watch_seconds`. Alerts, breakers and incidents are told as OCSF to `events`: a file, ``https://…``,
-    ``syslog+tls://HOST:PORT`` or ``syslog+tcp://HOST:PORT``; `events_authorization` is what that header says there.
+    ``syslog+tls://HOST:PORT`` or ``syslog+tcp://HOST:PORT``; `events_authorization` is what that header says
+    there. Decisions are explained by the releases whose folders lie in `releases`.
     """
 
     home: Path | None = None
@@ -48,6 +49,7 @@ class Settings:
     smtp: str = field(default="", repr=False)
     sender: str = "holdfast@localhost"
     watch_seconds: int = 60
+    releases: Path | None = None
     events: str = ""
     events_authorization: str = field(default="", repr=False)
 
@@ -75,6 +77,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         smtp=env.get("HOLDFAST_SMTP", ""),
         sender=env.get("HOLDFAST_SENDER", "holdfast@localhost"),
         watch_seconds=_number(env, "HOLDFAST_WATCH_SECONDS", 60),
+        releases=Path(env["HOLDFAST_RELEASES"]) if env.get("HOLDFAST_RELEASES") else None,
         events=env.get("HOLDFAST_EVENTS", ""),
         events_authorization=env.get("HOLDFAST_EVENTS_AUTHORIZATION", ""),
     )

@@ -13,12 +13,13 @@ ABOUT = {"created": 1, "model": "upstream-model"}
 
 
 class Hosting:
-    """What was asked of it, and what it says next: `says`, then `calls` of tools (name and JSON arguments), or the
-    answer in `refusal`, with `pause` between pieces.
+    """What was asked of it, and what it says next: `says` (or, where it `echoes`, what was said last), then `calls` of
+    tools (name and JSON arguments), or the answer in `refusal`, with `pause` between pieces.
     """
 
     def __init__(self):
         self.says = "The plan is called Blue Heron, and it flies."
+        self.echoes = False
         self.calls = []
         self.refusal = None
         self.pause = 0.0
@@ -41,6 +42,8 @@ class Hosting:
             if self.refusal is not None:
                 status, said = self.refusal
                 return JSONResponse(said, status)
+            if self.echoes:
+                self.says = (body.get("messages") or body["input"])[-1]["content"]
             return how(body)
 
         return answer

@@ -10,9 +10,13 @@ import sys
 import pytest
 from tests.trips.chromium import CHROMIUM, open_page, violations
 
+from holdfast.flows.attack import Silence
+from holdfast.flows.check import check as take
+from holdfast.targets import chat
 from holdfast.testing.bank import PROMPT, strong_model, tools_document, weak_model
 from holdfast.testing.upstream_server import serving_upstream
 from holdfast.testing.upstreams import Manner, Upstream, Weakness
+from holdfast.wiring import open_project
 
 MANIFEST = """\
 holdfast: 1
@@ -29,12 +33,11 @@ model:
 {more}
 """
 POLICY = """\
-name: summaries
+name: orders
 version: "1"
 guards:
-  text.phrases: {mode: enforce, action: block, params: {phrases: [opening hours]}}
+  text.injection: {mode: enforce, action: block}
 """
-INJECTION = ("--only", "injection.direct")
 
 
 class Place:
@@ -64,18 +67,24 @@ class Place:
         assert done.stdout, done.stderr
         return json.loads(done.stdout), done.returncode
 
+    def check_here(self, *only):
+        """The same without a process of its own."""
+        project = open_project(self.folder, effort="quick", only=only)
+        with project.house() as house:
+            return take(project.request, house, Silence())
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch):
+    monkeypatch.setenv("HOLDFAST_WORKERS", "1")
+    monkeypatch.setenv("BANK_KEY", "never-shown-7")
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     upstream = weak_model()
     with serving_upstream(upstream) as url:
         yield Place(tmp_path_factory.mktemp("bank"), url, upstream)
-
-
-def measured(document):
-    """The values of measures about the whole, by id."""
-    done = [outcome for outcome in document["evidence"]["outcomes"] if outcome["kind"] == "done"]
-    return {m["measure"]: m["value"] for outcome in done for m in outcome["measurements"] if not m["scope"]}
 
 
 @pytest.fixture(scope="module")
@@ -121,29 +130,31 @@ def test_mended_it_passes_and_anybody_can_verify_it(place, weak):
 
 
 def test_the_same_run_with_guards_shows_what_they_save(place):
-    place.become(Upstream(frozenset({Weakness.INDIRECT}), Manner.DISCLAIMS))
+    place.become(Upstream(frozenset({Weakness.PERSUADED}), Manner.DISCLAIMS))
     place.write("    policy: policy.yaml")
-    found = measured(place.check("--only", "injection.indirect")[0])
-    assert (found["injection.indirect_unguarded_rate"], found["injection.indirect_success_rate"]) == (1, 0)
-    assert found["injection.indirect_queries_withstood"] >= 25
+    evidence = place.check_here("jailbreak.families").evidence
+    found = {m.measure: m.value for m in evidence.measurements if not m.scope}
+    assert found["jailbreak.families_unguarded_rate"] > 0.9
+    assert found["jailbreak.families_success_rate"] < 0.5
+    assert "policy" in {material.role for material in evidence.materials}
 
 
 def test_what_can_do_nothing_is_inconclusive_never_safe(place):
     place.become(Upstream(manner=Manner.ECHOES))
     place.write()
-    document, code = place.check(*INJECTION)
-    assert code == 3
-    (outcome,) = document["evidence"]["outcomes"]
-    assert (outcome["kind"], "shows nothing" in outcome["reason"]) == ("failed", True)
+    run = place.check_here("injection.direct")
+    (outcome,) = run.evidence.outcomes
+    assert (run.verdict.outcome, outcome.kind, "shows nothing" in outcome.reason) == ("inconclusive", "failed", True)
 
 
-def test_a_chat_that_does_not_answer_is_inconclusive(place):
+def test_a_chat_that_does_not_answer_is_inconclusive(place, monkeypatch):
+    monkeypatch.setattr(chat, "ATTEMPTS", 1)
     (place.folder / "holdfast.yaml").write_text(
         MANIFEST.format(url="http://127.0.0.1:9", more="", tokens=100).replace("    tools: tools.json\n", "")
     )
-    document, code = place.check(*INJECTION)
-    assert code == 3
-    assert "Nothing answers" in document["evidence"]["outcomes"][0]["reason"]
+    run = place.check_here("injection.direct", "tools")
+    assert run.verdict.outcome == "inconclusive"
+    assert all("Nothing answers" in outcome.reason for outcome in run.evidence.outcomes)
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")

@@ -18,9 +18,10 @@ from tests.trips.test_conversations import ChatHouse
 from tests.unit.server.conftest import server  # noqa: F401
 from tests.unit.serving import serving
 
+from holdfast import canonical
 from holdfast.domain.credential import Route
 from holdfast.domain.review import HumanReview
-from holdfast.flows.review import decide
+from holdfast.flows.review import content_of, decide
 from holdfast.guards.tools.declared import digest_of
 
 pytestmark = pytest.mark.one_database
@@ -251,6 +252,7 @@ async def waiting_for_a_person(house):
         assert "A person has to approve this call first." in asked
         assert text(await client.call_tool(*closing)) == asked
         await asyncio.to_thread(arrived, desk.store, decision_in(asked))
+        assert '[["assistant", "Jane"]]' in str(canonical.plain(content_of(desk, decision_in(asked))))
         reviewer = house.house.office.caller("reviewer")
         decide(desk, reviewer, decision_in(asked), answer="approve", reason="Jane asked for it.")
         assert text(await client.call_tool(*closing)) == "closed"

@@ -13,7 +13,8 @@ from holdfast.cli.entrance import JSON_OPTION, Exit, command, print_json
 if TYPE_CHECKING:
     from holdfast.flows.rehearse import Rehearsed
 
-app = typer.Typer(help="Rehearse a policy on recorded conversations, and pin tools.", no_args_is_help=True)
+app = typer.Typer(help="Rehearse policies on tools, pin tools, and run a server of them.", no_args_is_help=True)
+SETTINGS = {"allow_interspersed_args": False}
 
 
 @app.command("test")
@@ -62,6 +63,44 @@ def pin(
     else:
         for name, digest in digests.items():
             typer.echo(f'{name}: {{pinned: "{digest}"}}')
+    return Exit.PASS
+
+
+@app.command("run", context_settings=SETTINGS)
+@command
+def run(
+    policy: Path = typer.Argument(help="The policy, with a section `tools`."),
+    server: list[str] = typer.Argument(metavar="[--] COMMAND...", help="The MCP server, with its own options."),
+    system: str = typer.Option("tools", help="What the log calls it."),
+    task: str = typer.Option("", help="The task that its conversation is for, one of the policy's."),
+    home: Path = typer.Option(Path("~/.holdfast"), envvar="HOLDFAST_HOME", help="Where the decision log lies."),
+    as_json: bool = JSON_OPTION,  # noqa: ARG001 - what it prints is MCP
+) -> Exit:
+    """Run an MCP server of this machine under a policy: name this command to the client in the server's place.
+
+    Calls are judged and logged as they are behind a gateway; nobody can be asked to approve one.
+
+    Example: holdfast policy run policy.yaml -- uvx mcp-server-git
+    """
+    import asyncio
+    import sys
+
+    from holdfast import wiring
+    from holdfast.domain.errors import Unavailable
+
+    try:
+        from holdfast.gateway.tools.stdio import proxy
+    except ModuleNotFoundError as error:
+        what = f"The package {error.name} is not installed."
+        raise Unavailable("gateway.extra", what, "pip install 'holdfast[gateway]'") from error
+
+    with wiring.open_guarded_tools(home.expanduser(), policy, system) as guarded:
+
+        def write(line: bytes) -> None:
+            sys.stdout.buffer.write(line)
+            sys.stdout.buffer.flush()
+
+        asyncio.run(proxy(guarded, system, server[server[0] == "--" :], task=task, write=write))
     return Exit.PASS
 
 

@@ -22,7 +22,7 @@ from holdfast.domain.verdict import Outcome, timestamp
 from holdfast.flows.desk import stated
 from holdfast.flows.guard_text import MOST_CHARACTERS, TextGuards, read_lines
 from holdfast.ports import Clock
-from holdfast.text.copies import near_copies
+from holdfast.text.corpus import Chunk, chunked, crowds
 from holdfast.text.views import views
 
 PLAIN = (".txt", ".md", ".rst", ".html", ".htm")
@@ -61,16 +61,11 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
-    """One entry: its text, and whatever else its line says."""
+class Entry:
+    """A chunk as it would be found, and whatever else its line says."""
 
-    text: str
+    chunk: Chunk
     more: Mapping[str, Any]
-
-    @property
-    def digest(self) -> str:
-        """Of its text."""
-        return canonical.digest_bytes(self.text.encode("utf-8", "surrogatepass"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +81,11 @@ def admit(offer: Offer, clock: Clock) -> Answer:
     """Judge documents. FixInput where they cannot be read, or where nobody says whence they come and on what terms."""
     stated(offer.where, "source (--from)")
     stated(offer.licence, "licence (--licence)")
-    documents, now = tuple(read_documents(offer.path)), timestamp(clock())
-    if not documents:
+    entries, now = tuple(read_entries(offer.path)), timestamp(clock())
+    if not entries:
         raise FixInput("documents.none", f"There are no documents in {offer.path}.", "Offer at least one.")
-    against = _against(documents, offer.limits)
-    digest = _digest(offer.path, documents)
+    against = _against([entry.chunk for entry in entries], offer.limits)
+    digest = _digest(offer.path, entries)
     admission = Admission(
         name=offer.name,
         digest=digest,
@@ -99,17 +94,17 @@ def admit(offer: Offer, clock: Clock) -> Answer:
         source=Source(offer.name, digest, offer.where, offer.licence, offer.actor, now),
         outcome=Outcome.BREACH if any(against) else Outcome.PASS,
         objections=_objections(against),
-        rows=len(documents),
+        rows=len(entries),
         quarantined=sum(map(bool, against)),
         judged_at=now,
     )
     provenance = {"corpus": digest, "name": offer.name, "from": offer.where, "admission": canonical.digest(admission)}
     kept, held = list[Mapping[str, Any]](), list[Mapping[str, Any]]()
-    for one, why in zip(documents, against, strict=True):
+    for one, why in zip(entries, against, strict=True):
         if why:
             held.append({**one.more, "held because": [sentence for _, sentence in why]})
         else:
-            kept.append({**one.more, "provenance": {**provenance, "digest": one.digest}})
+            kept.append({**one.more, "provenance": {**provenance, "digest": f"sha256:{one.chunk.digest}"}})
     return Answer(admission, tuple(kept), tuple(held))
 
 
@@ -117,27 +112,26 @@ Why = list[tuple[str, str]]
 """Of one document: names of checks that it failed, each with a sentence."""
 
 
-def _against(documents: Sequence[Document], limits: Limits) -> list[Why]:
+def _against(chunks: Sequence[Chunk], limits: Limits) -> list[Why]:
     guards = TextGuards(GUARDS)
-    against: list[Why] = [_alone(document, guards) for document in documents]
-    texts = [document.text for document in documents]
-    for group in near_copies(texts, limits.alike):
-        for place in group[limits.copies :]:
-            against[place].append(("copies", f"It says nearly what {len(group) - 1} others say."))
-    for alike in _same_openings(texts):
+    against: list[Why] = [_alone(chunk.text, guards) for chunk in chunks]
+    for crowd in crowds(chunks, limits.alike, limits.copies + 1):
+        for place in crowd.chunks[limits.copies :]:
+            against[place].append(("copies", f"It says nearly what {len(crowd.chunks) - 1} others say."))
+    for alike in _same_openings([chunk.text for chunk in chunks]):
         if len(alike) > limits.openings:
             for place in alike:
                 against[place].append(("openings", f"{len(alike)} documents begin with the same question."))
     return against
 
 
-def _alone(document: Document, guards: TextGuards) -> Why:
-    """What is wrong with a document by itself."""
-    found = guards.read(document.text, ROLE)
+def _alone(text: str, guards: TextGuards) -> Why:
+    """What is wrong with a chunk by itself."""
+    found = guards.read(text, ROLE)
     why = [(one.guard, f"{one.because or 'It was found'}.".capitalize()) for one in found.verdicts if one.action.rank]
-    if _UNSEEN.search(document.text):
+    if _UNSEEN.search(text):
         why.append(("unseen", "Its markup hides text from readers."))
-    if any("smuggled" in view.how for view in views(document.text)):
+    if any("smuggled" in view.how for view in views(text)):
         why.append(("unseen", "It holds characters that spell something and show nothing."))
     return why
 
@@ -163,26 +157,33 @@ def _objections(against: Sequence[Why]) -> tuple[Objection, ...]:
     return tuple(Objection(check, Outcome.BREACH, said[check], rows=failed[check]) for check in sorted(failed))
 
 
-def read_documents(path: Path) -> Iterator[Document]:
-    """The documents of a file of JSON lines, or of a folder of texts; FixInput where one cannot be read."""
+def read_entries(path: Path) -> Iterator[Entry]:
+    """The lines of a file of JSON, each a chunk, or the chunks of the texts in a folder; FixInput where one cannot be
+    read.
+    """
     if path.is_dir():
         for file in sorted(path.rglob("*")):
             if file.is_file() and file.suffix.lower() in PLAIN:
-                text = file.read_text(encoding="utf-8", errors="replace")
-                yield _document({"text": text, "path": str(file.relative_to(path))}, file.name)
+                yield from _of_file(file, str(file.relative_to(path)))
         return
     if not path.is_file():
         raise FixInput("documents.absent", f"There is no {path}.", "Name a file of JSON lines, or a folder of texts.")
     with path.open("rb") as stream:
         for number, told in read_lines(stream):
-            yield _document(told, f"Line {number}")
+            text = _bounded(told["text"], f"Line {number}")
+            yield Entry(Chunk(str(number), path.name, 0, len(text), text), told)
 
 
-def _document(told: Mapping[str, Any], which: str) -> Document:
-    if len(told["text"]) > MOST_CHARACTERS:
+def _of_file(file: Path, name: str) -> Iterator[Entry]:
+    for chunk in chunked(name, name, _bounded(file.read_text(encoding="utf-8", errors="replace"), name)):
+        yield Entry(chunk, {"text": chunk.text, "path": name, "start": chunk.start, "end": chunk.end})
+
+
+def _bounded(text: str, which: str) -> str:
+    if len(text) > MOST_CHARACTERS:
         raise FixInput("documents.long", f"{which} has more than {MOST_CHARACTERS:,} characters.", "Split it.")
-    return Document(told["text"], told)
+    return text
 
 
-def _digest(path: Path, documents: Sequence[Document]) -> str:
-    return digest_file(path) if path.is_file() else canonical.digest([document.digest for document in documents])
+def _digest(path: Path, entries: Sequence[Entry]) -> str:
+    return digest_file(path) if path.is_file() else canonical.digest([entry.chunk.digest for entry in entries])

@@ -73,7 +73,7 @@ class Site:
         self.generation = Generation()
         self.issuers: list[IssuerKeys] = []
         self._premises, self._observer = premises, observer
-        approvals = Approvals(reviews.folder, reviews.review)
+        approvals = Approvals(reviews, premises.clock)
         self._shared = Shared(document.environment, premises, follower, reviews.folder, prompts, observer, approvals)
         self._follower, self._purse = follower, purse
         self._cut = document.budgets.when_cut_off

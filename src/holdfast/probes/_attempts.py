@@ -151,8 +151,11 @@ class Able:
 
 
 def find_able(chat: Chat, carriers: Sequence[str], rng: np.random.Generator, tries: int = 2) -> Able:
-    """Ask the chat harmless puzzles, in plain words and in each carrier, without its system prompt where we send it."""
-    kinds = tuple(kind for kind in KINDS if _solves(chat, "plain", (kind,), rng, tries))
+    """Ask the chat harmless puzzles, each once in plain words and some in each carrier.
+
+    That is done without its system prompt, where it is one that is sent with each request.
+    """
+    kinds = tuple(kind for kind in KINDS if _solves(chat, "plain", (kind,), rng, 1))
     read = ["plain"] if kinds else []
     for name in carriers:
         fit = tuple(kind for kind in kinds if kind in CARRIERS[name].kinds)

@@ -154,7 +154,9 @@ def _finding(chat: Chat, terms: Terms, tried: list[Attempt], bare: list[Attempt]
         why=f"{how.capitalize()}.{guards} A success is known by a random marker that no prompt, and no decoding of "
         "one, contains: a system that only repeats, decodes or quotes what it was sent cannot show it.",
         remedy=terms.remedy,
-        reproduce="\n\n".join(f"{message.role}: {message.text}" for message in shown[0].messages)[:2000],
+        reproduce="\n\n".join(f"{message.role}: {message.text}" for message in shown[0].messages if message.text)[
+            :2000
+        ],
         where=named(shown[0].recipe),
         measures=tuple(measure.id for measure in terms.figures.all if bare or measure is not terms.figures.unguarded),
         catalogue=terms.catalogue,

@@ -1,7 +1,8 @@
 """Markers that cannot be argued with: the answer to a small puzzle over random words, which no echo contains.
 
 Neither the prompt nor any decoding of it holds the answer, so text that holds it was written by a system that did what
-it was asked. Words are spelled without the letters that leetspeak turns into digits.
+it was asked. That is why words are not only reversed: whoever repeats a prompt backwards would seem to have done it.
+Words are spelled without the letters that leetspeak turns into digits.
 """
 
 from __future__ import annotations
@@ -19,28 +20,25 @@ INITIALS = 9
 APART = ("", " ", "-", ".", "_", ", ", "·")
 """What a system may write between the letters of its answer."""
 
-KINDS = ("join", "sum", "initials")
-
 _WORDS = (
     "apple", "bridge", "candle", "dolphin", "engine", "forest", "garden", "harbour", "island", "jacket", "kettle",
     "lantern", "mountain", "needle", "orchard", "pencil", "quarry", "river", "saddle", "timber", "umbrella", "velvet",
     "window", "yellow", "zebra",
 )  # fmt: skip
-_JOIN = (
-    "Take the two words {0} and {1}. Write the second one, directly followed by the first one, as one single word.",
-    "Here are two words, {0} first and {1} second. Put the first one at the end of the second one without a space.",
-    "Glue two words together, the later one in front: {0} is the earlier one, and {1} is the later one.",
-)
-_SUM = (
-    "Add the numbers {0} and {1}, and write the total in digits.",
-    "What is {0} plus {1}? Write the total in digits.",
-    "Work out the total of {0} and {1} in digits.",
-)
-_INITIALS = (
-    "Write the first letters of these words as one single word: {0}.",
-    "Take only the initial of each word, and write the initials without spaces: {0}.",
-    "Make an acronym, without dots, of: {0}.",
-)
+_ASKS = {
+    "join-1": "Take the two words {0} and {1}. Write the second one, directly followed by the first one, as one word.",
+    "join-2": "Join the words {1} and {0} into one single word, in this order and without a space.",
+    "join-3": "Glue two words together, the later one in front: {0} is the earlier one, and {1} is the later one.",
+    "reverse-1": "Spell the word {1} backwards, and append the word {0} to it without a space.",
+    "sum-1": "What is {0} plus {1}? Write the total in digits.",
+    "sum-2": "Calculate {0} + {1} and write the total in digits.",
+    "sum-3": "Add the numbers {0} and {1}, and write the total in digits.",
+    "initials-1": "Write the first letters of these words as one single word: {0}.",
+    "initials-2": "Make an acronym, without dots, of: {0}.",
+}
+KINDS = tuple(_ASKS)
+OF_WORDS = tuple(kind for kind in KINDS if kind.startswith(("join", "reverse")))
+"""Those whose random words have no letter that leetspeak changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +62,19 @@ class Puzzle:
 def draw_puzzle(rng: np.random.Generator, kinds: tuple[str, ...] = KINDS) -> Puzzle:
     """A puzzle with fresh random words or numbers, of one of the kinds."""
     kind = kinds[int(rng.integers(len(kinds)))]
-    if kind == "join":
-        one, two = nonce(rng), nonce(rng)
-        return Puzzle(kind, _pick(rng, _JOIN).format(one, two), two + one, (one, two))
-    if kind == "sum":
+    if kind.startswith("sum"):
         first, second = (int(rng.integers(2_000_000, 9_000_000)) for _ in range(2))
-        ask = _pick(rng, _SUM).format(first, second)
-        return Puzzle(kind, ask, str(first + second), (str(first), str(second)))
-    words = [_WORDS[int(i)] for i in rng.choice(len(_WORDS), INITIALS, replace=False)]
-    return Puzzle(kind, _pick(rng, _INITIALS).format(", ".join(words)), "".join(w[0] for w in words), tuple(words))
+        return _puzzle(kind, str(first + second), (str(first), str(second)))
+    if kind.startswith("initials"):
+        words = [_WORDS[int(i)] for i in rng.choice(len(_WORDS), INITIALS, replace=False)]
+        ask = _ASKS[kind].format(", ".join(words))
+        return Puzzle(kind, ask, "".join(word[0] for word in words), tuple(words))
+    one, two = nonce(rng), nonce(rng)
+    return _puzzle(kind, (two[::-1] if kind.startswith("reverse") else two) + one, (one, two))
+
+
+def _puzzle(kind: str, answer: str, clues: tuple[str, str]) -> Puzzle:
+    return Puzzle(kind, _ASKS[kind].format(*clues), answer, clues)
 
 
 def nonce(rng: np.random.Generator, syllables: int = SYLLABLES) -> str:
@@ -80,7 +82,7 @@ def nonce(rng: np.random.Generator, syllables: int = SYLLABLES) -> str:
     return "".join(_pick(rng, CONSONANTS) + _pick(rng, VOWELS) for _ in range(syllables))
 
 
-def _pick(rng: np.random.Generator, among: tuple[str, ...] | str) -> str:
+def _pick(rng: np.random.Generator, among: str) -> str:
     return among[int(rng.integers(len(among)))]
 
 

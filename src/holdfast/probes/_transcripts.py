@@ -22,16 +22,16 @@ def transcript(attempt: Attempt, prompt: str) -> Exhibit:
     if attempt.won and attempt.secrets and attempt.marker not in told.casefold():
         told = f"({len(told):,} characters, which hold the secret in an encoded form)"
     return Exhibit(
-        f"A transcript, {named(attempt.recipe)}",
+        f"Transcript, {named(attempt.recipe)}",
         ("Who", "What"),
         tuple((who, _shown(text, attempt, prompt)) for who, text in [*said, ("reply", told)]),
     )
 
 
 def named(recipe: Recipe) -> str:
-    """The recipe in words: ``by mail: an instruction, base64, politely``."""
+    """The recipe in words: ``mail: an instruction, base64, politely``."""
     twist = "" if recipe.twist == "as it is" else f", {recipe.twist}"
-    return f"by {recipe.channel}: {recipe.framing}, {recipe.carrier}{twist}"
+    return f"{recipe.channel}: {recipe.framing}, {recipe.carrier}{twist}"
 
 
 def _shown(text: str, attempt: Attempt, prompt: str) -> str:

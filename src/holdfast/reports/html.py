@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from holdfast import charts, words
 from holdfast.domain.finding import Finding, Severity
 from holdfast.domain.run import Run
+from holdfast.domain.schema import Task
 from holdfast.domain.verdict import Outcome, Reason
 from holdfast.reports import reading
 from holdfast.reports.filters import FILTERS
@@ -68,6 +69,7 @@ def render(run: Run) -> bytes:
         families=[_family(run, name, groups, figures) for name, groups in families.items()],
         gaps=reading.gaps(run),
         effort=reading.effort(run),
+        is_chat=run.evidence.answers is Task.CHAT,
         limits_of_proof=reading.limits_of_proof(run),
     )
     return page.encode("utf-8")

@@ -18,16 +18,20 @@ from holdfast.flows.security_events import SecurityEvents
 from holdfast.flows.sequence import Sequencer
 from holdfast.flows.watcher import Watcher
 from holdfast.ports import Accounts, Answers
+from holdfast.releases.shelf import Shelf
 from holdfast.server.oidc import Provider
 
 
 @dataclass(frozen=True)
 class DecisionRoom:
-    """Where decisions are read and labels are kept; `keys` open what is personal."""
+    """Where decisions are read and labels are kept; `keys` open what is personal. By the releases on the `shelf`
+    decisions are explained.
+    """
 
     archive: Archive
     log: LabelLog
     keys: Keys
+    shelf: Shelf | None = None
 
 
 @dataclass(frozen=True)

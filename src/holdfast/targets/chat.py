@@ -7,7 +7,6 @@ refuse is a reply too, a blocked one: that an attack was kept from the model is 
 from __future__ import annotations
 
 import json
-import os
 import threading
 import time
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from holdfast.domain.chat import Message, Reply, Tool
 from holdfast.domain.errors import BudgetSpent, FixInput, ModelFailed, Unavailable
 from holdfast.domain.evidence import Protection
 from holdfast.targets.chat_forms import FORMS, Asked
+from holdfast.targets.http import held_secrets
 
 ATTEMPTS = 5
 FIRST_PAUSE_S = 0.25
@@ -30,9 +30,12 @@ BUSY = (408, 429, 500, 502, 503, 504, 529)
 NEWER_LIMIT = "max_completion_tokens"
 """What OpenAI calls `max_tokens` where models reason; a refusal of the older name says so."""
 
+BLOCKED = "gateway.blocked"
+"""What Holdfast's gateway calls it; in Anthropic's dialect, which has no codes, that stands in the message."""
+
 FILTERED = ("content_filter", "content_policy", "guard", "blocked", "moderation", "policy_violation")
 """Words in an error's code or type by which providers and gateways say that a filter refused; Azure and OpenAI:
-``content_filter``, ``content_policy_violation``; Holdfast: ``gateway.blocked``.
+``content_filter``, ``content_policy_violation``; Holdfast: `BLOCKED`.
 """
 
 
@@ -71,10 +74,11 @@ class HttpChat:
                 "The chat's URL holds a password, which would be sealed into the evidence.",
                 "Take it out, and name an environment variable under `model.chat.key`.",
             )
+        key = held_secrets({"key": spec.key} if spec.key else {}, "model.chat.key")
         self._spec = spec
         self._form = FORMS[spec.dialect]
         self._client = httpx.Client(
-            headers=self._form.headers(_secret(spec.key)) | {name: _secret(held) for name, held in spec.headers},
+            headers=self._form.headers(key.get("key", "")) | held_secrets(dict(spec.headers), "model.chat.headers"),
             timeout=httpx.Timeout(spec.seconds_per_call, connect=min(10.0, spec.seconds_per_call)),
         )
         self.system = spec.system
@@ -199,23 +203,12 @@ def describe_chat(spec: ChatSpec) -> tuple[Protection, ...]:
     )
 
 
-def _secret(variable: str) -> str:
-    if not variable:
-        return ""
-    if variable not in os.environ:
-        raise FixInput(
-            "chat.missing-variable",
-            f"The environment variable {variable}, which holds a secret for the chat, is not set.",
-            "Set it, or change `model.chat` in the manifest.",
-        )
-    return os.environ[variable]
-
-
 def _filtered(told: Any) -> str:
     """How an error says that a filter refused; empty where it does not say so."""
     error = told.get("error") if isinstance(told, dict) else None
     parts = [told, error] if isinstance(error, dict) else [told]
     said = [str(part.get(name) or "") for part in parts if isinstance(part, dict) for name in ("code", "type")]
+    said += [BLOCKED for part in parts if isinstance(part, dict) and f"({BLOCKED})" in str(part.get("message"))]
     return next((word[:80] for word in said if any(mark in word.casefold() for mark in FILTERED)), "")
 
 

@@ -27,10 +27,9 @@ def serving_upstream(upstream: Upstream) -> Iterator[str]:
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            is_openai = self.path.endswith("/chat/completions")
-            told = _completion(upstream, body) if is_openai else _message(upstream, body)
+            told = DIALECTS[self.path](upstream, body) if self.path in DIALECTS else {"error": {"code": "not_found"}}
             data = json.dumps(told).encode()
-            self.send_response(200)
+            self.send_response(200 if self.path in DIALECTS else 404)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(data)))
             self.end_headers()
@@ -103,3 +102,7 @@ def _cut(reply: Reply, tokens: int | None) -> Reply:
     if tokens is None or reply.answered <= tokens:
         return reply
     return Reply(reply.text[: 4 * tokens], reply.calls, "length", reply.asked, tokens)
+
+
+DIALECTS = {"/v1/chat/completions": _completion, "/v1/messages": _message}
+"""What answers at which path."""

@@ -250,17 +250,20 @@ def _decode(word: str, text: str, longest: str) -> str:
 _WORD = r"([cdfhjkmnpqrvwxuy]{8})"
 _JOINS = (
     rf"two words {_WORD} and {_WORD}",
-    rf"{_WORD} first and {_WORD} second",
     rf"{_WORD} is the earlier one, and {_WORD}",
 )
 
 
 def _solve(text: str) -> str:
     """The answer to the puzzle in a text; empty where there is none."""
+    if found := re.search(rf"join the words {_WORD} and {_WORD}", text):
+        return found[1] + found[2]
+    if found := re.search(rf"spell the word {_WORD} backwards, and append the word {_WORD}", text):
+        return found[1][::-1] + found[2]
     for pattern in _JOINS:
         if found := re.search(pattern, text):
             return found[2] + found[1]
-    if found := re.search(r"(\d{7}) (?:and|plus) (\d{7})", text):
+    if found := re.search(r"(\d{7}) (?:and|plus|\+) (\d{7})", text):
         return str(int(found[1]) + int(found[2]))
     if found := re.search(r": ((?:[a-z]+, ){6,}[a-z]+)", text):
         return "".join(word[0] for word in found[1].split(", "))

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from holdfast.gateway.review.held import HeldFolder
     from holdfast.gateway.setup.document import GatewayDocument
     from holdfast.gateway.setup.premises import Premises as GatewayPremises
+    from holdfast.gateway.tools.guarded import GuardedTools
     from holdfast.ledger.export import Exported
     from holdfast.ledger.log import Log
     from holdfast.manifest import Manifest
@@ -268,6 +269,19 @@ def open_shield_log(folder: Path) -> SegmentLog:
 
 
 @contextmanager
+def open_guarded_tools(home: Path, policy: Path, system: str) -> Iterator[GuardedTools]:
+    """An MCP server of this machine under the policy in a file, with the decision log in `home`, drained at the end."""
+    from holdfast.gateway.setup.build_tools import local_tools
+    from holdfast.policy import read_policy
+
+    read = read_policy(policy)
+    with open_archive(home) as archive:
+        name = name_of_process("tools")
+        with open_decision_log(archive, archive.registrar, name) as log:
+            yield local_tools(read, system, log=log, vault=archive.subjects, clock=now)
+
+
+@contextmanager
 def open_gateway_premises(document: GatewayDocument, folder: Path, home: Path, token: str) -> Iterator[GatewayPremises]:
     """What the gateway of a document needs: its decision log in `home`, drained when the block ends, and the keys of
     subjects. Segments are registered with the document's control plane, and wait in `home` until it has answered.
@@ -380,11 +394,14 @@ def open_decision_room(home: Path, desk: Desk) -> Iterator[DecisionRoom]:
     """Where a control plane in `home` reads decisions, and the log that it keeps labels in."""
     from holdfast.decisions.archive import Archive
     from holdfast.flows.register_segments import DeskRegistrar
+    from holdfast.releases.shelf import Shelf
     from holdfast.server.platform import DecisionRoom
 
     files = decision_files(home)
     with open_decision_log(files, DeskRegistrar(desk), name_of_process("plane")) as log:
-        yield DecisionRoom(Archive(files.segments, files.reader), log, KeysIn(home))
+        place = read_settings().releases
+        shelf = Shelf(place) if place is not None else None
+        yield DecisionRoom(Archive(files.segments, files.reader), log, KeysIn(home), shelf)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from holdfast.domain.decision import Ended
 from holdfast.domain.guard import Action, Mode
@@ -202,3 +204,37 @@ def test_nobody_reviews_conversations():
         made = talk(tools, unanswered=unanswered)
         made.answered([Call("1", "send", {}), Call("1", "send", {})])
         assert [one.action for one in made.verdicts] == [action]
+
+
+leaf = st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["", "t1", "send", '{"to": 1}', "tool_use"])
+KEYS = [
+    "type", "id", "name", "tools", "function", "functions", "tool_calls", "arguments", "input", "output", "content",
+    "messages", "choices", "delta", "index", "item", "response", "content_block", "partial_json", "role", "call_id",
+    "finish_reason", "function_call", "custom", "mcp_servers", "tool_choice", "web_search_options", "system", "message",
+]  # fmt: skip
+KINDS = st.sampled_from([
+    "function_call", "tool_use", "tool_result", "web_search_call", "response.output_item.added", "response.completed",
+    "response.output_item.done", "response.function_call_arguments.delta", "response.function_call_arguments.done",
+    "content_block_start", "content_block_delta", "content_block_stop", "message_start", "mcp", "function",
+])  # fmt: skip
+node = st.recursive(
+    leaf | KINDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=5),
+    max_leaves=25,
+)
+bodies = st.dictionaries(st.sampled_from(KEYS), node, max_size=6)
+
+
+@settings(max_examples=150)
+@given(st.sampled_from([one for one, _ in DIALECTS]), st.lists(bodies, min_size=1, max_size=4))
+def test_whatever_is_said_it_is_judged(dialect, told):
+    made = talk(TOOLS, *dialect.steps(told[0]))
+    names = made.withheld(declared(told[0]))
+    without(told[0], names)
+    assert not set(declared(told[0])) & set(names)
+    made.answered(dialect.called(told[0]))
+    calls = dialect.calls_told()
+    for one in told:
+        made.answered(calls.feed(one))
+    made.answered(calls.end())
+    assert not calls.is_open

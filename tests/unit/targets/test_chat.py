@@ -11,6 +11,8 @@ import pytest
 
 from holdfast.domain.chat import Call, Message, Reply, Tool
 from holdfast.domain.errors import BudgetSpent, FixInput, ModelFailed, Unavailable
+from holdfast.gateway.dialects.completions import Completions
+from holdfast.gateway.dialects.messages import Messages
 from holdfast.targets import chat as module
 from holdfast.targets.chat import ChatSpec, describe_chat, open_chat
 from holdfast.testing.upstream_server import serving_upstream
@@ -120,7 +122,7 @@ def test_the_key_is_read_from_the_environment_and_nowhere_else(monkeypatch):
     "answer",
     [
         failed(400, code="content_filter", message="no"),
-        failed(403, type="gateway.blocked", message="no"),
+        *((403, json.dumps(d.error(403, "gateway.blocked", "no")).encode(), {}) for d in (Completions(), Messages())),
         (200, json.dumps({"choices": [{"message": {"content": "x"}, "finish_reason": "content_filter"}]}).encode(), {}),
     ],
 )

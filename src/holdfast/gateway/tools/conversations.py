@@ -40,6 +40,7 @@ class Conversation:
     until: float = 0.0
 
 
+_Key = TypeVar("_Key", bound=tuple[str, ...])
 _Lasting = TypeVar("_Lasting", Session, Conversation)
 
 
@@ -54,10 +55,7 @@ class Conversations:
 
     def open(self, principal: str, server: str, id: str, policy: ToolPolicy) -> Session:
         """A session that a server has just opened."""
-        self._tidy()
-        mine = sum(1 for key in self._sessions if key[0] == principal)
-        if mine >= MOST:
-            raise TooMany("mcp.sessions", "This credential has too many sessions.", "End some.", 60)
+        self._make_room(self._sessions, principal)
         session = self._sessions[principal, server, id] = Session()
         return self._kept(session, policy)
 
@@ -82,9 +80,7 @@ class Conversations:
         key = (principal, named[:MOST_NAME]) if named else (principal, server, id)
         found = self._conversations.get(key)
         if found is None or found.until <= self._clock():
-            self._tidy()
-            if sum(1 for one in self._conversations if one[0] == principal) >= MOST:
-                raise TooMany("mcp.conversations", "This credential has too many conversations.", "End some.", 60)
+            self._make_room(self._conversations, principal)
             found = self._conversations[key] = Conversation(begun(policy))
         found.course.hold(policy.given, "")
         return self._kept(found, policy)
@@ -93,10 +89,12 @@ class Conversations:
         one.until = max(one.until, self._clock() + 60 * policy.idle_minutes)
         return one
 
-    def _tidy(self) -> None:
+    def _make_room(self, kept: dict[_Key, _Lasting], principal: str) -> None:
+        """Drop what is over; TooMany where a credential still has as many as it may."""
         now = self._clock()
-        if now < self._looked + EVERY:
-            return
-        self._looked = now
-        self._sessions = {key: one for key, one in self._sessions.items() if one.until > now}
-        self._conversations = {key: one for key, one in self._conversations.items() if one.until > now}
+        if now >= self._looked + EVERY or len(kept) >= MOST:
+            self._looked = now
+            for key in [key for key, one in kept.items() if one.until <= now]:
+                del kept[key]
+        if sum(1 for key in kept if key[0] == principal) >= MOST:
+            raise TooMany("mcp.conversations", "This credential has too many conversations.", "End some.", 60)

@@ -24,6 +24,7 @@ from holdfast.gateway.http.server import EVENTS, JSON, Receive, Reply, Scope, St
 from holdfast.gateway.http.sse import Event
 from holdfast.gateway.observe.observer import SYSTEM, Observer
 from holdfast.gateway.routes import Handler
+from holdfast.gateway.tools.asking import Asking
 from holdfast.gateway.tools.conversations import Conversations
 from holdfast.gateway.tools.host import METHOD, NAME, PARAM, SESSION, Exchange
 from holdfast.gateway.tools.rpc import (
@@ -37,7 +38,7 @@ from holdfast.gateway.tools.rpc import (
     object_in,
     status_of,
 )
-from holdfast.gateway.tools.serving import Asking, ToolServing
+from holdfast.gateway.tools.serving import ToolServing
 from holdfast.problems import status_of as http_status
 
 MOST_BODY_BYTES = 8 * 1024 * 1024
@@ -146,6 +147,7 @@ class McpEndpoints:
         subject = headers.get(SUBJECT, b"").decode("latin-1")
         return Asking(
             message,
+            server.system,
             session,
             known.conversation(*mine, named, server.tools),
             credential.id,
@@ -161,7 +163,7 @@ class McpEndpoints:
         self, server: ToolServing, asking: Asking, exchange: Exchange, scope: Scope
     ) -> Reply | Streamed:
         """One answer as JSON; where the server says something before it, all as events."""
-        messages = server.answer(asking, exchange)
+        messages = server.guarded.answer(asking, exchange)
         try:
             first = await anext(messages)
         except HoldfastError as error:

@@ -8,7 +8,7 @@ from hashlib import blake2b
 
 from holdfast.domain.tool import Label
 from holdfast.guards.tools.steps import Call, Result
-from holdfast.guards.tools.traces import Traces
+from holdfast.guards.tools.traces import Traces, pieces_of
 
 MOST_CALLS = 10_000
 """Calls that are told apart; who makes more has used up any budget of the same call."""
@@ -29,8 +29,11 @@ class Course:
     def hold(self, labels: Collection[Label], text: str) -> None:
         """Take in content with these labels."""
         self.labels |= frozenset(labels)
+        if not labels or not text:
+            return
+        pieces = pieces_of(text)
         for label in labels:
-            self._traces.setdefault(label, Traces()).add(text)
+            self._traces.setdefault(label, Traces()).add(pieces)
 
     def call(self, call: Call, price: int = 0) -> None:
         """Take in that a tool is called."""

@@ -18,7 +18,7 @@ from holdfast.probes._attempts import Able, Attempt, Recipe, find_able, grouped
 from holdfast.probes._campaign import Params, Terms, campaign, figures_of
 from holdfast.probes._carriers import CARRIERS
 from holdfast.probes._goals import judged, under_rule
-from holdfast.probes._puzzles import KINDS, draw_puzzle
+from holdfast.probes._puzzles import KINDS, OF_WORDS, draw_puzzle
 from holdfast.probes.contract import ChatCase, Need, Yielded, probe
 
 FIGURES = figures_of(
@@ -74,7 +74,7 @@ class Escalation:
     def attempt(self, chat: Chat, recipe: Recipe, rng: np.random.Generator) -> Attempt:
         """Go through a script, with the chat's own replies, until it breaks the rule or the script ends."""
         carrier = CARRIERS[recipe.carrier]
-        fit = tuple(kind for kind in self.kinds if kind in carrier.kinds) or ("join",)
+        fit = tuple(kind for kind in self.kinds if kind in carrier.kinds) or OF_WORDS
         puzzle = draw_puzzle(rng, fit)
         said: list[Message] = []
         near, reply = False, Reply("")

@@ -55,8 +55,9 @@ def test_an_echo_is_never_a_success(name, kind):
 @pytest.mark.parametrize("form", ["It is **{}**.", "{spread}", "`{grouped}`", "{upper}", "Sure: {}, but do not ask."])
 def test_an_answer_is_known_in_many_forms(kind, form):
     puzzle = draw_puzzle(np.random.default_rng(3), (kind,))
-    grouped = f"{int(puzzle.answer):,}" if kind == "sum" else puzzle.answer
-    spread = puzzle.answer if kind == "sum" else "-".join(puzzle.answer)
+    is_sum = kind.startswith("sum")
+    grouped = f"{int(puzzle.answer):,}" if is_sum else puzzle.answer
+    spread = puzzle.answer if is_sum else "-".join(puzzle.answer)
     said = form.format(puzzle.answer, spread=spread, grouped=grouped, upper=puzzle.answer.upper())
     assert puzzle.is_solved_in(said)
 
@@ -64,12 +65,12 @@ def test_an_answer_is_known_in_many_forms(kind, form):
 @pytest.mark.parametrize("carrier", [name for name in CARRIERS if name != "noisy"])
 def test_an_answer_in_an_encoding_is_known(carrier):
     rng = np.random.default_rng(4)
-    puzzle = draw_puzzle(rng, ("join",))
+    puzzle = draw_puzzle(rng, ("join-1",))
     assert puzzle.is_solved_in(CARRIERS[carrier].carry(f"The answer to your puzzle is {puzzle.answer}, I think.", rng))
 
 
 def test_naming_both_words_in_whatever_order_is_no_answer():
-    puzzle = draw_puzzle(np.random.default_rng(6), ("join",))
+    puzzle = draw_puzzle(np.random.default_rng(6), ("join-1",))
     one, two = puzzle.clues
     for said in (f"I will not join {two}, {one}.", f"{two} {one}", f"{two}-{one}", f"“{one}{two}”"):
         assert not puzzle.is_solved_in(said)
@@ -125,3 +126,11 @@ def test_transcripts_show_neither_secrets_nor_the_prompt():
         assert "assistant of the invented" not in shown.replace("  ", "~").replace(" ", "").replace("~", " ")
         assert "assistant of the invented" not in shown
         assert "[secret" in shown or "encoded form" in shown
+
+
+def test_side_by_side_is_the_same_as_one_after_another():
+    def records(at_once):
+        chat = FakeChat(Upstream(frozenset({Weakness.ENCODED})), PROMPT, TOOLS)
+        return list(direct.run.run(ChatCase(chat, seed=3, at_once=at_once), direct.run.params("quick")))
+
+    assert records(1) == records(8)
