@@ -69,6 +69,11 @@ $(UV):
 	$(UV) venv --quiet .tools/garak --python $(PYTHON)
 	$(UV) pip install --quiet --python $@ "garak>=0.17,<1"
 
+# The peer of `python -m bench.personal_data`; apart, because it brings spaCy.
+.tools/presidio/bin/python: | $(UV)
+	$(UV) venv --quiet .tools/presidio --python $(PYTHON)
+	$(UV) pip install --quiet --python $@ "presidio-analyzer>=2.2,<3"
+
 # The peer of `python -m bench.counterfactuals`; apart for the same reason. It reads models of the environment above.
 .tools/dice/bin/python: | $(UV)
 	$(UV) venv --quiet .tools/dice --python $(PYTHON)

@@ -113,12 +113,12 @@ class ArmedText:
         return (spotted.score if span.score is None else span.score) >= self.threshold
 
     def _settled(self, spotted: Spotted, settled: int, seen: int) -> Remark:
-        """What is said of the scored spans that end before `settled` and begin after `seen`."""
+        """What is said of the scored spans that end before `settled`, and not within what is `seen`."""
         if not any(span.score is not None for span in spotted.spans):
             return self._remark([spotted])
         spans = tuple(span for span in spotted.spans if span.end < settled)
         begun = (span.start for span in spotted.spans if span.end >= settled)
-        score = max((span.score or 0.0 for span in spans if span.start >= seen), default=0.0)
+        score = max((span.score or 0.0 for span in spans if span.end > seen), default=0.0)
         remark = self._remark([replace(spotted, score=score, spans=spans)])
         return replace(remark, open=min(begun, default=None))
 

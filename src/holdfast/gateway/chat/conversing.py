@@ -198,7 +198,8 @@ class _One:
         self._trip.guarded = perf_counter()
         if not heard.is_let_on:
             return await self._kept_back(said, heard, Told(Ended.BLOCKED))
-        self._after = after(self._chat, said, self._spoken_before(variables))
+        prompt = self._spoken_before(variables)
+        self._after = await beside(_length(slots), lambda: after(self._chat, said, prompt), BESIDE)
         for place, slot in enumerate(slots):
             slot.put(redact(slot.text, redactions(heard.remarks, place)))
         try:

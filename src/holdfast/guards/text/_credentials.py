@@ -138,7 +138,7 @@ _BODY = re.compile(
 _STAND_IN = re.compile(
     r"example|sample|your|placeholder|change.?me|dummy|fake|xxx|\*\*\*|\.\.\.|…|insert|replace|redacted|withheld|todo|"
     r"<|>|\{\{|\$\{|\$\(|%\(|^[\[{$%<]|password|passwd|^(?:none|null|true|false|undefined|secret|token|string|str|"
-    r"required|optional|default|test|testing|hunter2|hidden|empty|unset|os\.|env|process\.|getenv|config|settings|self)",
+    r"required|optional|default|test|testing|hunter2|hidden|empty|unset|os\.|env|process\.|getenv|config|settings|self)|^abc(?:def)?\d*$",
     re.IGNORECASE,
 )
 _CODE = re.compile(r"[A-Za-z_][\w.]*(?:[(\[].*)?|[\w./~-]*/[\w./-]+|\d+(?:\.\d+)*", re.DOTALL)
@@ -181,7 +181,8 @@ def _address(text: str, start: int, end: int) -> Credential:
     at = text.rindex("@", start, end)
     begin = text.index(":", text.index("://", start) + 3) + 1
     value = text[begin:at]
-    is_none = is_stand_in(value) or value.lower() in ("pass", "pw", "pwd", "password", "tiger", "xyz", "postgres")
+    scheme = text[start : text.index("://", start)].lower()
+    is_none = is_stand_in(value) or value.lower() in (scheme, "pass", "pw", "pwd", "tiger", "xyz", "postgres")
     return Credential(begin, at, "password", 0.0 if is_none or ("/" in value and "." in value) else 0.9)
 
 
@@ -204,7 +205,7 @@ def _named(text: str, start: int, end: int) -> Credential:
     """What is given as a password, key or token: how sure depends on how random it looks."""
     match = _GIVEN.search(text, start, end)
     begin = match.end() if match else end
-    value = text[begin:end].rstrip(".!?)]}*")
+    value = text[begin:end].rstrip(".!?)]}*:;")
     is_quoted = text[begin - 1 : begin] in ("'", '"', "`")
     return Credential(begin, begin + len(value), "secret", _randomness(value, is_quoted=is_quoted))
 

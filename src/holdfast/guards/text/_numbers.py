@@ -252,9 +252,10 @@ def _is_phone(digits: str, region: str | None) -> bool:
 
 
 def _is_quantity(number: Number) -> bool:
-    """Whether it reads as an amount (thousands, or one decimal number), or as an American postal code."""
+    """Whether it reads as thousands, one decimal number, the address of a host, or an American postal code."""
     lengths, between = number.lengths, set(number.between)
-    if lengths == (5, 4) and between == {"-"}:
+    is_address = len(lengths) == 4 and between == {"."} and all(int(group) <= 255 for group in number.groups)
+    if is_address or (lengths == (5, 4) and between == {"-"}):
         return True
     if len(lengths) == 2 and between == {"."} and lengths[0] <= 3:
         return True

@@ -13,7 +13,8 @@ MEMORY = 64 << 20
 class Patterns:
     """Patterns in RE2's syntax. One pass over a text says which of them match at all; only those are looked for.
 
-    Of what matches at a place the first alternative counts, or the longest.
+    Of what matches at a place the first alternative counts, or the longest. `holdfast.text.rules` is for named rules;
+    these many are read as bytes, encoded once for all of them.
     """
 
     def __init__(self, sources: Sequence[str], *, is_longest: bool = False) -> None:

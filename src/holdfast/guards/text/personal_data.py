@@ -12,11 +12,10 @@ from holdfast.domain.errors import FixInput
 from holdfast.domain.guard import Action, Stage
 from holdfast.guards.contract import Reads, guard
 from holdfast.guards.passages import Conversation, Passage, Reading, Span, Spotted, spotted
-from holdfast.guards.text._labels import AFTER, Labelled
+from holdfast.guards.text._finder import Finder, finder_of, surest
+from holdfast.guards.text._labels import AFTER
 from holdfast.guards.text._names import FOUND, Names, TokenClassifier
-from holdfast.guards.text._numbers import CODES, NUMBERS, code_at, numbers_in
-from holdfast.guards.text._patterns import Patterns, needs_extra
-from holdfast.guards.text._shapes import SHAPES, Found
+from holdfast.guards.text._shapes import Found
 from holdfast.guards.text._styles import Stands, Style, masked, partly, read_styles
 from holdfast.guards.text._tokens import MOST, Tokens, can_be_made
 from holdfast.text.normalise import normalise
@@ -58,9 +57,6 @@ _HIDES = re.compile(
     "[\u00ad\u200b-\u200f\u2060-\u2064\ufeff\uff00-\uffef\u2070-\u209f\u2460-\u24ff\U0001d400-\U0001d7ff]"
 )
 """Signs that are read as others, or not at all."""
-
-MOST_OVERLAPS = 16
-"""Finds that lie across one place, at most."""
 
 REACH = 360
 """An e-mail address has up to 320 characters (RFC 3696, errata 1690), and a label may stand behind a number."""
@@ -184,51 +180,7 @@ def _holds(kinds: Iterable[str]) -> str:
     return f"holds {', '.join(names[:4])}" if names else ""
 
 
-class Finder:
-    """Looks for some of the kinds."""
-
-    def __init__(self, kinds: frozenset[str], regions: tuple[str, ...]) -> None:
-        self._shapes = [shape for shape in SHAPES if shape.kind in kinds]
-        self.kinds, self._regions = kinds, regions
-        self._patterns = Patterns([*(shape.looks for shape in self._shapes), NUMBERS, CODES])
-
-    def all(self, text: str) -> Iterator[Found]:
-        """All that may be personal data, also where two finds overlap."""
-        labelled, shapes = Labelled(text), self._shapes
-        for which, start, end in self._patterns.find(text):
-            if which < len(shapes):
-                found = shapes[which].found(labelled, start, end)
-            elif which == len(shapes):
-                yield from (one for one in numbers_in(labelled, start, end, self._regions) if one.kind in self.kinds)
-                continue
-            else:
-                found = code_at(labelled, start, end)
-            if found is not None and found.kind in self.kinds:
-                yield found
-
-
-@cache
-def finder_of(kinds: frozenset[str], regions: tuple[str, ...]) -> Finder:
-    """The one that looks for these kinds; FixInput where its libraries are not installed."""
-    try:
-        import phonenumbers  # noqa: F401
-        import stdnum  # noqa: F401
-    except ImportError as error:
-        raise needs_extra() from error
-    return Finder(kinds, regions)
-
-
 @cache
 def classifier_in(folder: str) -> TokenClassifier:
     """The token classifier in a folder."""
     return TokenClassifier(Path(folder))
-
-
-def surest(found: Iterable[Found]) -> list[Found]:
-    """In the order of the text, without those that lie within one that is as sure; others may overlap."""
-    kept: list[Found] = []
-    for one in sorted(found, key=lambda one: (one.start, -one.end, -one.score, one.kind)):
-        around = (other for other in kept[-MOST_OVERLAPS:] if other.end >= one.end)
-        if all(other.score < one.score for other in around):
-            kept.append(one)
-    return kept

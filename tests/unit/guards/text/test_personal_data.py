@@ -59,6 +59,8 @@ def found(text, **params):
         ("account number 12345678", "BANK_ACCOUNT", "12345678"),
         ("né le 4 mars 1980", "BIRTH_DATE", "4 mars 1980"),
         ("the fair of 4 March 1980", "BIRTH_DATE", None),
+        ("cannot reach 203.0.113.0, error 7", "IP", "203.0.113.0"),
+        ("release 203.0.113.7", "IP", None),
         ("card ４１１１ １１１１ １１１１ １１１１", "CARD", "４１１１ １１１１ １１１１ １１１１"),
         ("ja\u200bne@exam\u200bple.com", "EMAIL", "ja\u200bne@exam\u200bple.com"),
     ],

@@ -138,3 +138,15 @@ def test_the_longest_reach_of_several_guards_counts():
         text = "abc" + "-" * 20 + "x" * 50 + "-" * 9
         parts, _ = told(guards, [text[:place], text[place:]])
         assert "".join(parts) == "#" + "-" * 20 + "#" + "-" * 9
+
+
+def test_a_key_amid_a_long_encoded_text_does_not_get_out():
+    filler = "Nothing that anybody would want to know. " * 30
+    encoded = base64.b64encode((filler + CLAUDE + filler).encode()).decode()
+    hidden = encoded[len(filler) * 4 // 3 + 4 :][: len(CLAUDE) * 4 // 3 - 8]
+    text = f"Here: {encoded} End."
+    parts, holding = told(armed("text.secrets"), [text[at : at + 7] for at in range(0, len(text), 7)])
+    out = "".join(parts)
+    assert holding.action is Action.REDACT
+    assert not any(hidden[at : at + 20] in out for at in range(len(hidden) - 19))
+    assert out.endswith(" End.")
