@@ -30,13 +30,13 @@ BUSY = (408, 429, 500, 502, 503, 504, 529)
 NEWER_LIMIT = "max_completion_tokens"
 """What OpenAI calls `max_tokens` where models reason; a refusal of the older name says so."""
 
-BLOCKED = "gateway.blocked"
-"""What Holdfast's gateway calls it; in Anthropic's dialect, which has no codes, that stands in the message."""
-
-FILTERED = ("content_filter", "content_policy", "guard", "blocked", "moderation", "policy_violation")
-"""Words in an error's code or type by which providers and gateways say that a filter refused; Azure and OpenAI:
-``content_filter``, ``content_policy_violation``; Holdfast: `BLOCKED`.
+BLOCKED = "content_filter"
+"""What Holdfast's gateway calls it, as OpenAI and Azure do; Anthropic's dialect has no codes, and there the message ends
+with it.
 """
+
+FILTERED = (BLOCKED, "content_policy", "guard", "blocked", "moderation", "policy_violation")
+"""Words in an error's code or type by which providers and gateways say that a filter refused."""
 
 
 @dataclass(frozen=True, slots=True)

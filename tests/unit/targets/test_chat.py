@@ -122,7 +122,7 @@ def test_the_key_is_read_from_the_environment_and_nowhere_else(monkeypatch):
     "answer",
     [
         failed(400, code="content_filter", message="no"),
-        *((403, json.dumps(d.error(403, "gateway.blocked", "no")).encode(), {}) for d in (Completions(), Messages())),
+        *((403, json.dumps(d.error(400, "content_filter", "no")).encode(), {}) for d in (Completions(), Messages())),
         (200, json.dumps({"choices": [{"message": {"content": "x"}, "finish_reason": "content_filter"}]}).encode(), {}),
     ],
 )
