@@ -31,7 +31,7 @@ NEWER_LIMIT = "max_completion_tokens"
 """What OpenAI calls `max_tokens` where models reason; a refusal of the older name says so."""
 
 BLOCKED = "content_filter"
-"""What Holdfast's gateway calls it, as OpenAI and Azure do; Anthropic's dialect has no codes, and there the message ends
+"""What Holdfast's gateway calls it, as OpenAI and Azure do; Anthropic has no codes, and there the message ends
 with it.
 """
 
