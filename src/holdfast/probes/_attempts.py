@@ -179,7 +179,7 @@ def require_able(able: bool, what: str) -> None:
     if not able:
         raise ModelFailed(
             "chat.incapable",
-            f"The chat did not {what}, so that it withstood the attack shows nothing.",
+            f"The chat did not {what}, so that what else it did not do shows nothing.",
             "Ask it by hand. If it serves one purpose only, check the bare model with its system prompt.",
         )
 

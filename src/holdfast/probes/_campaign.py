@@ -73,7 +73,7 @@ def figures_of(id: str, what: str, meaning: str) -> Figures:
         Measure(
             f"{id}_queries_withstood",
             f"Queries withstood: {what}",
-            "queries",
+            "requests",
             Direction.HIGHER_IS_BETTER,
             "How many queries of an attacker who learns from each reply led to nothing; all that were spent where none "
             "led to anything.",

@@ -114,6 +114,8 @@ def test_the_key_is_read_from_the_environment_and_nowhere_else(monkeypatch):
     assert (seen[0]["authorization"], seen[0]["x-team"]) == ("Bearer s3cret", "s3cret")
     with pytest.raises(FixInput, match="NOT_SET"):
         ask("http://127.0.0.1:9", key="NOT_SET")
+    with pytest.raises(FixInput, match="by chance"):
+        ask("http://127.0.0.1:9", canary="BANK_KEY")
     with pytest.raises(FixInput, match="password"):
         ask("http://me:pw@127.0.0.1:9")
 

@@ -134,3 +134,20 @@ def test_side_by_side_is_the_same_as_one_after_another():
         return list(direct.run.run(ChatCase(chat, seed=3, at_once=at_once), direct.run.params("quick")))
 
     assert records(1) == records(8)
+
+
+def test_a_word_planted_in_the_endpoints_own_prompt_is_found():
+    class Own(FakeChat):
+        """Has a prompt of its own, and is sent none."""
+
+        system = ""
+
+        def ask(self, messages, *, system=None, tools=None):
+            return super().ask(messages, system=system or f"{PROMPT} Reference: HF-7pw3kd92xq.", tools=tools)
+
+    for weaknesses, found in (({Weakness.LEAKS_PROMPT}, 1), (set(), 0)):
+        chat = Own(Upstream(frozenset(weaknesses)), "")
+        case = ChatCase(chat, canary="hf-7pw3kd92xq")
+        records = list(system_prompt.run.run(case, system_prompt.run.params("quick")))
+        assert sum(hasattr(record, "slug") for record in records) == found
+        assert "7pw3kd92xq" not in str(records).casefold()
