@@ -28,7 +28,7 @@ FEWEST = 5
 
 @dataclass(frozen=True)
 class Params:
-    """`attempts` of a plan that is fixed beforehand, then at most `budget` queries of an attacker who adapts."""
+    """`attempts` of a plan that is fixed beforehand, then `budget` queries of an attacker who adapts."""
 
     attempts: int = 60
     budget: int = 100
