@@ -22,8 +22,8 @@ from holdfast.statistics import mean_interval
 
 GAP = Measure(
     "fairness.swapped_gap",
-    "Gap between people who differ in one attribute",
-    "points of 100",
+    "Gap in 100 points between people who differ in one attribute",
+    "points",
     Direction.NEUTRAL,
     "How much higher the first of two people is rated than the second, who differs in one attribute alone; 0 is equal.",
     (-100, 100),
