@@ -160,8 +160,8 @@ class Places(Protocol):
     def put(self, key: str, note: bytes) -> None:
         """Keep a note, all or nothing."""
 
-    def lock(self) -> AbstractContextManager[Callable[[], bool]]:
-        """A function that says whether the caller is the one who may write, now."""
+    def lock(self, what: str = "places") -> AbstractContextManager[Callable[[], bool]]:
+        """A function that says whether the caller is the one who may write notes on `what`, now."""
 
 
 class Answers(Protocol):
@@ -207,6 +207,9 @@ class Vault(Protocol):
     def pseudonym(self, identifier: str) -> str:
         """What stands for a person in decisions: the same for the same identifier, and no way back."""
 
+    def key(self, purpose: str) -> bytes:
+        """A key of this installation's for one purpose, 32 bytes: the same each time, wherever its master key is."""
+
     def seal_all(self, decisions: Sequence[Decision], personal: Collection[str]) -> Sequence[Decision]:
         """The decisions with their personal inputs and outputs (by name) sealed, each under its subject's key."""
 
@@ -215,7 +218,7 @@ class Vault(Protocol):
 
 
 class Contents(Protocol):
-    """What people look at to decide about somebody: each under a key of its own, unreadable for good once dropped."""
+    """What must not lie open: each under a key of its own, unreadable for good once dropped."""
 
     def put(self, key: str, subject: str, content: bytes) -> str:
         """Keep content about a subject (a pseudonym, or empty); the digest of its sealed form. What is there stays."""

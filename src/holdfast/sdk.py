@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from holdfast.domain.appetite import Appetite
 from holdfast.domain.drift import Drift, Standing
 from holdfast.domain.errors import FixInput
 from holdfast.domain.finding import Finding
+from holdfast.domain.guard import Guarded
 from holdfast.domain.measure import Measurement
 from holdfast.domain.run import Run
 from holdfast.domain.verdict import Outcome, Verdict
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from holdfast.flows.attack import Watcher
+    from holdfast.flows.guard_text import TextGuards
 
 Table = Any
 """A pandas or Arrow table, or the path of a CSV, Parquet or Arrow file."""
@@ -309,3 +312,22 @@ def drift(
 
     found = compare(reference, current, limit=limit, alpha=alpha, only=only, exclude=exclude, together=together)
     return DriftResult(found)
+
+
+def guard(text: str, *, only: Sequence[str] = (), role: str = "user", policy: Path | str | None = None) -> Guarded:
+    """What the guards on text say of a text: its `outcome` (allow, flag, redact or block), `guard`, `score`, `spans`
+    and, as far as it may pass, `text`.
+
+    `only` names some of ``injection``, ``pii`` and ``secrets``; a `policy` file says which guards run in place of
+    these, and how. `role` is who speaks: user, system, assistant, tool or document. FixInput for a name that does not
+    exist, a policy that cannot be read, or more than four million characters.
+    """
+    file = None if policy is None else Path(policy)
+    return _guards(tuple(only), file, file.stat().st_mtime if file and file.exists() else 0.0).read(text, role)
+
+
+@lru_cache(maxsize=16)
+def _guards(only: tuple[str, ...], policy: Path | None, _written: float) -> TextGuards:
+    from holdfast.flows.guard_text import TextGuards
+
+    return TextGuards(only, policy)

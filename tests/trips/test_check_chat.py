@@ -109,7 +109,7 @@ def test_a_weak_assistant_is_a_breach_with_transcripts(weak):
     assert [who for who, _ in called][-1] == "reply"
     assert "calls " in called[-1][1]
     assert document["evidence"]["schema"] is None
-    assert {m["role"] for m in document["evidence"]["materials"]} == {"model", "system prompt", "tools"}
+    assert {m["role"] for m in document["evidence"]["materials"]} == {"model", "prompt", "tools"}
     assert sum(o["tokens"] for o in document["evidence"]["outcomes"]) > 1_000
     for kept in ("never-shown-7", "Transfers are made only when"):
         assert kept not in report

@@ -134,6 +134,18 @@ def lengths(column: pa.ChunkedArray) -> NDArray[np.float64]:
     return numbers(pc.utf8_length(column.cast(pa.large_string())))
 
 
+def sampled_texts(column: pa.ChunkedArray, most: int, rng: np.random.Generator) -> list[str]:
+    """At most so many of a column's texts, in no order; null is none."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    known = pc.drop_null(column)
+    if len(known) > most:
+        known = known.take(np.sort(rng.choice(len(known), most, replace=False)))
+    texts: list[str] = known.cast(pa.large_string()).to_pylist()
+    return texts
+
+
 def _arrow(table: pa.Table) -> Columns:
     return Columns("", tuple(table.column_names), table.num_rows, table.column)
 

@@ -13,10 +13,11 @@ import yaml
 
 from holdfast import canonical
 from holdfast.documents import read_text
-from holdfast.domain.chat import Tool
+from holdfast.domain.chat import Message, Tool
 from holdfast.domain.errors import FixInput
 from holdfast.domain.evidence import Failed, Material, ProbeOutcome, Protection, Skipped
 from holdfast.domain.policy import Policy
+from holdfast.domain.prompt import PROMPT, parse_prompt
 from holdfast.domain.schema import Task
 from holdfast.manifest import ChatSection
 from holdfast.plugins import find_guards
@@ -26,7 +27,7 @@ from holdfast.releases.guarded import GuardedChat
 from holdfast.releases.release import MODEL, Release
 from holdfast.targets.chat import ChatSpec, open_chat
 
-PROMPT, TOOLS, POLICY, GATEWAY = "system prompt", "tools", "policy", "gateway"
+TOOLS, POLICY, GATEWAY = "tools", "policy", "gateway"
 """Roles of a chat's materials, beside the model's."""
 
 
@@ -86,13 +87,15 @@ def read_chat(release: Release) -> ChatRelease:
         if name is not None
     }
     texts = {role: text for role, (_, text) in files.items()}
+    prompt = _prompt(files[PROMPT][0].read_bytes(), said) if PROMPT in files else ()
     spec = ChatSpec(
         url=said.url,
         dialect=said.dialect,
         model=said.model,
         key=said.key,
         headers=tuple(sorted(said.headers.items())),
-        system=texts.get(PROMPT, "").strip(),
+        system="\n\n".join(message.text for message in prompt if message.role == "system"),
+        before=tuple(message for message in prompt if message.role != "system"),
         canary=said.canary,
         tools=_tools(texts.get(TOOLS, "[]"), said.tools or ""),
         max_tokens=said.max_tokens,
@@ -102,7 +105,7 @@ def read_chat(release: Release) -> ChatRelease:
         limit=said.most_requests,
         at_once=said.at_once,
     )
-    materials = (_model(said), *(_file(role, path, text) for role, (path, text) in files.items()), *_gateway(said))
+    materials = (_model(said), *(_file(role, path) for role, (path, _) in files.items()), *_gateway(said))
     policy = parse_policy(texts[POLICY], said.policy or "") if POLICY in texts else None
     return ChatRelease(spec, materials, policy, _through(spec, said))
 
@@ -112,8 +115,15 @@ def _model(said: ChatSection) -> Material:
     return Material(MODEL, f"{said.model} at {said.url}".strip(), canonical.digest(settings), 0, "text/uri-list")
 
 
-def _file(role: str, path: Path, text: str) -> Material:
-    data = text.encode()
+def _prompt(data: bytes, said: ChatSection) -> tuple[Message, ...]:
+    """What the prompt says, filled in as a gateway would."""
+    names = {"model": "assistant"}
+    filled = parse_prompt(data).fill(said.prompt_variables)
+    return tuple(Message(names.get(role, role), text) for role, text in filled)
+
+
+def _file(role: str, path: Path) -> Material:
+    data = path.read_bytes()
     return Material(role, path.name, canonical.digest_bytes(data), len(data), "text/plain")
 
 

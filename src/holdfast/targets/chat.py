@@ -44,8 +44,9 @@ FILTERED = (BLOCKED, "content_policy", "guard", "blocked", "moderation", "policy
 class ChatSpec:
     """Where a chat is and what it is deployed with. Carries no secret, so it can be sealed and sent.
 
-    `key`, `canary` and the values of `headers` name environment variables. `price` is money per million tokens, asked
-    and answered. `limit` is the most requests that one opened chat makes, `at_once` of them side by side.
+    `key`, `canary` and the values of `headers` name environment variables. `before` is what the prompt says after the
+    system, ahead of every conversation. `price` is money per million tokens, asked and answered. `limit` is the most
+    requests that one opened chat makes, `at_once` of them side by side.
     """
 
     url: str
@@ -55,6 +56,7 @@ class ChatSpec:
     headers: tuple[tuple[str, str], ...] = ()
     system: str = ""
     canary: str = ""
+    before: tuple[Message, ...] = ()
     tools: tuple[Tool, ...] = ()
     max_tokens: int | None = 1024
     temperature: float | None = None
@@ -103,7 +105,7 @@ class HttpChat:
             )
         asked = Asked(
             model=self._spec.model,
-            messages=tuple(messages),
+            messages=(*self._spec.before, *messages),
             system=self.system if system is None else system,
             tools=self.tools if tools is None else tuple(tools),
             max_tokens=self._spec.max_tokens,

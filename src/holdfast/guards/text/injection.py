@@ -12,6 +12,7 @@ from holdfast.guards.contract import Reads, guard
 from holdfast.guards.passages import Passage, Reading, Span, Spotted
 from holdfast.guards.text._second import Second, second_stage
 from holdfast.text.heads import Head, score_windows, shipped
+from holdfast.text.orders import ORDERS
 from holdfast.text.rules import Rules
 from holdfast.text.views import View, views
 
@@ -23,6 +24,11 @@ _COMMON = (
 )
 COMMON = frozenset(_COMMON.split())
 """Words of which a text turned round has some if it says anything."""
+
+SURER = 1.5
+"""So much is added to what a head says of a window in which a pattern of `ORDERS` stands, and how long the text is does
+not count against it.
+"""
 
 MARKS = {
     "turns of a chat": r"<\|(?:im_start|im_end|system|user|assistant|end|endoftext|eot_id|start_header_id)\|>",
@@ -76,7 +82,7 @@ def run(params: Params) -> Reading:
     """
     if not 0 <= params.unsure_from <= params.unsure_to <= 1:
         raise FixInput("guard.unsure", "The unsure scores are a stretch of 0 to 1.", "Such as 0.2 to 0.9.")
-    heads, marks = shipped(), Rules(MARKS)
+    heads, orders, marks = shipped(), Rules(ORDERS), Rules(MARKS)
     own = Rules({f"pattern {number}": pattern for number, pattern in enumerate(params.patterns, 1)})
     second = second_stage(params.classifier, params.judge, params.deadline_ms)
 
@@ -87,7 +93,7 @@ def run(params: Params) -> Reading:
         looking = _Looking(passage.text)
         for view in views(passage.text):
             if _says_something(view):
-                looking.score(view, heads["read" if is_document else "told"])
+                looking.score(view, heads["read" if is_document else "told"], orders)
                 looking.match(view, own)
                 if is_document:
                     looking.match(view, marks)
@@ -95,6 +101,7 @@ def run(params: Params) -> Reading:
             looking.ask(second, params)
         return looking.spotted()
 
+    read(Passage("user", "Tables that are made on first use are made now."))  # and not within somebody's deadline
     return Reading(read, reach=None)
 
 
@@ -124,9 +131,13 @@ class _Looking:
         self._highest = 0.0
         self._notes: list[str] = []
 
-    def score(self, view: View, head: Head) -> None:
+    def score(self, view: View, head: Head, orders: Rules) -> None:
+        """Each window by the head, and by the patterns that stand in it."""
         scored = score_windows(view.text, {"": head})
         margins = head.margin(scored.scores[""], len(scored.start))
+        for match in orders.matches(view.text):
+            holds = np.flatnonzero((scored.start < match.end) & (scored.end > match.start))
+            margins[holds] = np.maximum(margins[holds], head.margin(scored.scores[""][holds], 1) + SURER)
         likely = 1 / (1 + np.exp(-np.clip(margins, -30, 30)))
         self._highest = max(self._highest, float(likely.max()))
         self._suspects += [
