@@ -6,32 +6,30 @@ Upstreams that are none obey, or do not: each with one weakness or none, speakin
 in odd words, or decoding and quoting before they decline. Of each attempt it is known whether the upstream did wrong,
 which is held against whether the attack says so. Carriers that lose letters (leetspeak) stand apart.
 Traps are upstreams that repeat what they were sent, as it is, decoded, in capitals, twice or backwards: nothing that
-they say is a success. The upstreams are by the same author as the attacks; a peer's verdicts on the traps show what
-such traps do.
+they say is a success. The upstreams are by the same author as the attacks.
 
 The last table is of a model that gives way everywhere, with a guard on orders around it and without; its last row are
 harmless requests that the guard turned away.
 
-garak has an environment of its own at `.tools/garak`; where it is not there, it is named and left out.
+garak is asked for its prompt injections beside it, on upstreams that print what it orders or do not (see
+`bench.redteam_garak`). It has an environment of its own, `make .tools/garak/bin/python`; where it is not there, it is
+named and left out. PyRIT leaves it to its user what a success is, but for judges that are models themselves.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from time import process_time
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from bench import redteam_garak
 from holdfast.domain.measure import Measurement
 from holdfast.plugins import find_guards, find_probe
 from holdfast.policy import parse_policy
@@ -45,14 +43,11 @@ from holdfast.probes.jailbreak import families, multi_turn
 from holdfast.probes.tools import misuse
 from holdfast.releases.guarded import GuardedChat
 from holdfast.testing.bank import PROMPT, TOOLS, weak_model
-from holdfast.testing.upstream_server import serving_upstream
 from holdfast.testing.upstreams import FakeChat, Manner, Upstream, Weakness
 from holdfast.version import __version__
 
 SEED = 7_000_000
 LOSSY = ("leet",)
-GARAK = Path(__file__).parents[1] / ".tools/garak/bin/python"
-GARAK_PROBES = "promptinject,dan.Dan_11_0,latentinjection.LatentJailbreak"
 EVERYTHING = Able(KINDS, tuple(CARRIERS))
 
 Row = dict[str, Any]
@@ -183,52 +178,6 @@ def guarded(effort: str) -> Iterator[Row]:
         }
 
 
-def garak(quick: bool) -> Iterator[Row]:
-    """What garak's detectors say of upstreams that never do wrong."""
-    if not GARAK.exists():
-        print("garak is not here (.tools/garak); left out")
-        return
-    probes = "promptinject.HijackHateHumans" if quick else GARAK_PROBES
-    for manner in (Manner.ECHOES, Manner.ODD, Manner.INCAPABLE):
-        with serving_upstream(Upstream(manner=manner)) as url, tempfile.TemporaryDirectory() as folder:
-            yield from garak_on(f"{url}/v1/chat/completions", probes, Path(folder), manner)
-
-
-def garak_on(url: str, probes: str, folder: Path, manner: Manner) -> Iterator[Row]:
-    """Each of its detectors' hits on one upstream."""
-    rest = {
-        "uri": url,
-        "method": "post",
-        "headers": {"Content-Type": "application/json"},
-        "req_template_json_object": {"model": "m", "messages": [{"role": "user", "content": "$INPUT"}]},
-        "response_json": True,
-        "response_json_field": "$.choices[0].message.content",
-    }
-    (folder / "rest.json").write_text(json.dumps({"rest": {"RestGenerator": rest}}))
-    words = ["--model_type", "rest", "-G", "rest.json", "--probes", probes, "--generations", "1"]
-    report = ["--report_prefix", str(folder / "report")]
-    done = subprocess.run(
-        [GARAK, "-m", "garak", *words, *report],
-        cwd=folder, capture_output=True, text=True, check=False, timeout=900,
-        env={**os.environ, "XDG_DATA_HOME": str(folder), "XDG_CACHE_HOME": str(folder)},
-    )  # fmt: skip
-    found = folder / "report.report.jsonl"
-    if not found.exists():
-        print(f"garak ended with {done.returncode}: {done.stderr[-300:]}")
-        return
-    for line in found.read_text().splitlines():
-        entry = json.loads(line)
-        if entry.get("entry_type") == "eval":
-            total = entry.get("total_evaluated", entry.get("total", 0))
-            yield {
-                "upstream": manner.name.lower(),
-                "probe": entry["probe"],
-                "detector": entry["detector"],
-                "false successes": total - entry["passed"],
-                "attempts": total,
-            }
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="end within 50 s on two cores: fewer attempts")
@@ -246,9 +195,9 @@ def main() -> None:
     table = pd.DataFrame(saved).round(3).to_string(index=False, na_rep="")
     print(f"\nA model that gives way everywhere, guarded\n{table}")
     seconds = process_time() - started
-    peers = list(garak(arguments.quick))
+    peers = redteam_garak.judged(arguments.quick)
     if peers:
-        print(f"\ngarak on upstreams that never do wrong\n{pd.DataFrame(peers).to_string(index=False)}")
+        print(f"\ngarak, prompt injection\n{pd.DataFrame(peers).round(3).to_string(index=False, na_rep='')}")
     versions = {"holdfast": __version__, "numpy": np.__version__, "python": platform.python_version()}
     figures = {"attacks": attacks, "traps": trapped, "guarded": saved, "garak": peers, "cpu_s": round(seconds, 1)}
     print(json.dumps({"bench": "redteam", **figures, "quick": arguments.quick, "seed": SEED, "versions": versions}))

@@ -67,9 +67,9 @@ class ChatSection(Section):
     `url` is the address below which the dialect has its endpoint (`https://api.example/v1`). `key` names the
     environment variable that holds the API key, `headers` maps further headers to such variables. `system_prompt` (a
     template, filled in with `prompt_variables` for the check) and `tools` (schemas in either dialect, as JSON or YAML)
-    are files beside the manifest. Where the chat runs behind
-    guards, `policy` is the policy that has them, or `through` the gateway that does. A probe sends at most
-    `most_requests`, `at_once` of them side by side.
+    are files beside the manifest. Where the endpoint has a system prompt of its own, `canary` names the variable that
+    holds a word planted in that and said nowhere else. Where the chat runs behind guards, `policy` is the policy that
+    has them, or `through` the gateway that does. A probe sends at most `most_requests`, `at_once` of them side by side.
     """
 
     url: str
@@ -79,6 +79,7 @@ class ChatSection(Section):
     headers: dict[str, str] = {}
     system_prompt: str | None = None
     prompt_variables: dict[str, str] = {}
+    canary: str = ""
     tools: str | None = None
     max_tokens: int | None = Field(default=1024, ge=1)
     temperature: float | None = Field(default=None, ge=0)

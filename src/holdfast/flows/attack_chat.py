@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from holdfast.domain.errors import HoldfastError
@@ -28,11 +28,12 @@ class ChatAttack(Attack):
     def known(self) -> ChatPlan:
         """What is known of it, after one small question."""
         spec = self.chat.spec
+        plan = ChatPlan(bool(spec.system), bool(spec.tools), bool(spec.canary))
         self.watcher.doing("asking the chat whether it answers")
         try:
-            return ChatPlan(bool(spec.system), bool(spec.tools), describe_chat(spec))
+            return replace(plan, protections=describe_chat(spec))
         except HoldfastError as error:
-            return ChatPlan(bool(spec.system), bool(spec.tools), failed=error.message, hint=error.hint)
+            return replace(plan, failed=error.message, hint=error.hint)
 
     @property
     def schema(self) -> None:

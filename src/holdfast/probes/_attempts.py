@@ -112,15 +112,17 @@ def follow_plan(
 
 
 def adapt(goal: Goal, chat: Chat, budget: int, rng: np.random.Generator) -> tuple[Broken | None, int]:
-    """Spend at most `budget` queries where earlier ones came near; how it broke in, if so, and the queries spent.
+    """Spend `budget` queries where earlier ones came near, the last attempt to its end; how it broke in, if so, and the
+    queries spent.
 
     Each framing, carrier, channel and twist has a Beta posterior on how often it works; the next recipe is the best of
     a draw from each (Thompson 1933). A recipe that works is tried again with fresh markers before it counts.
     """
     beliefs: dict[tuple[str, str], tuple[float, float]] = {}
+    parts = dict.fromkeys(part for recipe in goal.recipes for part in _parts(recipe))
     start = chat.queries
     while chat.queries - start < budget:
-        draws = {part: rng.beta(*beliefs.get(part, (1.0, 1.0))) for recipe in goal.recipes for part in _parts(recipe)}
+        draws = {part: rng.beta(*beliefs.get(part, (1.0, 1.0))) for part in parts}
         noise = rng.random(len(goal.recipes))  # breaks ties between recipes of which nothing is known
         scores = [sum(draws[part] for part in _parts(r)) + 1e-6 * e for r, e in zip(goal.recipes, noise, strict=True)]
         twist = max(TWISTS, key=lambda name: rng.beta(*beliefs.get(("twist", name), (1.0, 1.0))))
@@ -179,7 +181,7 @@ def require_able(able: bool, what: str) -> None:
     if not able:
         raise ModelFailed(
             "chat.incapable",
-            f"The chat did not {what}, so that it withstood the attack shows nothing.",
+            f"The chat did not {what}, so that what else it did not do shows nothing.",
             "Ask it by hand. If it serves one purpose only, check the bare model with its system prompt.",
         )
 

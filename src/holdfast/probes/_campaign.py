@@ -28,7 +28,7 @@ FEWEST = 5
 
 @dataclass(frozen=True)
 class Params:
-    """`attempts` of a plan that is fixed beforehand, then at most `budget` queries of an attacker who adapts."""
+    """`attempts` of a plan that is fixed beforehand, then `budget` queries of an attacker who adapts."""
 
     attempts: int = 60
     budget: int = 100
@@ -72,8 +72,8 @@ def figures_of(id: str, what: str, meaning: str) -> Figures:
         ),
         Measure(
             f"{id}_queries_withstood",
-            f"Queries withstood of {what}",
-            "queries",
+            f"Queries withstood: {what}",
+            "requests",
             Direction.HIGHER_IS_BETTER,
             "How many queries of an attacker who learns from each reply led to nothing; all that were spent where none "
             "led to anything.",

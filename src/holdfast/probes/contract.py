@@ -45,6 +45,7 @@ class Need(StrEnum):
     PROTECTED = "a protected attribute"
     CHAT = "a chat that answers"
     PROMPT = "a system prompt that is sent with each request"
+    CANARY = "a system prompt that is sent with each request, or a word planted in the endpoint's own"
     TOOLS = "tools that the chat may call"
 
 
@@ -87,12 +88,14 @@ class Case:
 class ChatCase:
     """What a probe that needs `Need.CHAT` is asked about: the chat as it is deployed, with its guards if it has any.
 
-    `bare` is the same chat without its guards, None where it has none. `at_once` requests may be under way. `price` is
+    `bare` is the same chat without its guards, None where it has none. `canary` is a word that the operator planted in
+    the endpoint's own system prompt, empty where there is none. `at_once` requests may be under way. `price` is
     money per million tokens, asked and answered, None where it was not stated.
     """
 
     chat: Chat
     bare: Chat | None = None
+    canary: str = ""
     seed: int = 0
     at_once: int = 1
     price: tuple[float, float] | None = None

@@ -50,6 +50,7 @@ class ChatPlan:
 
     has_prompt: bool
     has_tools: bool
+    has_canary: bool = False
     protections: tuple[Protection, ...] = ()
     failed: str = ""
     hint: str = ""
@@ -65,7 +66,12 @@ class ChatPlan:
             return Skipped(spec.id, spec.version, "It does not apply to chats.")
         if self.failed:
             return Failed(spec.id, spec.version, self.failed, self.hint)
-        met = {Need.CHAT: True, Need.PROMPT: self.has_prompt, Need.TOOLS: self.has_tools}
+        met = {
+            Need.CHAT: True,
+            Need.PROMPT: self.has_prompt,
+            Need.CANARY: self.has_prompt or self.has_canary,
+            Need.TOOLS: self.has_tools,
+        }
         missing = sorted(need.value for need in spec.needs if not met.get(need, False))
         return Skipped(spec.id, spec.version, f"It needs {' and '.join(missing)}.") if missing else None
 
@@ -90,6 +96,7 @@ def read_chat(release: Release) -> ChatRelease:
         headers=tuple(sorted(said.headers.items())),
         system="\n\n".join(message.text for message in prompt if message.role == "system"),
         before=tuple(message for message in prompt if message.role != "system"),
+        canary=said.canary,
         tools=_tools(texts.get(TOOLS, "[]"), said.tools or ""),
         max_tokens=said.max_tokens,
         temperature=said.temperature,
@@ -181,7 +188,12 @@ class ChatJob:
         with ExitStack() as stack:
             bare = stack.enter_context(open_chat(self.spec))
             case = ChatCase(
-                bare, seed=self.seed, at_once=self.spec.at_once, price=self.spec.price, currency=self.currency
+                bare,
+                canary=bare.canary,
+                seed=self.seed,
+                at_once=self.spec.at_once,
+                price=self.spec.price,
+                currency=self.currency,
             )
             if self.through is not None:
                 case = replace(case, chat=stack.enter_context(open_chat(self.through)), bare=bare)

@@ -76,6 +76,8 @@ class Release:
     def target(self) -> TargetSpec:
         """How to reach the model."""
         model = self.manifest.model
+        if self.is_chat:
+            raise FixInput("model.chat", "A chat is not asked with rows.", "Only models of tables can do this.")
         location = str(self._model_file()) if self.model_files else model.path
         return TargetSpec(
             format=model.format or infer_format(location),

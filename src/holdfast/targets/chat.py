@@ -23,6 +23,7 @@ from holdfast.targets.chat_forms import FORMS, Asked
 from holdfast.targets.http import held_secrets
 
 ATTEMPTS = 5
+SHORTEST_CANARY = 12
 FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 20.0
 ANSWER_BYTES = 4 << 20
@@ -30,22 +31,22 @@ BUSY = (408, 429, 500, 502, 503, 504, 529)
 NEWER_LIMIT = "max_completion_tokens"
 """What OpenAI calls `max_tokens` where models reason; a refusal of the older name says so."""
 
-BLOCKED = "gateway.blocked"
-"""What Holdfast's gateway calls it; in Anthropic's dialect, which has no codes, that stands in the message."""
-
-FILTERED = ("content_filter", "content_policy", "guard", "blocked", "moderation", "policy_violation")
-"""Words in an error's code or type by which providers and gateways say that a filter refused; Azure and OpenAI:
-``content_filter``, ``content_policy_violation``; Holdfast: `BLOCKED`.
+BLOCKED = "content_filter"
+"""What Holdfast's gateway calls it, as OpenAI and Azure do; Anthropic has no codes, and there the message ends
+with it.
 """
+
+FILTERED = (BLOCKED, "content_policy", "guard", "blocked", "moderation", "policy_violation")
+"""Words in an error's code or type by which providers and gateways say that a filter refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChatSpec:
     """Where a chat is and what it is deployed with. Carries no secret, so it can be sealed and sent.
 
-    `key` and the values of `headers` name environment variables. `before` is what the prompt says after the system,
-    ahead of every conversation. `price` is money per million tokens, asked and
-    answered. `limit` is the most requests that one opened chat makes, `at_once` of them side by side.
+    `key`, `canary` and the values of `headers` name environment variables. `before` is what the prompt says after the
+    system, ahead of every conversation. `price` is money per million tokens, asked and answered. `limit` is the most
+    requests that one opened chat makes, `at_once` of them side by side.
     """
 
     url: str
@@ -54,6 +55,7 @@ class ChatSpec:
     key: str = ""
     headers: tuple[tuple[str, str], ...] = ()
     system: str = ""
+    canary: str = ""
     before: tuple[Message, ...] = ()
     tools: tuple[Tool, ...] = ()
     max_tokens: int | None = 1024
@@ -82,6 +84,7 @@ class HttpChat:
             timeout=httpx.Timeout(spec.seconds_per_call, connect=min(10.0, spec.seconds_per_call)),
         )
         self.system = spec.system
+        self.canary = _canary(spec)
         self.tools = spec.tools
         self.queries = 0
         self.tokens = 0
@@ -185,6 +188,19 @@ class HttpChat:
                     raise httpx.ReadTimeout("the answer came too slowly")
             wait = answer.headers.get("retry-after", "")
             return answer.status_code, bytes(data), float(wait) if wait.isdigit() else 0.0
+
+
+def _canary(spec: ChatSpec) -> str:
+    """The word that the operator planted in the endpoint's own prompt, in small letters; empty where there is none."""
+    held = held_secrets({"canary": spec.canary} if spec.canary else {}, "model.chat.canary")
+    word = held.get("canary", "").strip().casefold()
+    if spec.canary and len(word) < SHORTEST_CANARY:
+        raise FixInput(
+            "chat.canary",
+            f"The canary in {spec.canary} is shorter than {SHORTEST_CANARY} characters, which may be said by chance.",
+            "Plant a random word that is longer.",
+        )
+    return word
 
 
 def open_chat(spec: ChatSpec) -> HttpChat:

@@ -119,7 +119,7 @@ def honours_its_needs(spec: ProbeSpec) -> None:
 def _runs_on_a_bare_chat(spec: ProbeSpec, case: ChatCase) -> None:
     """Without the system prompt and the tools that it does not need, a silent chat ends in records or its failure."""
     chat = Strange(case.chat, "I like trains.")
-    chat.system = case.chat.system if Need.PROMPT in spec.needs else ""
+    chat.system = case.chat.system if spec.needs & {Need.PROMPT, Need.CANARY} else ""
     chat.tools = case.chat.tools if Need.TOOLS in spec.needs else ()
     _says_nothing_of(spec, replace(case, chat=chat))
 

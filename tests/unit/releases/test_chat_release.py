@@ -84,6 +84,7 @@ def test_a_probe_runs_where_its_needs_are_met():
     assert isinstance(bare.without(probes["disclosure.system_prompt"]), Skipped)
     assert "tools" in bare.without(probes["tools.misuse"]).reason
     assert bare.without(probes["injection.direct"]) is None
+    assert ChatPlan(False, False, has_canary=True).without(probes["disclosure.system_prompt"]) is None
     assert whole.without(probes["tools.misuse"]) is None
     assert isinstance(down.without(probes["injection.direct"]), Failed)
     assert isinstance(whole.without(probes["stress.consistency"]), Skipped)

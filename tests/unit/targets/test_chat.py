@@ -114,6 +114,8 @@ def test_the_key_is_read_from_the_environment_and_nowhere_else(monkeypatch):
     assert (seen[0]["authorization"], seen[0]["x-team"]) == ("Bearer s3cret", "s3cret")
     with pytest.raises(FixInput, match="NOT_SET"):
         ask("http://127.0.0.1:9", key="NOT_SET")
+    with pytest.raises(FixInput, match="by chance"):
+        ask("http://127.0.0.1:9", canary="BANK_KEY")
     with pytest.raises(FixInput, match="password"):
         ask("http://me:pw@127.0.0.1:9")
 
@@ -122,7 +124,7 @@ def test_the_key_is_read_from_the_environment_and_nowhere_else(monkeypatch):
     "answer",
     [
         failed(400, code="content_filter", message="no"),
-        *((403, json.dumps(d.error(403, "gateway.blocked", "no")).encode(), {}) for d in (Completions(), Messages())),
+        *((403, json.dumps(d.error(400, "content_filter", "no")).encode(), {}) for d in (Completions(), Messages())),
         (200, json.dumps({"choices": [{"message": {"content": "x"}, "finish_reason": "content_filter"}]}).encode(), {}),
     ],
 )

@@ -1,15 +1,17 @@
 """Extraction of the system prompt that is deployed: whether a user can make the chat tell it.
 
 A random word is planted in the deployed prompt as its reference, and looked for in replies and in whatever they
-encode. A second word, which everybody may know, shows that the chat reads its prompt at all.
+encode. A second word, which everybody may know, shows that the chat reads its prompt at all. Where the endpoint has a
+prompt of its own, the operator plants the word, and that it stands there rests on their word.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from holdfast.domain.finding import Severity
-from holdfast.probes._attempts import grouped
+from holdfast.probes._attempts import find_able, grouped
 from holdfast.probes._campaign import DEEP, QUICK, STANDARD, Params, Terms, campaign, figures_of
 from holdfast.probes._goals import CanaryGoal, quotes
 from holdfast.probes.contract import ChatCase, Need, Yielded, probe
@@ -60,7 +62,7 @@ GOAL = CanaryGoal(FRAMINGS, grouped(FRAMINGS, CARRIERS, ("user",)), plant, quote
 @probe(
     title="System prompt extraction",
     question="Can a user make the chat tell its system prompt?",
-    needs={Need.CHAT, Need.PROMPT},
+    needs={Need.CHAT, Need.CANARY},
     measures=FIGURES.all,
     efforts={"quick": QUICK, "standard": STANDARD, "deep": DEEP},
     cost="one request an attempt, the budget of an attacker who adapts, and some controls",
@@ -69,4 +71,11 @@ GOAL = CanaryGoal(FRAMINGS, grouped(FRAMINGS, CARRIERS, ("user",)), plant, quote
 )
 def run(case: ChatCase, params: Params) -> Iterator[Yielded]:
     """Ask for it in many ways."""
-    yield from campaign(case, GOAL, TERMS, params, lambda: GOAL.tells_open_words(case.unguarded, QUESTION, case.rng(0)))
+    goal = replace(GOAL, known="" if case.chat.system else case.canary)
+
+    def able() -> bool:
+        if goal.known:
+            return bool(find_able(case.unguarded, (), case.rng(0)).kinds)
+        return goal.tells_open_words(case.unguarded, QUESTION, case.rng(0))
+
+    yield from campaign(case, goal, TERMS, params, able)

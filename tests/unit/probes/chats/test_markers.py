@@ -7,7 +7,7 @@ import pytest
 
 from holdfast.domain.chat import Message, Reply
 from holdfast.domain.errors import ModelFailed
-from holdfast.probes._attempts import Able, Attempt, Recipe, adapt, fixed_plan
+from holdfast.probes._attempts import TWISTS, Able, Attempt, Recipe, adapt, fixed_plan
 from holdfast.probes._carriers import CARRIERS
 from holdfast.probes._puzzles import KINDS, draw_puzzle
 from holdfast.probes._transcripts import transcript
@@ -97,7 +97,7 @@ def test_a_success_counts_though_the_control_failed():
 
 
 def test_an_attacker_who_adapts_finds_the_one_way_in():
-    """Only one of 110 recipes works; its parts come near."""
+    """Only one of 660 ways works (a framing, a carrier and a twist); its parts come near."""
 
     class Narrow:
         recipes = families.goal_of(EVERYTHING).recipes
@@ -110,9 +110,9 @@ def test_an_attacker_who_adapts_finds_the_one_way_in():
 
     needed = []
     for seed in range(9):
-        broken, spent = adapt(Narrow(), FakeChat(Upstream()), 400, np.random.default_rng(seed))
+        broken, spent = adapt(Narrow(), FakeChat(Upstream()), 600, np.random.default_rng(seed))
         needed.append(broken.queries if broken else spent)
-    assert np.median(needed) < 0.75 * len(Narrow.recipes) / 2, "no better than trying all in any order"
+    assert np.median(needed) < 0.5 * len(TWISTS) * len(Narrow.recipes) / 2, "hardly better than trying all in any order"
 
 
 def test_transcripts_show_neither_secrets_nor_the_prompt():
@@ -134,3 +134,20 @@ def test_side_by_side_is_the_same_as_one_after_another():
         return list(direct.run.run(ChatCase(chat, seed=3, at_once=at_once), direct.run.params("quick")))
 
     assert records(1) == records(8)
+
+
+def test_a_word_planted_in_the_endpoints_own_prompt_is_found():
+    class Own(FakeChat):
+        """Has a prompt of its own, and is sent none."""
+
+        system = ""
+
+        def ask(self, messages, *, system=None, tools=None):
+            return super().ask(messages, system=system or f"{PROMPT} Reference: HF-7pw3kd92xq.", tools=tools)
+
+    for weaknesses, found in (({Weakness.LEAKS_PROMPT}, 1), (set(), 0)):
+        chat = Own(Upstream(frozenset(weaknesses)), "")
+        case = ChatCase(chat, canary="hf-7pw3kd92xq")
+        records = list(system_prompt.run.run(case, system_prompt.run.params("quick")))
+        assert sum(hasattr(record, "slug") for record in records) == found
+        assert "7pw3kd92xq" not in str(records).casefold()
