@@ -117,7 +117,7 @@ def _long(texts: Sequence[str], needle: str, at: float, rng: random.Random) -> s
 
 
 def documents() -> Iterator[Row]:
-    """Pages and programs that no head learned from: our own docs and Python's library, whole and by 1,000 characters."""
+    """Pages and programs that no head learned from: our docs and Python's library, whole and by 1,000 characters."""
     root = Path(__file__).parents[1]
     folders = {
         "Holdfast's docs": sorted(root.glob("docs/**/*.md")),
