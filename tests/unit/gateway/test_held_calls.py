@@ -12,7 +12,6 @@ from holdfast.domain.decision import Ended
 from holdfast.domain.guard import Action, Mode
 from holdfast.domain.policy import Policy, Unanswered
 from holdfast.domain.tool import ArgumentTerms, Label, ToolPolicy, ToolTerms
-from holdfast.flows.call_tools import ToolTalk
 from holdfast.gateway.chat.held_calls import HeldCalls
 from holdfast.gateway.chat.relay import Relay
 from holdfast.gateway.dialects.calls import declared, without
@@ -22,6 +21,7 @@ from holdfast.gateway.dialects.responses import Responses
 from holdfast.gateway.http.sse import Event
 from holdfast.guards.tools.judge import Occasion
 from holdfast.guards.tools.steps import Call, Given, Result
+from holdfast.guards.tools.talk import ToolTalk
 
 SEND = ToolTerms("send", does=(Label.EXTERNAL,), arguments=(ArgumentTerms("to", hosts=("bank.example",)),))
 TOOLS = ToolPolicy((SEND, ToolTerms("look", results=(Label.UNTRUSTED, Label.SENSITIVE)), ToolTerms("web_search")))

@@ -21,7 +21,6 @@ from holdfast.domain.errors import Blocked, FixInput, Forbidden, HoldfastError, 
 from holdfast.domain.guard import Action, GuardVerdict
 from holdfast.domain.guard import enforced as enforced_verdicts
 from holdfast.domain.prompt import Prompt
-from holdfast.flows.call_tools import ToolTalk
 from holdfast.flows.converse import Chat, Heard, Said, Told, after, decision_of, hear, rest_of
 from holdfast.flows.exchange import MODEL_FAILED, is_kept_from
 from holdfast.flows.serve_log import FALLBACK
@@ -43,6 +42,7 @@ from holdfast.gateway.observe.passed import Generated, turn_passed
 from holdfast.guards.armed_text import ArmedText, enforced, redactions
 from holdfast.guards.passages import Passage, redact
 from holdfast.guards.tools.judge import Occasion
+from holdfast.guards.tools.talk import ToolTalk
 
 MOST_CHARACTERS = 4_000_000
 BESIDE = 50_000

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from holdfast.domain.guard import Action
-from holdfast.flows.call_tools import ToolTalk
 from holdfast.gateway.dialects.calls import CallsTold
 from holdfast.gateway.dialects.contract import Json
 from holdfast.gateway.http.connection import Broken
 from holdfast.gateway.http.sse import Event
+from holdfast.guards.tools.talk import ToolTalk
 
 Told = tuple[str, Json]
 """The name of an event, and what it says."""
