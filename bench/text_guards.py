@@ -22,6 +22,7 @@ import sysconfig
 from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
+from pydoc_data.topics import topics
 from time import perf_counter
 from typing import Any
 
@@ -117,14 +118,17 @@ def _long(texts: Sequence[str], needle: str, at: float, rng: random.Random) -> s
 
 
 def documents() -> Iterator[Row]:
-    """Pages and programs that no head learned from: our docs and Python's library, whole and by 1,000 characters."""
+    """Pages and programs that no head learned from, whole and by 1,000 characters."""
     root = Path(__file__).parents[1]
     folders = {
         "Holdfast's docs": sorted(root.glob("docs/**/*.md")),
         "Python's library": sorted(Path(sysconfig.get_paths()["stdlib"]).glob("*.py"))[::3],
     }
-    for name, files in folders.items():
-        texts = [file.read_text(encoding="utf-8", errors="replace")[:100_000] for file in files]
+    read = {
+        name: [file.read_text(encoding="utf-8", errors="replace") for file in files] for name, files in folders.items()
+    }
+    read["Python's reference"] = [topics[name] for name in sorted(topics)]
+    for name, texts in read.items():
         pieces = [text[at : at + 1_000] for text in texts for at in range(0, len(text), 5_000)]
         for role in ("user", "tool"):
             whole, piece = (guard_scores(some, role) >= THRESHOLD for some in (texts, pieces))

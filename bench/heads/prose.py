@@ -1,7 +1,8 @@
 """Ordinary long texts: what packages that the lock file pins say of themselves, in docstrings, read-mes and code.
 
 The labelled ordinary texts are short: a head that learned from them alone takes every page of prose for a jailbreak.
-All of these packages are under BSD or MIT licences. With the same lock file the texts are the same.
+Clients of models talk of prompts and instructions, and those of cryptography of passwords and secrets, all day. The
+licences of these packages are BSD, MIT and Apache-2.0. With the same lock file the texts are the same.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from pathlib import Path
 
 PACKAGES = (
     *("numpy", "scipy", "scikit-learn", "pandas", "sqlalchemy", "fastapi", "pydantic", "httpx", "rich", "jinja2"),
-    *("shap", "joblib"),
+    *("shap", "joblib", "openai", "anthropic", "langchain-core", "mcp", "authlib", "cryptography", "playwright"),
+    "redis",
 )
-SHARES = {"docstring": 0.1, "read-me": 0.8, "code": 0.03}
+SHARES = {"docstring": 0.09, "read-me": 0.8, "code": 0.02}
 """How much of each kind is taken, by the digest of the piece."""
 
 

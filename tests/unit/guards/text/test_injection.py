@@ -60,6 +60,7 @@ def test_orders_in_what_is_read_count_where_the_same_words_of_a_user_need_not(re
         "  ".join(" ".join(word) for word in ORDER.split()),
         ORDER.replace("o", "0").replace("i", "1").replace("e", "3"),
     ],
+    ids=["base64", "reversed", "hex", "tags", "apart", "leetspeak"],
 )
 def test_hidden_orders_are_read_and_placed(read, hidden):
     spotted = read(Passage("user", f"{CALM} {hidden} {CALM}"))
