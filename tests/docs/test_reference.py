@@ -14,6 +14,7 @@ from holdfast.documents import parse_document
 from holdfast.manifest import Column, DataSection, Manifest, ModelSection, ProbesSection, Query, SystemSection
 from holdfast.policy import DisclosureSection, GuardSection, PolicyDocument
 from holdfast.questionnaires import QuestionnaireDocument, RuleSection
+from holdfast.tool_policy import ArgumentSection, FlowSection, TaskSection, ToolSection, ToolsSection
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -62,6 +63,7 @@ def test_examples_of_documents_are_read():
         ("admit-data.md", [ContractDocument, ColumnSection]),
         ("classify-a-system.md", [QuestionnaireDocument, RuleSection]),
         ("shield-a-model.md", [PolicyDocument, GuardSection, DisclosureSection]),
+        ("guard-tools-and-agents.md", [ToolsSection, ToolSection, ArgumentSection, FlowSection, TaskSection]),
     ],
 )
 def test_every_key_of_a_document_is_explained(page, sections):

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from time import perf_counter
 
 from holdfast.domain.decision import Decision, Ended, Field, Lane
-from holdfast.domain.guard import Action
+from holdfast.domain.guard import Action, GuardVerdict, Stage
 from holdfast.flows.exchange import Station, is_kept_from
 from holdfast.flows.serve_log import micros_since, policy_digest, stamp, without_personal
-from holdfast.guards.armed_text import ArmedText, Remark, enforced
-from holdfast.guards.passages import Passage
+from holdfast.guards.armed_text import ArmedText, Remark, enforced, hearing
+from holdfast.guards.passages import Conversation, Passage
 from holdfast.text.shape import shape_of
 
 PROMPT, ANSWER = "prompt", "answer"
@@ -26,10 +26,11 @@ ASKING, ANSWERING = frozenset({"user"}), frozenset({"assistant"})
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Chat(Station):
-    """A system that is asked with text: its guards."""
+    """A system that is asked with text: its guards, and the key from which they derive theirs."""
 
     before: tuple[ArmedText, ...]
     after: tuple[ArmedText, ...]
+    key: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,13 +48,16 @@ class Said:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Heard:
-    """What was said of a turn before the model is asked, and what follows; `started` is `perf_counter` seconds."""
+    """What was said of a turn before the model is asked, and what follows; `started` is `perf_counter` seconds.
+    `verdicts` are those on the tools that it declares.
+    """
 
     now: datetime
     started: float
     action: Action
     remarks: tuple[Remark, ...] = ()
     reasons: tuple[str, ...] = ()
+    verdicts: tuple[GuardVerdict, ...] = ()
 
     @property
     def is_let_on(self) -> bool:
@@ -63,13 +67,16 @@ class Heard:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Told:
-    """How a turn ended: what the caller was told, in passages, what guards said of it, and other `facts`."""
+    """How a turn ended: what the caller was told, in passages, what guards said of it, and other `facts`. `verdicts`
+    are those on the tools that it calls.
+    """
 
     ended: Ended
     passages: tuple[Passage, ...] = ()
     remarks: tuple[Remark, ...] = ()
     facts: tuple[Field, ...] = ()
     reasons: tuple[str, ...] = ()
+    verdicts: tuple[GuardVerdict, ...] = ()
 
 
 def hear(chat: Chat, said: Said) -> Heard:
@@ -78,8 +85,18 @@ def hear(chat: Chat, said: Said) -> Heard:
     reasons = chat.reasons(now)
     if is_kept_from(chat.policy, reasons):
         return Heard(now, started, Action.BLOCK, reasons=reasons)
-    remarks = tuple(guard.read(said.passages) for guard in chat.before)
+    before = hearing(chat.before, _conversation(chat, said, Stage.BEFORE))
+    remarks = tuple(guard.read(said.passages) for guard in before)
     return Heard(now, started, enforced(remarks), remarks, reasons)
+
+
+def after(chat: Chat, said: Said, prompt: tuple[Passage, ...] = ()) -> tuple[ArmedText, ...]:
+    """The guards after the model, which have heard what was asked, and what a `prompt` of the gateway's says."""
+    return hearing(chat.after, _conversation(chat, said, Stage.AFTER, prompt))
+
+
+def _conversation(chat: Chat, said: Said, stage: Stage, prompt: tuple[Passage, ...] = ()) -> Conversation:
+    return Conversation(stage, (*prompt, *said.passages), said.principal, said.subject, chat.key)
 
 
 def decision_of(chat: Chat, said: Said, heard: Heard, told: Told) -> Decision:
@@ -103,7 +120,9 @@ def decision_of(chat: Chat, said: Said, heard: Heard, told: Told) -> Decision:
             *(_shape(ANSWER, told.passages, ANSWERING)[:2] if is_told else ()),
         ),
         verdicts=(
+            *heard.verdicts,
             *(remark.verdict(PROMPT) for remark in heard.remarks),
+            *told.verdicts,
             *(remark.verdict(ANSWER) for remark in told.remarks),
         ),
         reasons=(*heard.reasons, *told.reasons),
@@ -119,7 +138,8 @@ def decision_of(chat: Chat, said: Said, heard: Heard, told: Told) -> Decision:
 def rest_of(said: Said, heard: Heard, opened: Decision) -> tuple[Said, Heard]:
     """What the decision that ends a stream still has to say, which is not what the one that opened it has said."""
     shape = _shape(PROMPT, said.passages, ASKING)
-    return replace(said, passages=(), facts=(*said.facts, *shape), follows=opened.id), replace(heard, remarks=())
+    rest = replace(said, passages=(), facts=(*said.facts, *shape), follows=opened.id)
+    return rest, replace(heard, remarks=(), verdicts=())
 
 
 def _shape(name: str, passages: Sequence[Passage], roles: frozenset[str]) -> tuple[Field, ...]:

@@ -1,1 +1,1 @@
-"""Reading text that may hide what it says: one plain form, every view of what is encoded in it, and where each stood."""
+"""Reading text that may hide what it says: its plain form, what is encoded in it, and where each stood."""

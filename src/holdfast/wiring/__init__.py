@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from holdfast.gateway.review.held import HeldFolder
     from holdfast.gateway.setup.document import GatewayDocument
     from holdfast.gateway.setup.premises import Premises as GatewayPremises
+    from holdfast.gateway.tools.guarded import GuardedTools
     from holdfast.ledger.export import Exported
     from holdfast.ledger.log import Log
     from holdfast.manifest import Manifest
@@ -190,7 +191,13 @@ class DecisionFiles:
 
     root: Path
     segments: Segments
-    reader: Reader
+
+    @property
+    def reader(self) -> Reader:
+        """Whoever reads them; it takes a library of tables, which a gateway does without."""
+        from holdfast.decisions.read import Reader
+
+        return Reader(self.root, self.segments)
 
 
 @dataclass(frozen=True)
@@ -205,12 +212,11 @@ class DecisionArchive(DecisionFiles):
 
 def decision_files(home: Path, segments: str = "") -> DecisionFiles:
     """The decision log in `home`, and its segments: at `segments`, or wherever the settings say. Makes nothing."""
-    from holdfast.decisions.read import Reader
     from holdfast.decisions.segments import segments_at
 
     root = home / "decisions"
     place = segments_at(segments or read_settings().segments or str(root / "segments"))
-    return DecisionFiles(root, place, Reader(root, place))
+    return DecisionFiles(root, place)
 
 
 @contextmanager
@@ -239,7 +245,7 @@ def open_archive(home: Path, segments: str = "") -> Iterator[DecisionArchive]:
     with open_subjects(home) as subjects, Log(home / "ledger", open_key(home)[0], ORIGIN) as ledger:
         registrar, place = LedgerRegistrar(ledger), home / PLACE
         held = HeldFolder(place) if place.is_dir() else None
-        yield DecisionArchive(files.root, files.segments, files.reader, registrar, subjects, ledger, held)
+        yield DecisionArchive(files.root, files.segments, registrar, subjects, ledger, held)
 
 
 def open_decision_log(
@@ -260,6 +266,19 @@ def open_shield_log(folder: Path) -> SegmentLog:
     log = stack.enter_context(open_decision_log(archive, archive.registrar, name_of_process("shield")))
     atexit.register(stack.close)
     return log
+
+
+@contextmanager
+def open_guarded_tools(home: Path, policy: Path, system: str) -> Iterator[GuardedTools]:
+    """An MCP server of this machine under the policy in a file, with the decision log in `home`, drained at the end."""
+    from holdfast.gateway.setup.build_tools import local_tools
+    from holdfast.policy import read_policy
+
+    read = read_policy(policy)
+    with open_archive(home) as archive:
+        name = name_of_process("tools")
+        with open_decision_log(archive, archive.registrar, name) as log:
+            yield local_tools(read, system, log=log, vault=archive.subjects, clock=now)
 
 
 @contextmanager
@@ -340,8 +359,8 @@ def open_platform(home: Path, *, database: str, url: str) -> Iterator[Platform]:
         Sequencer(store, ledger) as sequencer,
         Courier(store, ledger, _places(store, home), secret, now) as courier,
     ):
-        contents = SqlContents(store, subjects)
-        desk = Desk(store, FileBlobs(place.blobs), signer, ledger, now, contents, committed=sequencer.wake)
+        contents, prompts = SqlContents.of_reviews(store, subjects), SqlContents.of_prompts(store, subjects)
+        desk = Desk(store, FileBlobs(place.blobs), signer, ledger, now, contents, prompts, committed=sequencer.wake)
         accounts = SqlAccounts(store, secret)
         answers = SqlAnswers(store)
         files = decision_files(home)

@@ -33,6 +33,8 @@ from holdfast.testing.desk import PEOPLE
 
 from .conftest import form_token
 
+pytestmark = pytest.mark.one_database
+
 HERE = f"/systems/{quote(SYSTEM.name)}"
 LINE = urlencode({"measure": "drift.location", "about": "feature income"})
 PAGES = {

@@ -1,0 +1,1 @@
+"""How the linear heads of `holdfast.text` are trained: by texts that others labelled, and by templates of our own."""
