@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socketserver
 import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -21,6 +22,7 @@ from holdfast.flows.ocsf import CRITICAL, HIGH, INFORMATIONAL, VERSION
 from holdfast.flows.security_events import KEY, SecurityEvents
 from holdfast.flows.sequence import sequence
 from holdfast.storage.places import SqlPlaces
+from holdfast.wiring import open_platform
 
 SCHEMAS = OcsfJsonSchemaEmbedded(get_ocsf_schema(VERSION))
 RELEASE = "sha256:" + "a" * 64
@@ -146,3 +148,25 @@ def test_places_by_their_address(tmp_path):
         rest = rest[int(length) :]
     assert [json.loads(message[message.index(b"{") :]) for message in messages] == [{"a": 1}, {"b": "ä x"}]
     assert all(message.startswith(b"<108>1 2") for message in messages)
+
+
+@pytest.mark.one_database
+def test_a_control_plane_tells_whoever_its_settings_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOLDFAST_EVENTS", str(tmp_path / "out" / "events.jsonl"))
+    monkeypatch.setenv("HOLDFAST_RELEASES", str(tmp_path))
+    with open_platform(tmp_path, database="", url="http://h.test") as platform:
+        desk, place = platform.desk, tmp_path / "out" / "events.jsonl"
+        assert platform.room.shelf is not None
+        eventually(lambda: SqlPlaces(desk.store).get(KEY) is not None)
+        desk.store.commit([Draft(Verb.RAISE_ALERT, "k1", ALERT, 0)], actor="platform", at=desk.at, id="raised")
+        desk.committed()
+        eventually(place.exists)
+    (event,) = map(json.loads, place.read_text().splitlines())
+    assert (event["class_uid"], event["unmapped"]["key"]) == (2004, "k1")
+
+
+def eventually(what):
+    deadline = time.monotonic() + 10
+    while not what() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert what()
