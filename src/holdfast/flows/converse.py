@@ -95,6 +95,16 @@ def after(chat: Chat, said: Said, prompt: tuple[Passage, ...] = ()) -> tuple[Arm
     return hearing(chat.after, _conversation(chat, said, Stage.AFTER, prompt))
 
 
+def on_results(chat: Chat, said: Said) -> tuple[ArmedText, ...]:
+    """The guards on what a tool answers: those after the model, since whoever called hears it, and those before it,
+    since a model will read it.
+    """
+    told = after(chat, said)
+    known = {guard.spec.id for guard in told}
+    read = hearing(chat.before, _conversation(chat, said, Stage.BEFORE))
+    return (*told, *(guard for guard in read if guard.spec.id not in known))
+
+
 def _conversation(chat: Chat, said: Said, stage: Stage, prompt: tuple[Passage, ...] = ()) -> Conversation:
     return Conversation(stage, (*prompt, *said.passages), said.principal, said.subject, chat.key)
 

@@ -12,7 +12,7 @@ from holdfast.domain.decision import Decision, Ended
 from holdfast.domain.errors import Absent, FixInput, HoldfastError, Unavailable
 from holdfast.domain.guard import Action, GuardVerdict
 from holdfast.domain.guard import enforced as enforced_verdicts
-from holdfast.flows.converse import Heard, Said, Told, after, decision_of, hear, rest_of
+from holdfast.flows.converse import Heard, Said, Told, decision_of, hear, on_results, rest_of
 from holdfast.flows.exchange import MODEL_FAILED
 from holdfast.gateway.dialects.contract import Json, Slot
 from holdfast.gateway.http.beside import beside
@@ -73,7 +73,7 @@ class Called:
             spans = redactions(heard.remarks, place)
             slot.put(redact(slot.text, spans))
             self._is_redacted |= bool(spans)
-        self._after = after(self._chat, self._said)
+        self._after = on_results(self._chat, self._said)
         opened = await self._write(heard, Told(Ended.OPENED))
         try:
             async for told in self._made(way, *rest_of(self._said, heard, opened)):

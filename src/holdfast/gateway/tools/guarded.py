@@ -13,7 +13,7 @@ from holdfast.decisions.log import SegmentLog
 from holdfast.domain.errors import Forbidden
 from holdfast.domain.guard import Action, Mode
 from holdfast.domain.tool import ToolPolicy
-from holdfast.flows.converse import Chat
+from holdfast.flows.converse import Chat, Said, on_results
 from holdfast.flows.exchange import is_kept_from
 from holdfast.gateway.dialects.contract import Json, objects
 from holdfast.gateway.observe.observer import Observer
@@ -154,7 +154,7 @@ class GuardedTools:
         return False
 
     def _is_clean(self, asking: Asking, node: Json, key: str) -> bool:
-        guards = self.chat(asking.session.release).after
+        guards = on_results(self.chat(asking.session.release), Said((), (), asking.principal, asking.subject))
         return enforced(read_all(guards, list(texts(node, key, "tool")))) is Action.ALLOW
 
     def _alert(self, asking: Asking, what: str, code: str, message: str) -> None:
