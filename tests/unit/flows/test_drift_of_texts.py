@@ -51,8 +51,8 @@ def test_texts_as_they_were_are_steady_in_all_three():
     assert set(found) == {"length of asked", "language of asked", "vocabulary of asked"}
     assert {column.standing for column in found.values()} == {Standing.STEADY}
     assert not found["vocabulary of asked"].vocabulary.came
-    looks = [compare(texts(250, seed), texts(200, seed + 500)) for seed in range(30)]
-    assert sum(bool(look.of(Standing.DRIFTED) or look.of(Standing.MOVED)) for look in looks) <= 5, "5 %, and chance"
+    looks = [compare(texts(250, seed), texts(200, seed + 500)) for seed in range(20)]
+    assert sum(bool(look.of(Standing.DRIFTED) or look.of(Standing.MOVED)) for look in looks) <= 4, "5 %, and chance"
 
 
 def test_another_subject_shows_in_the_words_alone():
