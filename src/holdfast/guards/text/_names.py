@@ -11,12 +11,12 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.domain.errors import FixInput
+from holdfast.guards.text._onnx import open_session
 from holdfast.guards.text._shapes import Found
 
 FOUND = ("person", "place", "organisation", "address")
@@ -51,7 +51,7 @@ class TokenClassifier:
             words = (folder / "vocab.txt").read_text(encoding="utf-8").splitlines()
             config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
             labels = {int(number): str(label) for number, label in config["id2label"].items()}
-            self._session = _session(folder / "model.onnx")
+            self._session = open_session(folder / "model.onnx")
         except (OSError, ValueError, KeyError, AttributeError) as error:
             hint = "It needs model.onnx, vocab.txt and config.json with id2label."
             raise FixInput("guard.names", f"{folder} holds no token classifier: {error}.", hint) from error
@@ -120,22 +120,6 @@ class TokenClassifier:
 
     def _id(self, special: str) -> int:
         return self._ids.get(special, 0)
-
-
-def _session(path: Path) -> Any:
-    try:
-        import onnxruntime
-    except ImportError as error:
-        what = "A model of names needs ONNX Runtime, which is not installed."
-        raise FixInput("guard.names", what, "Run: pip install 'holdfast[onnx]'") from error
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    try:
-        return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
-    except OSError:
-        raise
-    except Exception as error:  # the runtime's own errors have no common base
-        raise ValueError(f"{path.name} cannot be loaded") from error
 
 
 def _words(text: str) -> Iterator[Span]:
