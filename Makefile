@@ -64,6 +64,16 @@ $(UV):
 	$(UV) venv --quiet .tools/river --python $(PYTHON)
 	$(UV) pip install --quiet --python $@ "river>=0.26,<1"
 
+# The peer of `python -m bench.redteam`; apart, because it brings torch.
+.tools/garak/bin/python: | $(UV)
+	$(UV) venv --quiet .tools/garak --python $(PYTHON)
+	$(UV) pip install --quiet --python $@ "garak>=0.17,<1"
+
+# The peer of `python -m bench.personal_data`; apart, because it brings spaCy.
+.tools/presidio/bin/python: | $(UV)
+	$(UV) venv --quiet .tools/presidio --python $(PYTHON)
+	$(UV) pip install --quiet --python $@ "presidio-analyzer>=2.2,<3"
+
 # The peer of `python -m bench.counterfactuals`; apart for the same reason. It reads models of the environment above.
 .tools/dice/bin/python: | $(UV)
 	$(UV) venv --quiet .tools/dice --python $(PYTHON)
@@ -74,6 +84,11 @@ $(UV):
 .tools/art/bin/python: | $(UV)
 	$(UV) venv --quiet .tools/art --python $(PYTHON)
 	$(UV) pip install --quiet --python $@ "adversarial-robustness-toolbox>=1.20,<2" packaging "setuptools<80"
+
+# The tasks and attacks of `python -m bench.tools`; apart, because its clients of models want other versions of much.
+.tools/agentdojo/bin/python: | $(UV)
+	$(UV) venv --quiet .tools/agentdojo --python $(PYTHON)
+	$(UV) pip install --quiet --python $@ "agentdojo==0.1.35"
 
 clean:
 	rm -rf .venv .tools examples/*/build examples/*/.holdfast

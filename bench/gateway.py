@@ -305,14 +305,16 @@ def family(pid: int) -> list[int]:
     return found
 
 
-def used(pid: int) -> tuple[float, float]:
-    """CPU seconds of a process and all that it started, with those that ended; and its resident memory in MB."""
-    seconds, memory = 0.0, 0.0
+def used(pid: int) -> tuple[float, float, float]:
+    """CPU seconds of a process and all that it started, with those that ended; its resident memory in MB, and theirs
+    with it: a gateway seals its log in a process of its own.
+    """
+    seconds, memory = 0.0, list[float]()
     for one in family(pid):
         fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
         seconds += sum(map(int, fields[11:15])) / TICK
-        memory += int(fields[21]) * os.sysconf("SC_PAGE_SIZE") / 1e6
-    return seconds, memory
+        memory.append(int(fields[21]) * os.sysconf("SC_PAGE_SIZE") / 1e6)
+    return seconds, memory[0], sum(memory)
 
 
 def load(stack: Stack, connections: int, seconds: float) -> dict[str, Any]:
@@ -320,9 +322,9 @@ def load(stack: Stack, connections: int, seconds: float) -> dict[str, Any]:
     wrk = ["wrk", "-t1", "--timeout", "30s", f"-c{connections}", "-s", str(stack.script), stack.url]
     base = ["taskset", "-c", str(CORES[-1]), *wrk]
     subprocess.run([*base, "-d1s"], check=True, capture_output=True)
-    before = used(stack.process.pid) if stack.process else (0.0, 0.0)
+    before = used(stack.process.pid) if stack.process else (0.0, 0.0, 0.0)
     told = subprocess.run([*base, f"-d{seconds:g}s"], check=True, capture_output=True, text=True).stdout
-    after = used(stack.process.pid) if stack.process else (0.0, 0.0)
+    after = used(stack.process.pid) if stack.process else (0.0, 0.0, 0.0)
     seen = json.loads(told.splitlines()[-1])
     return {
         "stack": stack.name,
@@ -332,6 +334,7 @@ def load(stack: Stack, connections: int, seconds: float) -> dict[str, Any]:
         "p50_ms": seen["p50"],
         "p99_ms": seen["p99"],
         "memory_mb": after[1],
+        "whole_mb": after[2],
         "failed": seen["failed"],
     }
 
@@ -390,9 +393,9 @@ def compared(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def table(rows: list[dict[str, Any]]) -> None:
-    heads = ("requests/s", "CPU us", "x nginx", "of LiteLLM", "p50 ms", "added", "p99 ms", "added", "MB")
+    heads = ("requests/s", "CPU us", "x nginx", "of LiteLLM", "p50 ms", "added", "p99 ms", "added", "MB", "whole MB")
     names = ("per_second", "cpu_us", "times_nginx", "of_litellm")
-    names += ("p50_ms", "added_p50", "p99_ms", "added_p99", "memory_mb")
+    names += ("p50_ms", "added_p50", "p99_ms", "added_p99", "memory_mb", "whole_mb")
     print(f"{'':<44}{'conns':>6}" + "".join(f"{head:>11}" for head in heads))
     for row in rows:
         cells = [row[name] for name in names]

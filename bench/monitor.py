@@ -5,7 +5,7 @@
 First a million rows against a million, as `bench.drift` has them: `holdfast drift` and its peers read two tables, and
 watching reads one, the current one, as the log's segment, against the profile that is kept of the reference. Then
 1, 10 and 30 million decisions in segments of the log, a million a day, each counted in a process of its own on one
-core: embedded (DuckDB reads, this process counts Arrow batches) and in the engine (the same Ibis expressions that go
+core: embedded (this process reads the files and counts) and in the engine (the same Ibis expressions that go
 to PostgreSQL or Spark, on DuckDB). A line is laid through wall time by rows; from it comes the cost of a day.
 
 The segments lie in a temporary folder, whose size is told, and are removed. The peers' environments: see `bench.drift`.
@@ -45,30 +45,31 @@ A_DAY = 100_000_000
 
 COUNT = """
 import json, sys
-import ibis
 from holdfast import canonical
 from holdfast.domain.profile import Profile
 from holdfast.domain.schema import Feature, Kind, Schema, Task
-from holdfast.engines.counts import count
-from holdfast.engines.known import merged
-from holdfast.engines.rows import chunks, count_chunks
-from holdfast.engines.segments import count_segments, decisions
+from holdfast.engines.files import file_chunks, split_plain
+from holdfast.engines.rows import count_chunks
 from holdfast.engines.view import View
 from holdfast.monitors.distances import label_difference, number_difference
 
 how, known, *files = sys.argv[1:]
 known = canonical.decode(Profile, open(known).read())
 view = View(is_log=True)
-connection = ibis.duckdb.connect(threads=1, memory_limit="1GB")
 if how == "engine":
+    import ibis
+    from holdfast.engines.segments import count_segments
+
+    connection = ibis.duckdb.connect(threads=1, memory_limit="1GB")
     found = count_segments(connection, files, view, known.bins)
 else:
     names = [bins.name.removeprefix("input_") for bins in known.bins]
     kinds = [Kind.NUMBER if bins.is_number else Kind.CATEGORY for bins in known.bins]
     words = [bins.labels or () for bins in known.bins]
     schema = Schema(Task.REGRESSION, tuple(Feature(n, k, categories=w) for n, k, w in zip(names, kinds, words)), "y")
-    parts = decisions(connection, files, view, names)
-    found = merged(count_chunks(chunks(part, view, schema, texts=False), schema, known.bins) for part in parts)
+    plain, rest = split_plain(files, view, schema)
+    assert not rest, rest
+    found = count_chunks(file_chunks(plain, view, schema, texts=False), schema, known.bins)
 whole = None
 for batch in found.values():
     whole = batch.profile if whole is None else whole + batch.profile

@@ -14,12 +14,24 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from argon2 import PasswordHasher
 from tests.postgresql import cluster, database
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 DATABASES = tuple(os.environ.get("HOLDFAST_TEST_DATABASES", "sqlite").split(","))
 """On which the flows and the server are tested; stores are tested on both in any case."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords():
+    """Hashes of passwords cost next to nothing here. Yields what makes them elsewhere."""
+    from holdfast.storage import accounts
+
+    with pytest.MonkeyPatch.context() as patch:
+        before = accounts.HASHER
+        patch.setattr(accounts, "HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield before
 
 
 def pytest_collection_modifyitems(config, items):

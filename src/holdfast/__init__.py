@@ -31,11 +31,10 @@ if TYPE_CHECKING:
     from holdfast.domain.finding import Finding, Severity
     from holdfast.domain.measure import Measure, Measurement
     from holdfast.domain.verdict import Outcome, Verdict
-    from holdfast.guards.contract import guard
     from holdfast.guards.learn import learn_reference
     from holdfast.policy import read_policy
-    from holdfast.probes.contract import Case, Need, probe
-    from holdfast.sdk import CheckResult, DriftResult, check, drift
+    from holdfast.probes.contract import Case, ChatCase, Need, probe
+    from holdfast.sdk import CheckResult, DriftResult, check, check_chat, drift, guard
     from holdfast.shielded import shield
 
 _HOME = {
@@ -57,16 +56,18 @@ _HOME = {
     "Measurement": "domain.measure",
     "Outcome": "domain.verdict",
     "Verdict": "domain.verdict",
-    "guard": "guards.contract",
     "learn_reference": "guards.learn",
     "read_policy": "policy",
     "Case": "probes.contract",
+    "ChatCase": "probes.contract",
     "Need": "probes.contract",
     "probe": "probes.contract",
     "CheckResult": "sdk",
     "check": "sdk",
+    "check_chat": "sdk",
     "DriftResult": "sdk",
     "drift": "sdk",
+    "guard": "sdk",
     "shield": "shielded",
 }
 
@@ -74,6 +75,7 @@ __all__ = [
     "Appetite",
     "Blocked",
     "Case",
+    "ChatCase",
     "CheckResult",
     "Client",
     "DriftResult",
@@ -94,6 +96,7 @@ __all__ = [
     "Verdict",
     "__version__",
     "check",
+    "check_chat",
     "drift",
     "guard",
     "learn_reference",

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from holdfast.documents import Section, parse_document, read_text
 from holdfast.domain.appetite import LIMITABLE, LONGEST_EVIDENCE, Appetite, Basis, Limit, Tier
-from holdfast.domain.schema import Task
+from holdfast.domain.schema import TABULAR, Task
 
 DEFAULT = "default_appetite.yaml"
 
@@ -31,7 +31,7 @@ class LimitSection(Section):
     scope: dict[str, str | int | float | bool] = {}
     tiers: Annotated[list[Tier], BeforeValidator(_one_or_more)] = list(LIMITABLE)
     use_cases: Annotated[list[str], BeforeValidator(_one_or_more)] = []
-    tasks: Annotated[list[Task], BeforeValidator(_one_or_more)] = list(Task)
+    tasks: Annotated[list[Task], BeforeValidator(_one_or_more)] = list(TABULAR)
     why: str = Field(min_length=1)
     owner: str = ""
     required: bool = True

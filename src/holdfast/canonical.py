@@ -12,7 +12,7 @@ import hashlib
 import json
 import math
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -21,6 +21,9 @@ from holdfast.domain.errors import FixInput
 
 T = TypeVar("T")
 _SAFE_INTEGER = 2**53 - 1
+_PLAIN = frozenset({str, bool, int, float, type(None)})
+"""Types that JSON has, and that are what they are."""
+
 _QUOTED = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -50,6 +53,8 @@ def plain(record: object) -> Any:
 
 
 def _plain(record: object, *, lean: bool) -> Any:
+    if type(record) in _PLAIN:
+        return record
     if dataclasses.is_dataclass(record) and not isinstance(record, type):
         named = ((f, getattr(record, f.name)) for f in dataclasses.fields(record))
         return {f.name: _plain(value, lean=lean) for f, value in named if not (lean and _is_left_out(f, value))}
@@ -58,8 +63,10 @@ def _plain(record: object, *, lean: bool) -> Any:
     if isinstance(record, Mapping):
         return {str(key): _plain(value, lean=lean) for key, value in record.items()}
     if isinstance(record, list | tuple):
+        if _PLAIN.issuperset(map(type, record)):
+            return list(record)
         return [_plain(item, lean=lean) for item in record]
-    if record is None or isinstance(record, str | bool | int | float):
+    if isinstance(record, str | int | float):
         return record
     raise TypeError(f"{type(record).__name__} has no canonical form; use dataclasses, mappings, sequences or scalars")
 
@@ -74,6 +81,8 @@ def _text(value: Any) -> str:
         items = sorted(value.items(), key=lambda item: item[0].encode("utf-16-be", "surrogatepass"))
         return "{" + ",".join(f"{_string(key)}:{_text(item)}" for key, item in items) + "}"
     if isinstance(value, list):
+        if {type(item) for item in value} == {int} and min(value) >= -_SAFE_INTEGER and max(value) <= _SAFE_INTEGER:
+            return "[" + ",".join(map(str, value)) + "]"
         return "[" + ",".join(map(_text, value)) + "]"
     if isinstance(value, str):
         return _string(value)
@@ -99,8 +108,11 @@ def _number(value: float) -> str:
         raise ValueError(f"{value} has no JSON form")
     if value == 0:
         return "0"
+    short = float.__repr__(value)  # a subclass may print otherwise
+    if "e" not in short:
+        return short.removesuffix(".0")
     sign = "-" if value < 0 else ""
-    mantissa, _, exponent = repr(abs(float(value))).partition("e")  # float(): a subclass may print otherwise
+    mantissa, _, exponent = short.lstrip("-").partition("e")
     whole, _, fraction = mantissa.partition(".")
     digits = (whole + fraction).lstrip("0")
     point = len(whole) + int(exponent or 0) - (len(whole + fraction) - len(digits))
@@ -133,22 +145,31 @@ def decode(kind: type[T], data: bytes | str) -> T:
 
 def rebuild(kind: Any, value: Any) -> Any:
     """JSON types back to the annotated type `kind`: dataclass (generic too), enum, tuple, union, scalar."""
+    return _rebuilder(kind)(value)
+
+
+Rebuilder = Callable[[Any], Any]
+
+
+@cache
+def _rebuilder(kind: Any) -> Rebuilder:
+    """What rebuilds one type: its annotations are looked at once, and not for each of a million numbers."""
     if dataclasses.is_dataclass(kind):
-        return _rebuild_dataclass(kind, value)
-    origin = get_origin(kind)
+        return _of_dataclass(kind)
+    origin, arguments = get_origin(kind), get_args(kind)
     if dataclasses.is_dataclass(origin):
-        return _rebuild_dataclass(origin, value, get_args(kind))
+        return _of_dataclass(origin, arguments)
     if origin in (Union, types.UnionType):
-        return _rebuild_union(get_args(kind), value)
+        return _of_union(arguments)
     if origin is tuple:
-        return _rebuild_tuple(get_args(kind), value)
+        return _of_items(arguments[0]) if arguments[1:] == (Ellipsis,) else _of_tuple(arguments)
     if origin is Literal:
-        return _expect(value in get_args(kind), value, kind)
+        return lambda value: _expect(value in arguments, value, kind)
     if isinstance(kind, type) and issubclass(kind, Enum):
-        return kind(value)
+        return kind
     if kind is float:
-        return float(_expect(isinstance(value, int | float) and not isinstance(value, bool), value, kind))
-    return _expect(type(value) is kind, value, kind)
+        return lambda value: float(_expect(type(value) in (float, int), value, kind))
+    return lambda value: _expect(type(value) is kind, value, kind)
 
 
 def _expect(fits: bool, value: Any, kind: Any) -> Any:
@@ -157,23 +178,21 @@ def _expect(fits: bool, value: Any, kind: Any) -> Any:
     return value
 
 
-@cache
-def _hints(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind)
-
-
-def _rebuild_dataclass(kind: Any, value: Any, arguments: tuple[Any, ...] = ()) -> Any:
-    _expect(isinstance(value, dict), value, kind)
-    fields = {f.name for f in dataclasses.fields(kind)}
-    unknown = set(value) - fields
-    if unknown:
-        raise TypeError(f"{kind.__name__} has no field {sorted(unknown)[0]!r}")
-    hints = _hints(kind)
+def _of_dataclass(kind: Any, arguments: tuple[Any, ...] = ()) -> Rebuilder:
+    names = frozenset(f.name for f in dataclasses.fields(kind))
+    hints = get_type_hints(kind)
     if arguments:
-        hints = {
-            name: _filled(hint, dict(zip(kind.__parameters__, arguments, strict=True))) for name, hint in hints.items()
-        }
-    return kind(**{name: rebuild(hints[name], item) for name, item in value.items()})
+        given = dict(zip(kind.__parameters__, arguments, strict=True))
+        hints = {name: _filled(hint, given) for name, hint in hints.items()}
+
+    def rebuilt(value: Any) -> Any:
+        _expect(isinstance(value, dict), value, kind)
+        unknown = value.keys() - names
+        if unknown:
+            raise TypeError(f"{kind.__name__} has no field {min(unknown)!r}")
+        return kind(**{name: _rebuilder(hints[name])(item) for name, item in value.items()})
+
+    return rebuilt
 
 
 def _filled(hint: Any, arguments: dict[Any, Any]) -> Any:
@@ -184,22 +203,40 @@ def _filled(hint: Any, arguments: dict[Any, Any]) -> Any:
     return hint[tuple(arguments[parameter] for parameter in inner)] if inner else hint
 
 
-def _rebuild_union(kinds: tuple[Any, ...], value: Any) -> Any:
+def _of_union(kinds: tuple[Any, ...]) -> Rebuilder:
     """The first member that fits; exact types go before floats, so that 1 stays an int where both are allowed."""
-    if value is None and type(None) in kinds:
-        return None
-    for kind in sorted((k for k in kinds if k is not type(None)), key=lambda k: k is float):
-        try:
-            return rebuild(kind, value)
-        except (TypeError, ValueError, KeyError):
-            continue
-    raise TypeError(f"found {value!r:.60}, which fits none of the allowed types")
+    ordered = sorted((k for k in kinds if k is not type(None)), key=lambda k: k is float)
+
+    def rebuilt(value: Any) -> Any:
+        if value is None and type(None) in kinds:
+            return None
+        for kind in ordered:
+            try:
+                return _rebuilder(kind)(value)
+            except (TypeError, ValueError, KeyError):
+                continue
+        raise TypeError(f"found {value!r:.60}, which fits none of the allowed types")
+
+    return rebuilt
 
 
-def _rebuild_tuple(kinds: tuple[Any, ...], value: Any) -> Any:
-    _expect(isinstance(value, list), value, tuple)
-    if len(kinds) == 2 and kinds[1] is Ellipsis:
-        return tuple(rebuild(kinds[0], item) for item in value)
-    if len(kinds) != len(value):
-        raise TypeError(f"expected {len(kinds)} items, found {len(value)}")
-    return tuple(rebuild(kind, item) for kind, item in zip(kinds, value, strict=True))
+def _of_items(kind: Any) -> Rebuilder:
+    """Tuples of any length; those of plain values all at once."""
+
+    def rebuilt(value: Any) -> Any:
+        _expect(isinstance(value, list), value, tuple)
+        if kind in _PLAIN and {type(item) for item in value} <= {kind}:
+            return tuple(value)
+        return tuple(map(_rebuilder(kind), value))
+
+    return rebuilt
+
+
+def _of_tuple(kinds: tuple[Any, ...]) -> Rebuilder:
+    def rebuilt(value: Any) -> Any:
+        _expect(isinstance(value, list), value, tuple)
+        if len(kinds) != len(value):
+            raise TypeError(f"expected {len(kinds)} items, found {len(value)}")
+        return tuple(_rebuilder(kind)(item) for kind, item in zip(kinds, value, strict=True))
+
+    return rebuilt

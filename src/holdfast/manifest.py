@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from holdfast.documents import Section, check_content, read_document
 from holdfast.domain.appetite import Tier
+from holdfast.domain.errors import FixInput
 from holdfast.domain.schema import Kind, Monotone, Task
 from holdfast.domain.system import Owners, System
 
@@ -43,14 +44,68 @@ class SystemSection(Section):
         return System(**{**self.model_dump(exclude={"owners"}), "owners": Owners(**self.owners.model_dump())})
 
 
+class PriceSection(Section):
+    """Money per million tokens, in the system's currency."""
+
+    asked: float = Field(ge=0)
+    answered: float = Field(ge=0)
+
+
+class ThroughSection(Section):
+    """The same chat behind a gateway."""
+
+    url: str
+    dialect: Literal["openai", "anthropic"] = "openai"
+    model: str = ""
+    key: str = ""
+    headers: dict[str, str] = {}
+
+
+class ChatSection(Section):
+    """A model of language behind a URL, with what it is deployed with.
+
+    `url` is the address below which the dialect has its endpoint (`https://api.example/v1`). `key` names the
+    environment variable that holds the API key, `headers` maps further headers to such variables. `system_prompt` (a
+    template, filled in with `prompt_variables` for the check) and `tools` (schemas in either dialect, as JSON or YAML)
+    are files beside the manifest. Where the endpoint has a system prompt of its own, `canary` names the variable that
+    holds a word planted in that and said nowhere else. Where the chat runs behind guards, `policy` is the policy that
+    has them, or `through` the gateway that does. A probe sends at most `most_requests`, `at_once` of them side by side.
+    """
+
+    url: str
+    dialect: Literal["openai", "anthropic"] = "openai"
+    model: str = ""
+    key: str = ""
+    headers: dict[str, str] = {}
+    system_prompt: str | None = None
+    prompt_variables: dict[str, str] = {}
+    canary: str = ""
+    tools: str | None = None
+    max_tokens: int | None = Field(default=1024, ge=1)
+    temperature: float | None = Field(default=None, ge=0)
+    price: PriceSection | None = None
+    seconds_per_call: float = Field(default=60, gt=0)
+    at_once: int = Field(default=4, ge=1, le=64)
+    most_requests: int = Field(default=5_000, ge=1)
+    policy: str | None = None
+    through: ThroughSection | None = None
+
+    @model_validator(mode="after")
+    def _guarded_once(self) -> ChatSection:
+        if self.policy is not None and self.through is not None:
+            raise ValueError("give `policy` or `through`, not both")
+        return self
+
+
 class ModelSection(Section):
     """Where the model is and how it answers.
 
     `path` is a file beside the manifest, `python:module.function`, or an http(s) URL. `allow` lists exact class names
-    of your own that the artefact scan and the loader may accept.
+    of your own that the artefact scan and the loader may accept. A model of language has `chat` instead, and no table.
     """
 
     path: str
+    chat: ChatSection | None = None
     format: str | None = None
     features: list[str] | None = None
     threshold: float = 0.5
@@ -58,6 +113,15 @@ class ModelSection(Section):
     headers: dict[str, str] = {}
     seconds_per_call: float = Field(default=60, gt=0)
     memory_mb: int = Field(default=4096, ge=128)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_model(cls, said: Any) -> Any:
+        if isinstance(said, Mapping) and said.get("chat") is not None:
+            if said.get("path"):
+                raise ValueError("give either `path` or `chat`")
+            return {**said, "path": ""}
+        return said
 
 
 class Query(Section):
@@ -101,7 +165,7 @@ class DataSection(Section):
     test: Source
     train: Source | None = None
     target: str
-    task: Task | None = None
+    task: Literal[Task.BINARY, Task.MULTICLASS, Task.REGRESSION] | None = None
     favourable: str | int | float | bool | None = None
     protected: list[str] = []
     id: str | None = None
@@ -122,15 +186,35 @@ class ProbesSection(Section):
 
 
 class Manifest(Section):
-    """The whole document."""
+    """The whole document. `data` is needed but for a chat."""
 
     holdfast: Literal[1]
     system: SystemSection
     model: ModelSection
-    data: DataSection
+    data: DataSection | None
     appetite: str | None = None
     probes: ProbesSection = ProbesSection()
     seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_tables(cls, said: Any) -> Any:
+        model = said.get("model") if isinstance(said, Mapping) else None
+        is_chat = isinstance(model, Mapping) and model.get("chat") is not None
+        return {"data": None, **said} if is_chat else said
+
+    @model_validator(mode="after")
+    def _tables_or_chat(self) -> Manifest:
+        if (self.data is None) != (self.model.chat is not None):
+            raise ValueError("every model but a chat has `data`")
+        return self
+
+    @property
+    def tables(self) -> DataSection:
+        """What the manifest says of the tables; only of a model that is asked with rows."""
+        if self.data is None:
+            raise FixInput("manifest.no-data", "This manifest has no `data`.", "Only models of tables can do this.")
+        return self.data
 
 
 def read_manifest(path: Path) -> Manifest:

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from holdfast.documents import Section, parse_document, read_document
 from holdfast.domain.guard import Action, Mode
 from holdfast.domain.policy import Disclosure, GuardTerms, Policy, Review, Unanswered
+from holdfast.tool_policy import ToolsSection
 
 Scalar = bool | int | float | str
 
@@ -52,6 +53,7 @@ class PolicyDocument(Section):
     deadline_ms: float = Field(default=100.0, gt=0)
     review_hours: float = Field(default=24.0, gt=0, le=24 * 92)
     unanswered: Unanswered = Unanswered.REFUSE
+    tools: ToolsSection | None = None
 
     @model_validator(mode="after")
     def _can_be_done(self) -> PolicyDocument:
@@ -77,6 +79,7 @@ class PolicyDocument(Section):
             deadline_ms=self.deadline_ms,
             review_hours=self.review_hours,
             unanswered=self.unanswered,
+            tools=self.tools.record() if self.tools else None,
         )
 
 

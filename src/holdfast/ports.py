@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from holdfast.domain.account import Profile, Session
 from holdfast.domain.act import Act, ActRow, Draft, Kept, Page, Snapshot, Trail
+from holdfast.domain.chat import Message, Reply, Tool
 from holdfast.domain.decision import Decision
 from holdfast.domain.evidence import Evidence
 from holdfast.domain.measure import Taken
@@ -55,6 +56,34 @@ class Target(Protocol):
 
     def scores(self, rows: FloatMatrix) -> FloatMatrix:
         """Class probabilities, float64 of shape (n, classes), rows summing to 1; regression: shape (n, 1)."""
+
+
+class Chat(Protocol):
+    """How code reaches a model of language under test, with the system prompt and the tools that it is deployed with.
+
+    An answer that is none, or a chat that stays silent, raises `ModelFailed`; `Unavailable` where nothing answers.
+    """
+
+    @property
+    def system(self) -> str:
+        """The system prompt that is sent with each request; empty where the endpoint has its own."""
+
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        """The tools that it may call."""
+
+    @property
+    def queries(self) -> int:
+        """Requests so far."""
+
+    @property
+    def tokens(self) -> int:
+        """Tokens so far, asked and answered, as the provider counts them."""
+
+    def ask(
+        self, messages: Sequence[Message], *, system: str | None = None, tools: Sequence[Tool] | None = None
+    ) -> Reply:
+        """The reply to a conversation; `system` and `tools` stand in for the deployed ones where they are given."""
 
 
 class Clock(Protocol):
@@ -131,8 +160,8 @@ class Places(Protocol):
     def put(self, key: str, note: bytes) -> None:
         """Keep a note, all or nothing."""
 
-    def lock(self) -> AbstractContextManager[Callable[[], bool]]:
-        """A function that says whether the caller is the one who may write, now."""
+    def lock(self, what: str = "places") -> AbstractContextManager[Callable[[], bool]]:
+        """A function that says whether the caller is the one who may write notes on `what`, now."""
 
 
 class Answers(Protocol):
@@ -178,6 +207,9 @@ class Vault(Protocol):
     def pseudonym(self, identifier: str) -> str:
         """What stands for a person in decisions: the same for the same identifier, and no way back."""
 
+    def key(self, purpose: str) -> bytes:
+        """A key of this installation's for one purpose, 32 bytes: the same each time, wherever its master key is."""
+
     def seal_all(self, decisions: Sequence[Decision], personal: Collection[str]) -> Sequence[Decision]:
         """The decisions with their personal inputs and outputs (by name) sealed, each under its subject's key."""
 
@@ -186,7 +218,7 @@ class Vault(Protocol):
 
 
 class Contents(Protocol):
-    """What people look at to decide about somebody: each under a key of its own, unreadable for good once dropped."""
+    """What must not lie open: each under a key of its own, unreadable for good once dropped."""
 
     def put(self, key: str, subject: str, content: bytes) -> str:
         """Keep content about a subject (a pseudonym, or empty); the digest of its sealed form. What is there stays."""

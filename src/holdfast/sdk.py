@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ from holdfast.domain.appetite import Appetite
 from holdfast.domain.drift import Drift, Standing
 from holdfast.domain.errors import FixInput
 from holdfast.domain.finding import Finding
+from holdfast.domain.guard import Guarded
 from holdfast.domain.measure import Measurement
 from holdfast.domain.run import Run
 from holdfast.domain.verdict import Outcome, Verdict
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from holdfast.flows.attack import Watcher
+    from holdfast.flows.guard_text import TextGuards
 
 Table = Any
 """A pandas or Arrow table, or the path of a CSV, Parquet or Arrow file."""
@@ -135,6 +139,50 @@ def check(
         },
         "seed": seed,
     }
+    project = project_of(document, Path.cwd(), home=place, effort=effort, only=tuple(only), appetite=appetite)
+    with project.house() as house:
+        run = take(project.request, house, watcher or _silent())
+        return CheckResult(run, house.runs.path(run.id))
+
+
+def check_chat(
+    url: str,
+    *,
+    model: str = "",
+    dialect: str = "openai",
+    key: str = "",
+    system_prompt: str = "",
+    tools: Sequence[Mapping[str, Any]] = (),
+    policy: Path | str | None = None,
+    name: str = "notebook",
+    tier: str = "high",
+    effort: str = "quick",
+    only: Sequence[str] = (),
+    appetite: Appetite | None = None,
+    seed: int = 0,
+    home: Path | str = ".holdfast",
+    watcher: Watcher | None = None,
+    **more: Any,
+) -> CheckResult:
+    """Attack a model of language behind a URL and hold it to the risk appetite, as `holdfast check` does.
+
+    `url` is the address below which the `dialect` (``openai`` or ``anthropic``) has its endpoint, `key` the name of the
+    environment variable that holds the API key. `system_prompt` and `tools` (schemas in either dialect) are what it is
+    deployed with, `policy` the file with the guards around it. `more` are further keys of `model.chat` in a manifest
+    (``max_tokens=500``). State and reports go to `home`.
+    """
+    from holdfast.flows.check import check as take
+    from holdfast.wiring import project_of
+
+    place = Path(home).resolve()
+    chat: dict[str, Any] = {"url": url, "model": model, "dialect": dialect, "key": key, **more}
+    if system_prompt:
+        chat["system_prompt"] = str(_kept(system_prompt.encode(), place, ".txt"))
+    if tools:
+        chat["tools"] = str(_kept(json.dumps(list(tools)).encode(), place, ".json"))
+    if policy is not None:
+        chat["policy"] = str(Path(policy).resolve())
+    document = {"holdfast": 1, "system": {"name": name, "tier": tier}, "model": {"chat": chat}, "seed": seed}
     project = project_of(document, Path.cwd(), home=place, effort=effort, only=tuple(only), appetite=appetite)
     with project.house() as house:
         run = take(project.request, house, watcher or _silent())
@@ -264,3 +312,22 @@ def drift(
 
     found = compare(reference, current, limit=limit, alpha=alpha, only=only, exclude=exclude, together=together)
     return DriftResult(found)
+
+
+def guard(text: str, *, only: Sequence[str] = (), role: str = "user", policy: Path | str | None = None) -> Guarded:
+    """What the guards on text say of a text: its `outcome` (allow, flag, redact or block), `guard`, `score`, `spans`
+    and, as far as it may pass, `text`.
+
+    `only` names some of ``injection``, ``pii`` and ``secrets``; a `policy` file says which guards run in place of
+    these, and how. `role` is who speaks: user, system, assistant, tool or document. FixInput for a name that does not
+    exist, a policy that cannot be read, or more than four million characters.
+    """
+    file = None if policy is None else Path(policy)
+    return _guards(tuple(only), file, file.stat().st_mtime if file and file.exists() else 0.0).read(text, role)
+
+
+@lru_cache(maxsize=16)
+def _guards(only: tuple[str, ...], policy: Path | None, _written: float) -> TextGuards:
+    from holdfast.flows.guard_text import TextGuards
+
+    return TextGuards(only, policy)

@@ -30,7 +30,9 @@ class Settings:
     plane through `single_sign_on` too, where it is given. Sealed decisions lie at `segments`, a folder or a URI such as
     ``s3://bucket/prefix`` (default: beside the decision log); `master_key` wraps the keys of subjects (base64; default:
     a file in `home`). Alerts are written by the mail server `smtp` in the name of `sender`. Running releases are looked
-    at every `watch_seconds`.
+    at every `watch_seconds`. Alerts, breakers and incidents are told as OCSF to `events`: a file, ``https://…``,
+    ``syslog+tls://HOST:PORT`` or ``syslog+tcp://HOST:PORT``; `events_authorization` is what that header says
+    there. Decisions are explained by the releases whose folders lie in `releases`.
     """
 
     home: Path | None = None
@@ -47,6 +49,9 @@ class Settings:
     smtp: str = field(default="", repr=False)
     sender: str = "holdfast@localhost"
     watch_seconds: int = 60
+    releases: Path | None = None
+    events: str = ""
+    events_authorization: str = field(default="", repr=False)
 
     def home_for(self, folder: Path) -> Path:
         """Where the state of a project in `folder` lives."""
@@ -72,6 +77,9 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         smtp=env.get("HOLDFAST_SMTP", ""),
         sender=env.get("HOLDFAST_SENDER", "holdfast@localhost"),
         watch_seconds=_number(env, "HOLDFAST_WATCH_SECONDS", 60),
+        releases=Path(env["HOLDFAST_RELEASES"]) if env.get("HOLDFAST_RELEASES") else None,
+        events=env.get("HOLDFAST_EVENTS", ""),
+        events_authorization=env.get("HOLDFAST_EVENTS_AUTHORIZATION", ""),
     )
 
 

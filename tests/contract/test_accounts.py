@@ -34,6 +34,12 @@ def totp(accounts):
     return app
 
 
+def test_a_password_is_dear_to_guess(quick_passwords):
+    """Outside of these tests; RFC 9106, section 4."""
+    hash = quick_passwords.hash(PASSWORD)
+    assert hash.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+
+
 def at_once(action, times=8):
     with ThreadPoolExecutor(times) as pool:
         return [future.result() for future in [pool.submit(action) for _ in range(times)]]

@@ -36,6 +36,7 @@ from holdfast.domain.watch import Baseline, Batch, Span
 from holdfast.engines.columns import asked
 from holdfast.engines.counts import count
 from holdfast.engines.embedded import count_rows
+from holdfast.engines.files import split_plain
 from holdfast.engines.folds import fold
 from holdfast.engines.known import Batches
 from holdfast.engines.labels import in_force, touched
@@ -249,6 +250,20 @@ def test_folds_of_rows_add_up_where_they_lie(engine, log):
     at_once = count_rows(parts, gateway_view(SCHEMA), baseline, ASKS, asked_for, labels=known)
     assert {key: json.loads(batch.fact("misuse.tally")) for key, batch in at_once.items()} == expected
     assert all_same(at_once, in_memory([one | {"amount_eur": _number(one["amount_eur"])} for one in rows]))
+
+
+def test_plain_files_are_read_without_an_engine_and_say_the_same(log):
+    folder, view, duckdb = log[0], gateway_view(SCHEMA), ibis.duckdb.connect()
+    plain, rest = split_plain(files(folder), view, SCHEMA)
+    assert plain
+    assert rest, "segments with values of several types are left to an engine"
+    baseline = Baseline("sha256:one", SCHEMA, "", Profile(0, (), ()), Batch("", 0, 0, Profile(0, BINS, ())))
+    asked, names = {"misuse.tally": (TALLY, None)}, [feature.name for feature in SCHEMA.features]
+    by_engine = count_rows(decisions(duckdb, files(folder), view, names), view, baseline, ASKS, asked)
+    both = count_rows(decisions(duckdb, rest, view, names), view, baseline, ASKS, asked, files=plain)
+    assert all_same(both, by_engine)
+    assert {key: batch.facts for key, batch in both.items()} == {key: batch.facts for key, batch in by_engine.items()}
+    assert split_plain(files(folder), VIEW, SCHEMA)[0] == [], "a table of somebody else's is no segment"
 
 
 def test_outcomes_that_come_late_touch_the_batches_that_they_are_about(engine):

@@ -34,5 +34,11 @@ def test_every_family_has_a_probe():
         "stress",
         "explain",
         "performance",
+        "injection",
+        "jailbreak",
+        "disclosure",
+        "tools",
+        "overrefusal",
+        "cost",
     }
     assert {spec.family for spec in PROBES} >= families

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import re
 from pathlib import Path
@@ -11,9 +12,20 @@ import pytest
 from holdfast.appetite import AppetiteDocument, LimitSection
 from holdfast.contracts import ColumnSection, ContractDocument
 from holdfast.documents import parse_document
-from holdfast.manifest import Column, DataSection, Manifest, ModelSection, ProbesSection, Query, SystemSection
+from holdfast.manifest import (
+    ChatSection,
+    Column,
+    DataSection,
+    Manifest,
+    ModelSection,
+    ProbesSection,
+    Query,
+    SystemSection,
+    ThroughSection,
+)
 from holdfast.policy import DisclosureSection, GuardSection, PolicyDocument
 from holdfast.questionnaires import QuestionnaireDocument, RuleSection
+from holdfast.tool_policy import ArgumentSection, FlowSection, TaskSection, ToolSection, ToolsSection
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -34,7 +46,20 @@ def test_generated_pages_are_current(name):
 @pytest.mark.parametrize(
     ("page", "sections"),
     [
-        ("manifest.md", [Manifest, SystemSection, ModelSection, DataSection, Query, Column, ProbesSection]),
+        (
+            "manifest.md",
+            [
+                Manifest,
+                SystemSection,
+                ModelSection,
+                ChatSection,
+                ThroughSection,
+                DataSection,
+                Query,
+                Column,
+                ProbesSection,
+            ],
+        ),
         ("appetite.md", [AppetiteDocument, LimitSection]),
     ],
 )
@@ -62,6 +87,7 @@ def test_examples_of_documents_are_read():
         ("admit-data.md", [ContractDocument, ColumnSection]),
         ("classify-a-system.md", [QuestionnaireDocument, RuleSection]),
         ("shield-a-model.md", [PolicyDocument, GuardSection, DisclosureSection]),
+        ("guard-tools-and-agents.md", [ToolsSection, ToolSection, ArgumentSection, FlowSection, TaskSection]),
     ],
 )
 def test_every_key_of_a_document_is_explained(page, sections):
@@ -79,11 +105,16 @@ def test_every_setting_is_documented():
     assert read == documented
 
 
+def _reads_environment(node):
+    names = {ast.Attribute: lambda: node.attr, ast.Name: lambda: node.id, ast.alias: lambda: node.name}
+    return names.get(type(node), str)() in ("environ", "getenv")
+
+
 def test_nothing_else_reads_the_environment():
     readers = [
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "src").rglob("*.py")
-        if re.search(r"os\.environ|getenv", path.read_text())
+        if any(map(_reads_environment, ast.walk(ast.parse(path.read_text()))))
     ]
     # A worker gets an environment of its own, a URL's headers name the variables that hold their values, and a
     # recorded step gets the one that it would have had, with a hook that reads where to write.

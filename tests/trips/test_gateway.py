@@ -92,7 +92,7 @@ class House:
         self.house, self.folder, self.plane = house, folder, plane
         office = house.office
         registered(office)
-        self.release = filed(office).verdict.record.release
+        self.release = self.file(office)
         request = asked(office, self.release).request.key
         answered_by_all(office, request)
         deploy(office.desk, office.caller("owner"), request)
@@ -104,6 +104,9 @@ class House:
         (folder / "gateway.yaml").write_text(self.document.format(**fields, **more))
         self.secret = self.issue()
         self.process = None
+
+    def file(self, office):
+        return filed(office).verdict.record.release
 
     def furnish(self):
         self.model = fitted(self.folder)
@@ -255,6 +258,7 @@ def house_key(house):
     return {"authorization": f"Bearer {house.secret}", "content-type": "application/json"}
 
 
+@pytest.mark.one_database
 def test_tritonclient_in_both_forms(house):
     with triton.InferenceServerClient(f"127.0.0.1:{house.port}") as client:
         assert client.is_server_ready()
@@ -274,6 +278,7 @@ def test_tritonclient_in_both_forms(house):
             np.testing.assert_allclose(scores, np.round(house.model.predict_proba(house.rows[:3]), 2), atol=1e-9)
 
 
+@pytest.mark.one_database
 def test_what_ends_an_approval_ends_decisions_within_two_seconds(house):
     assert house.until(200)
     with house.client("legal") as client:
@@ -289,6 +294,7 @@ def test_what_ends_an_approval_ends_decisions_within_two_seconds(house):
     house.until(401)
 
 
+@pytest.mark.one_database
 def test_budgets_hold(house):
     secret = house.issue(rows=3)
     house.until(200, secret=secret)
@@ -296,6 +302,7 @@ def test_budgets_hold(house):
     assert house.ask(house.rows[:1]).status_code == 200
 
 
+@pytest.mark.one_database
 def test_without_a_control_plane_a_gateway_goes_on_even_after_a_restart(server, tmp_path):  # noqa: F811
     with serving(server.app) as plane:
         house = House(server, plane, tmp_path).start()

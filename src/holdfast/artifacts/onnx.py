@@ -12,7 +12,8 @@ from typing import BinaryIO
 
 from holdfast.artifacts.report import Reason, refuse, unknown
 
-DOMAINS = {b"", b"ai.onnx", b"ai.onnx.ml", b"ai.onnx.training", b"ai.onnx.preview.training"}
+DOMAINS = {b"", b"ai.onnx", b"ai.onnx.ml", b"ai.onnx.training", b"ai.onnx.preview.training", b"com.microsoft"}
+"""Domains whose operators come with the standard and with ONNX Runtime; those of any other come from a library."""
 
 # Message → field → message or what to do with the bytes (onnx.proto, IR version 10).
 _MODEL = {7: "graph", 8: "opset", 25: "function"}

@@ -10,6 +10,7 @@ from holdfast.cli import (
     check,
     credential,
     data,
+    data_documents,
     decision,
     decision_compare,
     decision_explain,
@@ -21,9 +22,12 @@ from holdfast.cli import (
     export,
     gate,
     gateway,
+    guard,
     init,
     people,
+    policy,
     probes,
+    prompt,
     record,
     release,
     release_import,
@@ -72,6 +76,7 @@ app.command("scan")(scan.scan)
 app.command("probes")(probes.probes)
 app.command("explain")(explain.explain)
 app.command("drift")(drift.drift)
+app.command("guard")(guard.guard)
 app.command("verify")(verify.verify)
 app.command("record", context_settings=record.SETTINGS)(record.record)
 app.command("up")(up.up)
@@ -94,8 +99,11 @@ app.add_typer(sealer.app, name="sealer")
 app.add_typer(people.app, name="people")
 app.add_typer(people.tokens, name="token")
 app.add_typer(data.app, name="data")
+app.add_typer(prompt.app, name="prompt")
+app.add_typer(policy.app, name="policy")
 app.add_typer(decision.app, name="decision")
 app.add_typer(subject.app, name="subject")
+data.app.command("documents")(data_documents.documents)
 decision.app.command("label")(decision_label.label)
 decision.app.command("compare")(decision_compare.compare)
 decision.app.command("explain")(decision_explain.explain)

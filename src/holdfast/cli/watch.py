@@ -29,7 +29,16 @@ def show(
 
     Example: holdfast watch show sha256:4f1c...
     """
+    from holdfast.domain.errors import Absent
+
     with connected(url, token) as client:
+        try:
+            failure = client.show_round().failure_of(release)
+        except Absent:
+            failure = None
+        if failure is not None:
+            why = f"{failure.message} {failure.hint}".rstrip()
+            typer.echo(f"Looking has failed since {failure.since}: {why}", err=True)
         look = client.show_look(release)
     return show_look(look, as_json=as_json)
 
@@ -64,18 +73,49 @@ def watch_log(
     segments: str = typer.Option("", help="Where sealed segments lie: a folder or s3://…; else as the settings say."),
     score: str = typer.Option("", help="The output that holds the score, if its name does not say so."),
     decision: str = typer.Option("", help="The output that holds the decision, if its name does not say so."),
+    baseline: Path | None = typer.Option(None, help="What `watch learn` wrote, instead of a run."),
     as_json: bool = JSON_OPTION,
 ) -> Exit:
     """Watch a decision log without a control plane: look at all of it once. Ends as `show` does.
 
     Example: holdfast watch log credit
     """
-    from holdfast import wiring
     from holdfast.domain.watch import Span, Watch
+    from holdfast.wiring import watching
 
     watch = Watch(system, one_of(Span, span), score=score, decision=decision)
-    look = wiring.watch_log(home.expanduser(), run, system=system, watch=watch, segments=segments)
+    folder = home.expanduser()
+    look = watching.watch_log(folder, run, system=system, watch=watch, segments=segments, baseline=baseline)
     return show_look(look, as_json=as_json)
+
+
+@app.command("learn")
+@command
+def learn(
+    system: str = typer.Argument(help="A system that answers in text."),
+    release: str = typer.Option(..., help="The digest of the release whose decisions say what is usual."),
+    out: Path = typer.Option(Path("baseline.json"), help="Where it is written."),
+    submit: bool = typer.Option(False, "--submit", help="File it with the control plane, which watches from then on."),
+    home: Path = typer.Option(Path(".holdfast"), envvar="HOLDFAST_HOME", help="Where the decision log lies."),
+    segments: str = typer.Option("", help="Where sealed segments lie: a folder or s3://…; else as the settings say."),
+    url: str = URL_OPTION,
+    token: str = TOKEN_OPTION,
+) -> Exit:
+    """Learn what is usual of a system that answers in text, from its own first decisions: lengths, languages, words.
+
+    Example: holdfast watch learn helpdesk --release sha256:4f1c... --submit
+    """
+    from holdfast.storage.cache import write_atomically
+    from holdfast.wiring import watching
+
+    sealed, sealer = watching.learn_usual(home.expanduser(), system=system, release=release, segments=segments)
+    write_atomically(out, sealed)
+    typer.echo(f"What is usual of {system} is in {out}.")
+    if submit:
+        with connected(url, token) as client:
+            client.submit_baseline(sealed, sealer)
+        typer.echo(f"Filed with {url}.")
+    return Exit.PASS
 
 
 @app.command("segments")
@@ -94,11 +134,13 @@ def watch_segments(
 
     Example: holdfast watch segments credit --engine spark --state /srv/watched.json
     """
-    from holdfast import wiring
     from holdfast.domain.watch import Span, Watch
+    from holdfast.wiring import watching
 
     watch, folder = Watch(system, one_of(Span, span)), home.expanduser()
-    look = wiring.watch_segments(folder, run, system=system, watch=watch, engine=engine, state=state, segments=segments)
+    look = watching.watch_segments(
+        folder, run, system=system, watch=watch, engine=engine, state=state, segments=segments
+    )
     return show_look(look, as_json=as_json)
 
 
@@ -124,14 +166,14 @@ def watch_table(
 
     Example: holdfast watch table duckdb://warehouse.db decisions --score pd --decision answer --column income=inc
     """
-    from holdfast import wiring
     from holdfast.domain.watch import Span, Watch
     from holdfast.engines.view import View
+    from holdfast.wiring import watching
 
     pairs = tuple((name, own) for name, _, own in (text.partition("=") for text in column))
     view = View(score, decision, label, pairs, id=id, at=at, release=release)
     watch = Watch("", one_of(Span, span))
-    look = wiring.watch_table(home.expanduser(), run, watch=watch, url=url, table=table, view=view, labels=labels)
+    look = watching.watch_table(home.expanduser(), run, watch=watch, url=url, table=table, view=view, labels=labels)
     return show_look(look, as_json=as_json)
 
 

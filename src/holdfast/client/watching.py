@@ -9,6 +9,7 @@ from holdfast.domain.act import Kept, Page
 from holdfast.domain.alert import Alert, Incident, Settled
 from holdfast.domain.appetite import Appetite
 from holdfast.domain.look import Backtest, Look
+from holdfast.domain.rounds import Round
 from holdfast.domain.watch import FiledBaseline, Watch, Watched
 
 
@@ -46,6 +47,10 @@ class Watching(Transport):
     def show_look(self, digest: str) -> Look:
         """What watching a release last showed."""
         return self._get(Look, f"/releases/{segment(digest)}/look")
+
+    def show_round(self) -> Round:
+        """What kept the watcher from looking the last time around, and what stands out among the whole fleet."""
+        return self._get(Round, "/watch-rounds/latest")
 
     def list_alerts(self, **filters: Any) -> Page[Alert]:
         """Alerts; `state` is open or settled."""

@@ -113,6 +113,20 @@ def tally(column: pa.ChunkedArray) -> tuple[dict[str, int], int]:
     return {label: count for label, count in seen.items() if label is not None}, seen.get(None, 0)
 
 
+def dictionary(column: Any) -> tuple[list[Any], NDArray[np.int64]]:
+    """The distinct values of an Arrow array or one in chunks, None last, and the place of each row's among them, (n,).
+
+    It does not load pandas, as Arrow's own ways to numpy do.
+    """
+    import pyarrow as pa
+
+    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    whole = encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
+    values = [*whole.dictionary.to_pylist(), None]
+    places = _floats(whole.indices.cast(pa.float64()))
+    return values, np.where(np.isnan(places), len(values) - 1, places).astype(np.int64)
+
+
 def codes(column: pa.ChunkedArray, labels: Sequence[str]) -> NDArray[np.float64]:
     """The place of each value among the labels, float64 (n,); one more for all others, NaN for null."""
     import pyarrow as pa
@@ -132,6 +146,18 @@ def lengths(column: pa.ChunkedArray) -> NDArray[np.float64]:
     import pyarrow.compute as pc
 
     return numbers(pc.utf8_length(column.cast(pa.large_string())))
+
+
+def sampled_texts(column: pa.ChunkedArray, most: int, rng: np.random.Generator) -> list[str]:
+    """At most so many of a column's texts, in no order; null is none."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    known = pc.drop_null(column)
+    if len(known) > most:
+        known = known.take(np.sort(rng.choice(len(known), most, replace=False)))
+    texts: list[str] = known.cast(pa.large_string()).to_pylist()
+    return texts
 
 
 def _arrow(table: pa.Table) -> Columns:

@@ -113,6 +113,20 @@ class Reader:
         X = np.array(values, dtype=np.float64).reshape(len(rows), len(self._plan))
         return Reading(X, _scattered(found, X.shape), extra)
 
+    def read_columns(self, columns: Mapping[str, Sequence[Any]]) -> Reading:
+        """Plain values by column, as JSON has them, without a library of tables. FixInput where some are longer."""
+        n = len(next(iter(columns.values()), ()))
+        if any(len(values) != n for values in columns.values()):
+            raise FixInput("rows.uneven", "The columns are not of one length.", "Send as many values of each.")
+        X = np.full((n, len(self._plan)), np.nan)
+        faults = np.zeros(X.shape, dtype=np.int8)
+        for j, (name, table) in enumerate(self._plan):
+            if name in columns:
+                X[:, j], faults[:, j] = _values(columns[name], table)
+            else:
+                faults[:, j] = Fault.ABSENT
+        return _checked(X, faults, sum(name not in self._known for name in columns))
+
     def _matrix(self, raw: NDArray[Any]) -> Reading:
         """Values by place: columns too few are absent, columns too many are extra."""
         if not len(raw):
@@ -169,6 +183,21 @@ def _cell(value: Any, table: Mapping[Any, float] | None) -> tuple[float, Fault]:
     return (number, Fault.NONE) if np.isfinite(number) else (np.nan, Fault.NOT_FINITE)
 
 
+def _values(values: Sequence[Any], table: Mapping[Any, float] | None) -> tuple[Matrix, Faults]:
+    """Values (n,) and faults (n,) of one column of plain values."""
+    if table is None:
+        try:
+            numbers = np.asarray(values)
+        except ValueError:  # lists of different lengths among them
+            numbers = np.empty(0, dtype=object)
+        if numbers.dtype.kind in "fiub" and numbers.ndim == 1:
+            return numbers.astype(np.float64), np.zeros(len(numbers), dtype=np.int8)
+    elif {type(value) for value in values} <= {str, int}:
+        return np.array([table.get(value, -1.0) for value in values]), np.zeros(len(values), dtype=np.int8)
+    cells = [_cell(value, table) for value in values]
+    return np.array([value for value, _ in cells], dtype=np.float64), np.array([f for _, f in cells], dtype=np.int8)
+
+
 def _column(column: pd.Series, feature: Feature) -> tuple[Matrix, Faults]:
     """Values (n,) and faults (n,) of one column of a table."""
     import pandas as pd
@@ -179,9 +208,7 @@ def _column(column: pd.Series, feature: Feature) -> tuple[Matrix, Faults]:
     table = _table(feature)
     if table is not None and (column.dtype != object or pd.api.types.infer_dtype(column, skipna=True) in _PLAIN):
         return _codes(column, feature), none
-    cells = [_cell(value, table) for value in column.astype(object)]
-    values = np.array([value for value, _ in cells], dtype=np.float64)
-    return values, np.array([fault for _, fault in cells], dtype=np.int8)
+    return _values(list(column.astype(object)), table)
 
 
 def _codes(column: pd.Series, feature: Feature) -> Matrix:

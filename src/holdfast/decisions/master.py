@@ -11,6 +11,8 @@ from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from holdfast.domain.errors import FixInput, Tampered, Unavailable
 from holdfast.ledger.files import sync_folder
@@ -36,6 +38,11 @@ class MasterKey:
         if len(key) != KEY_BYTES:
             raise FixInput("master.length", f"A master key has {KEY_BYTES} bytes, this one {len(key)}.")
         self._cipher = AESGCM(key)
+        self._key = key
+
+    def derived(self, purpose: str) -> bytes:
+        """A key for one purpose, 32 bytes (HKDF, RFC 5869): whoever has it learns nothing of this one."""
+        return HKDF(SHA256(), KEY_BYTES, salt=None, info=f"holdfast {purpose}".encode()).derive(self._key)
 
     @classmethod
     def in_file(cls, path: Path) -> MasterKey:

@@ -154,7 +154,8 @@ def _answers(table: pa.Table, schema: Schema, watch: Watch) -> tuple[Vector, Vec
     classes = _classes_of(schema)
     found = watch.decision or next((name for name in DECISIONS if name in names), "")
     if classes is None:
-        value = _values(table, f"output_{_column(watch.score or found or 'score')}", None)
+        named = schema.target if {_column(schema.target) + kind for kind in KINDS} & names else "score"
+        value = _values(table, f"output_{_column(watch.score or found or named)}", None)
         return value, value
     columns = [_score_name(names, str(label), place) for place, label in enumerate(schema.classes)]
     favourable = schema.favourable if schema.favourable is not None else len(schema.classes) - 1

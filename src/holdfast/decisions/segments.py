@@ -54,10 +54,10 @@ def segments_at(where: str) -> Segments:
 
     Credentials come from the environment, as the cloud's own tools take them.
     """
-    from pyarrow.fs import FileSystem
-
     if "://" not in where:
         return FolderSegments(Path(where))
+    from pyarrow.fs import FileSystem
+
     try:
         return BucketSegments(*FileSystem.from_uri(where))
     except (ValueError, OSError) as error:

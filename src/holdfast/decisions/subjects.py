@@ -64,6 +64,14 @@ class Subjects:
         """HMAC-SHA-256 of an identifier under a key of this installation's own, as 64 hex digits."""
         return hmac.digest(self._pseudonyms, identifier.encode("utf-8"), "sha256").hex()
 
+    def key(self, purpose: str) -> bytes:
+        """A key of this installation's for one purpose, 32 bytes.
+
+        It is derived from a master key that is at hand, so that each gateway with that key has the same; where a KMS
+        holds it, it is one of this file's own.
+        """
+        return self._master.derived(purpose) if isinstance(self._master, MasterKey) else self._secret(purpose)
+
     def seal(self, decision: Decision, personal: Collection[str]) -> Decision:
         """The decision with its personal inputs and outputs (by name) sealed; as it is where it has none.
 

@@ -34,6 +34,7 @@ class Permission(StrEnum):
     RUN_GATEWAY = "gateway.run"
     READ_DECISIONS = "decisions.read"
     READ_PERSONAL = "personal.read"
+    READ_PROMPTS = "prompts.read"
     LABEL_DECISIONS = "decisions.label"
     SET_RETENTION = "retention.set"
     MANAGE_HOLDS = "holds.manage"
@@ -74,6 +75,7 @@ GRANTS: dict[Permission, frozenset[Role]] = {
     Permission.RUN_GATEWAY: frozenset({Role.OWNER, Role.DEVELOPER}),
     Permission.READ_DECISIONS: _APPROVERS | {Role.OWNER, Role.AUDITOR},
     Permission.READ_PERSONAL: frozenset({Role.OWNER, Role.APPROVER_COMPLIANCE}),
+    Permission.READ_PROMPTS: frozenset({Role.OWNER, Role.DEVELOPER}),
     Permission.LABEL_DECISIONS: frozenset({Role.OWNER, Role.DEVELOPER}),
     Permission.SET_RETENTION: frozenset({Role.APPROVER_LEGAL, Role.APPROVER_COMPLIANCE}),
     Permission.MANAGE_HOLDS: frozenset({Role.APPROVER_LEGAL, Role.APPROVER_COMPLIANCE}),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from holdfast.domain.measure import Measurement
-from holdfast.domain.schema import Task
+from holdfast.domain.schema import TABULAR, Task
 
 
 class Tier(StrEnum):
@@ -60,7 +60,7 @@ class Limit:
     scope: tuple[tuple[str, str], ...] = ()
     tiers: tuple[Tier, ...] = LIMITABLE
     use_cases: tuple[str, ...] = ()
-    tasks: tuple[Task, ...] = (Task.BINARY, Task.MULTICLASS, Task.REGRESSION)
+    tasks: tuple[Task, ...] = TABULAR
     owner: str = ""
     required: bool = True
     warn_within: float = 0.0

@@ -32,7 +32,8 @@ class Breaker:
 @dataclass(frozen=True, slots=True)
 class Cleared:
     """One release that may run: its digests, the request whose gate is open and when that was made, and until when
-    (RFC 3339) the gate stays open if nobody does anything. `model` is its model's digest, empty where there is none.
+    (RFC 3339) the gate stays open if nobody does anything. `model` is its model's digest, `prompt` that
+    of the prompt that it was released with; empty where there is none.
     """
 
     system: str
@@ -43,6 +44,7 @@ class Cleared:
     since: str
     until: str
     is_running: bool = False
+    prompt: str = ""
 
 
 @dataclass(frozen=True, slots=True)

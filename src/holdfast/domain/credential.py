@@ -20,6 +20,7 @@ class Route(StrEnum):
     PREDICT = "predict"
     CHAT = "chat"
     EMBED = "embed"
+    TOOLS = "tools"
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ class DatasetVersion:
 
 @dataclass(frozen=True, slots=True)
 class PromptVersion:
-    """One version of a prompt; its bytes lie among the blobs under `digest`."""
+    """One version of a prompt; its text is kept sealed, by its `digest`."""
 
     name: str
     version: str

@@ -50,11 +50,33 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
+class WordShift:
+    """A word that comes more or less often: the share of texts that had it, and have it now."""
+
+    word: str
+    then: float
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """Which words the texts of a column use. `unseen` is the share of a text's words that the reference never shows;
+    `usual` is what texts of the reference itself show of that. Words are named that came or went, of many texts only.
+    """
+
+    usual: float
+    unseen: float
+    came: tuple[WordShift, ...] = ()
+    went: tuple[WordShift, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ColumnDrift:
     """One column of two tables: its values in `bins`, the missing and the unseen.
 
     `unseen` is the share of the current values that the reference never shows, None for numbers. p-values are adjusted
-    for all tests of the comparison (Holm).
+    for all tests of the comparison (Holm). Of a column of texts there are several, each about one thing: their lengths,
+    their languages, and their `vocabulary`, whose values say how much more often a text's words come now (log-odds).
     """
 
     standing: Standing
@@ -65,6 +87,7 @@ class ColumnDrift:
     missing: Interval
     missing_p_value: float
     unseen: float | None = None
+    vocabulary: Vocabulary | None = None
 
     @property
     def name(self) -> str:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from holdfast.domain.finding import Finding
 from holdfast.domain.measure import Measure, Measurement
-from holdfast.domain.schema import Schema
+from holdfast.domain.schema import Schema, Task
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A probe that ran to its end. `seconds` is wall time; `queries` the rows it asked the model about."""
+    """A probe that ran to its end. `seconds` is wall time; `queries` the rows it asked the model about.
+
+    Of a chat, `queries` are requests, and `tokens` what the provider counted for them, asked and answered.
+    """
 
     probe: str
     version: str
@@ -21,6 +24,7 @@ class Done:
     queries: int = 0
     seconds: float = 0.0
     kind: Literal["done"] = "done"
+    tokens: int = field(default=0, metadata={"added": True})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,8 @@ class Evidence:
     """A sealed bundle: what was measured, on what, by what, where, and what was not.
 
     `release` is the digest of all `materials` and the declared schema together; `measures` explains every measure id
-    that appears; `taken_at` is an RFC 3339 UTC time, the moment of measuring, not of reading.
+    that appears; `taken_at` is an RFC 3339 UTC time, the moment of measuring, not of reading. A chat has no schema:
+    `task` says so.
     """
 
     system: str
@@ -111,6 +116,12 @@ class Evidence:
     seed: int
     taken_at: str
     format: str = "holdfast-evidence/1"
+    task: Task | None = field(default=None, metadata={"added": True})
+
+    @property
+    def answers(self) -> Task | None:
+        """What the release answers; None where neither a schema nor the evidence says it."""
+        return self.schema.task if self.schema else self.task
 
     @property
     def measurements(self) -> tuple[Measurement, ...]:

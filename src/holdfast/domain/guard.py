@@ -8,10 +8,11 @@ from enum import StrEnum
 
 
 class Stage(StrEnum):
-    """Whether a guard looks before the model is asked, or at what it answered."""
+    """Whether a guard looks before the model is asked, at what it answered, or at both."""
 
     BEFORE = "before"
     AFTER = "after"
+    BOTH = "before and after"
 
 
 class Mode(StrEnum):
@@ -57,6 +58,37 @@ class GuardVerdict:
     looked_at: tuple[str, ...] = ()
     because: str = ""
     failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Characters `start` to `end` of a text, where a guard saw something; `instead` is what may stand there."""
+
+    guard: str
+    start: int
+    end: int
+    instead: str
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """What guards say of a text: the gravest `outcome`, whose word that is, its score, and where.
+
+    Where nothing was seen, the guard is the one that came nearest to its threshold. `text` is what may pass: as it was,
+    with what is redacted taken out, or empty where it is blocked. `verdicts` are those of all guards.
+    """
+
+    outcome: Action
+    guard: str
+    score: float | None
+    spans: tuple[Place, ...]
+    text: str
+    verdicts: tuple[GuardVerdict, ...]
+
+    @property
+    def passes(self) -> bool:
+        """Whether nobody minds."""
+        return self.outcome is Action.ALLOW
 
 
 def enforced(verdicts: Iterable[GuardVerdict]) -> Action:

@@ -66,7 +66,9 @@ class Lineage:
         return not self.broken
 
 
-PAPERS = frozenset({"dependencies", "model description", "signature", "run", "code", "prompt"})
+PAPERS = frozenset(
+    {"dependencies", "model description", "signature", "run", "code", "prompt", "tools", "policy", "gateway"}
+)
 """Roles of materials that are made of no data. What plays any other role has to come from somewhere."""
 
 

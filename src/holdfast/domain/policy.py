@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from holdfast.domain.guard import Action, Mode
 from holdfast.domain.schema import Scalar
+from holdfast.domain.tool import ToolPolicy
 
 Value = Scalar | tuple[Scalar, ...]
 
@@ -69,7 +70,8 @@ class Policy:
     `unreleased` is what becomes of rows while the release is not let in: BLOCK, REVIEW to have a person decide instead
     (the model is not asked, whatever `review` says), or FLAG to note it only. After `deadline_ms` (for one row, or each
     thousand of many) the guards that have not looked yet count as broken. A person has `review_hours` to decide what is
-    sent to them; `unanswered` says what stands after that.
+    sent to them; `unanswered` says what stands after that. `tools` says which tools a model may call; where it is None,
+    nobody looks at them.
     """
 
     name: str
@@ -85,3 +87,4 @@ class Policy:
     deadline_ms: float = 100.0
     review_hours: float = field(default=24.0, metadata={"added": True})
     unanswered: Unanswered = field(default=Unanswered.REFUSE, metadata={"added": True})
+    tools: ToolPolicy | None = field(default=None, metadata={"added": True})

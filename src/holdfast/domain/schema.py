@@ -14,11 +14,16 @@ class Task(StrEnum):
     BINARY = "binary"
     MULTICLASS = "multiclass"
     REGRESSION = "regression"
+    CHAT = "chat"
 
     @property
     def is_classification(self) -> bool:
         """Whether answers are classes."""
-        return self is not Task.REGRESSION
+        return self in (Task.BINARY, Task.MULTICLASS)
+
+
+TABULAR = (Task.BINARY, Task.MULTICLASS, Task.REGRESSION)
+"""What models answer that are asked with rows of a table."""
 
 
 class Kind(StrEnum):

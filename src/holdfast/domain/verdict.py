@@ -12,6 +12,7 @@ from enum import StrEnum
 from holdfast.domain.appetite import Appetite, Basis, Limit, Tier
 from holdfast.domain.evidence import Evidence, Failed, Skipped
 from holdfast.domain.measure import Measurement
+from holdfast.domain.schema import Task
 
 
 class Outcome(StrEnum):
@@ -74,8 +75,7 @@ def judge(
     appetite_digest: str = "",
 ) -> Verdict:
     """Hold `evidence` against `appetite` for a system of `tier` and `use_case` at `now` (aware, UTC)."""
-    task = evidence.schema.task if evidence is not None and evidence.schema else None
-    limits = appetite.binding(tier, task, use_case)
+    limits = _limits(evidence, appetite, tier, use_case)
     reasons = [*_standing(evidence, limits, appetite, now)]
     if tier is Tier.PROHIBITED:
         reasons.append(Reason(Outcome.BREACH, "This use of AI is prohibited. Nobody can approve it."))
@@ -95,6 +95,16 @@ def judge(
         judged_at=timestamp(now),
         use_case=use_case,
     )
+
+
+def _limits(evidence: Evidence | None, appetite: Appetite, tier: Tier, use_case: str) -> tuple[Limit, ...]:
+    """The limits that bind. What was measured of a chat is judged even where its limit does not name chats."""
+    task = evidence.answers if evidence is not None else None
+    bound = appetite.binding(tier, task, use_case)
+    if evidence is None or task is not Task.CHAT:
+        return bound
+    rest = (limit for limit in appetite.binding(tier, None, use_case) if limit not in bound)
+    return (*bound, *(limit for limit in rest if any(limit.covers(m) for m in evidence.measurements)))
 
 
 def _standing(evidence: Evidence | None, limits: tuple[Limit, ...], appetite: Appetite, now: datetime) -> list[Reason]:

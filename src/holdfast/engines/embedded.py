@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 from holdfast.domain.watch import Baseline, Span
+from holdfast.engines.files import file_chunks
 from holdfast.engines.folds import Asked, Found, add
 from holdfast.engines.known import Batches, merged, told, with_facts
 from holdfast.engines.rows import chunks
@@ -27,18 +29,19 @@ def count_rows(
     *,
     labels: Table | None = None,
     span: Span = Span.DAY,
+    files: Sequence[str] = (),
 ) -> Batches:
     """What `holdfast.engines.counts.count` counts over the baseline's bins, and what `fold` makes, in one pass.
 
-    `decisions` are tables that hold a part of them each, of any engine.
+    `decisions` are tables that hold a part of them each, of any engine; `files` are plain ones, read here.
     """
     counted: Batches = {}
     made: Found = defaultdict(dict)
-    asked = folds or {}
-    for table in decisions:
-        rows_of = chunks(table, view, baseline.schema, labels=labels, span=span, texts=bool(asked))
-        for key, rows in rows_of:
-            part = counting.count(key[0], baseline.schema, rows, baseline.usual.profile.bins, asks)
-            counted = merged([counted, {key: part}])
-            add(made, ((key, id, one.of(baseline, rows, params)) for id, (one, params) in asked.items()), asked)
+    asked, schema = folds or {}, baseline.schema
+    how: dict[str, Any] = {"span": span, "texts": bool(asked)}
+    parts = (chunks(table, view, schema, labels=labels, **how) for table in decisions)
+    for key, rows in chain(file_chunks(files, view, schema, **how), chain.from_iterable(parts)):
+        part = counting.count(key[0], schema, rows, baseline.usual.profile.bins, asks)
+        counted = merged([counted, {key: part}])
+        add(made, ((key, id, one.of(baseline, rows, params)) for id, (one, params) in asked.items()), asked)
     return with_facts(counted, {key: told(by_id) for key, by_id in made.items()})

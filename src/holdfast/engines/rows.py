@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from holdfast.datasets.columns import codes, numbers
+from holdfast.datasets.columns import dictionary, numbers
 from holdfast.domain.errors import FixInput
 from holdfast.domain.guard import Action
 from holdfast.domain.profile import Bins
@@ -113,14 +113,14 @@ def parted(batch: pa.RecordBatch, schema: Schema, span: Span) -> Iterator[Chunk]
     micros = table.column("at").cast(pa.timestamp("us", "UTC")).cast(pa.int64())
     if micros.null_count:
         raise FixInput("engines.time", "Some decisions have no time.", "Leave them out of the table that is counted.")
-    at = micros.to_numpy()
-    starts = at // (SECONDS[span] * _MICROS)
-    releases = table.column("release").cast(pa.string()).fill_null("").combine_chunks().dictionary_encode()
-    names, code = releases.dictionary.to_pylist(), releases.indices.to_numpy()
+    at = numbers(micros)
+    starts = (at // (SECONDS[span] * _MICROS)).astype(np.int64)
+    names, code = dictionary(table.column("release"))
+    names[-1] = ""
     rows = _rows(table, schema, at / _MICROS)
     groups, group = np.unique(starts * len(names) + code, return_inverse=True)
     for place, one in enumerate(groups.tolist()):
-        key = start_text(one // len(names), span), names[one % len(names)]
+        key = start_text(one // len(names), span), str(names[one % len(names)])
         yield key, rows if len(groups) == 1 else rows.take(group == place)
 
 
@@ -177,7 +177,8 @@ def _rows(table: pa.Table, schema: Schema, at: NDArray[np.float64]) -> Rows:
         known["label_at"] = _seconds(table.column("label_at"))
     for name in ("principal", "subject", "ended", "source", "id"):
         if name in table.column_names:
-            known[name] = table.column(name).fill_null("").to_numpy().astype(object)
+            values, places = dictionary(table.column(name))
+            known[name] = np.array([*values[:-1], ""], dtype=object)[places]
     if "verdicts" in table.column_names:
         known["flagged"] = _flagged(table.column("verdicts"))
     return Rows.of(X, **known)
@@ -187,8 +188,9 @@ def _values(column: pa.ChunkedArray, words: tuple[str, ...] | None) -> NDArray[n
     """Numbers, or the codes of words, -1 for others."""
     if words is None:
         return numbers(column)
-    found = codes(column, words)
-    return np.where(found == len(words), -1.0, found)
+    own = {word: float(code) for code, word in enumerate(words)}
+    values, places = dictionary(column)
+    return np.array([np.nan if value is None else own.get(value, -1.0) for value in values])[places]
 
 
 def _seconds(column: pa.ChunkedArray) -> NDArray[np.float64]:
@@ -199,11 +201,9 @@ def _seconds(column: pa.ChunkedArray) -> NDArray[np.float64]:
 
 def _flagged(column: pa.ChunkedArray) -> NDArray[np.object_]:
     """Which guards did not just allow it; rows with the same verdicts are read once."""
-    import pyarrow as pa
-
-    encoded = column.cast(pa.string()).fill_null("[]").combine_chunks().dictionary_encode()
-    known = np.empty(len(encoded.dictionary), dtype=object)
-    for place, text in enumerate(encoded.dictionary.to_pylist()):
+    texts, places = dictionary(column)
+    known = np.empty(len(texts), dtype=object)
+    for place, text in enumerate(texts):
         known[place] = tuple(one["guard"] for one in orjson.loads(text or "[]") if one["action"] != Action.ALLOW.value)
-    found: NDArray[np.object_] = known[encoded.indices.to_numpy()]
+    found: NDArray[np.object_] = known[places]
     return found

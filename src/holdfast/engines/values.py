@@ -71,6 +71,16 @@ def as_text(column: Any, labels: Sequence[str]) -> Any:
     return text
 
 
+def spelled(value: bool | float, labels: Sequence[str]) -> str:
+    """A value in this process as text: what `as_text` gives of one in an engine."""
+    if isinstance(value, bool):
+        return next((one for one in _SPELLED[value] if one in labels), str(value))
+    same = (label for known, label in _numbers(labels) if known == value)
+    if isinstance(value, int):
+        return next((label for label in same if _is_odd(float(value), label)), str(value))
+    return next(same, "?" * (1 + max(map(len, labels), default=0)))
+
+
 def _numbers(labels: Sequence[str]) -> list[tuple[float, str]]:
     """The labels that are numbers."""
     found = []

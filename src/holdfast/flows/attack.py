@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,7 +14,8 @@ from holdfast.artifacts.scan import scan_paths
 from holdfast.compute import run_all
 from holdfast.domain.appetite import Appetite
 from holdfast.domain.errors import FixInput, ModelFailed
-from holdfast.domain.evidence import Done, Material, ProbeCard, ProbeOutcome
+from holdfast.domain.evidence import Done, Material, ProbeCard, ProbeOutcome, Protection
+from holdfast.domain.schema import Schema, Task
 from holdfast.domain.verdict import parse_time, timestamp
 from holdfast.domain.watch import Baseline
 from holdfast.ledger.bundle import release_of
@@ -22,6 +24,7 @@ from holdfast.ports import Cache, Clock
 from holdfast.probes.contract import ProbeSpec
 from holdfast.releases.attack import Job, attack
 from holdfast.releases.baseline import make_baseline
+from holdfast.releases.chat import ChatJob
 from holdfast.releases.plan import Frames, Obstacle, Plan, Tables, make_plan, read_frames, to_tables
 from holdfast.releases.release import Release
 from holdfast.settings import Settings
@@ -104,8 +107,19 @@ class Timed:
     outcome: ProbeOutcome
 
 
+class Known(Protocol):
+    """What is known of a release before it is attacked."""
+
+    @property
+    def protections(self) -> tuple[Protection, ...]:
+        """What stands between the model and this machine."""
+
+    def without(self, spec: ProbeSpec) -> ProbeOutcome | None:
+        """The outcome of a probe that cannot run here, in words; None where it can."""
+
+
 @dataclass(frozen=True)
-class Attack:
+class Attack(ABC):
     """One release under attack: what was asked, what is known of it, and where results are kept."""
 
     request: Request
@@ -115,6 +129,92 @@ class Attack:
     watcher: Watcher
     probes: tuple[ProbeSpec, ...]
     materials: tuple[Material, ...]
+
+    @property
+    @abstractmethod
+    def known(self) -> Known:
+        """What decides which probes apply."""
+
+    @property
+    @abstractmethod
+    def schema(self) -> Schema | None:
+        """How the columns are read; None of a release that has none."""
+
+    @property
+    @abstractmethod
+    def task(self) -> Task:
+        """What the release answers."""
+
+    @abstractmethod
+    def baseline(self, monitors: tuple[MonitorSpec, ...]) -> Baseline | None:
+        """What decisions of the release are to be watched against; None where nothing tells."""
+
+    @abstractmethod
+    def _job(self, spec: ProbeSpec) -> Job | ChatJob:
+        """One probe's work."""
+
+    @cached_property
+    def digest(self) -> str:
+        """The release's digest: everything that was given and how its columns are read."""
+        return release_of(self.materials, self.schema)
+
+    def _key(self, what: str, **more: object) -> str:
+        """The digest of all that a result depends on besides `more`."""
+        manifest = self.request.release.manifest
+        said = manifest.model_dump(mode="json", include={"model", "data"})
+        return canonical.digest(
+            {"what": what, "holdfast": __version__, "materials": self.materials, "said": said, "seed": manifest.seed}
+            | {"system": manifest.system.record(), **more}
+        )
+
+    def outcomes(self) -> Iterator[Timed]:
+        """Each chosen probe's outcome: not applicable, kept from before, or attacked now, in that order."""
+        todo = []
+        for spec in self.probes:
+            settled = self._settled(spec)
+            if settled is None:
+                todo.append(spec)
+            else:
+                self.watcher.finished(settled.outcome, cached=isinstance(settled.outcome, Done))
+                yield settled
+        yield from self._run(tuple(todo))
+
+    def _settled(self, spec: ProbeSpec) -> Timed | None:
+        """The outcome that is known without attacking; None if there is none."""
+        without = self.known.without(spec)
+        if without is not None:
+            return Timed(timestamp(self.clock()), without)
+        data = self.cache.get(self._outcome_key(spec)) if self.request.may_keep else None
+        if data is None:
+            return None
+        kept = canonical.decode(Timed, data)
+        age = (self.clock() - parse_time(kept.taken_at)).total_seconds()
+        return kept if 0 <= age < 86_400 * self.request.days_kept else None
+
+    def _outcome_key(self, spec: ProbeSpec) -> str:
+        params = spec.params(self.request.effort, self.request.overrides(spec))
+        return self._key("outcome", release=self.digest, probe=spec.id, version=spec.version, params=params)
+
+    def _run(self, specs: tuple[ProbeSpec, ...]) -> Iterator[Timed]:
+        self.watcher.planned(tuple(card(spec) for spec in specs))
+        if not specs:
+            return
+        by_id = {spec.id: spec for spec in specs}
+        jobs = [self._job(spec) for spec in specs]
+        try:
+            for outcome in run_all(attack, jobs, self.settings, job_memory(specs)):
+                timed = Timed(timestamp(self.clock()), outcome)
+                if isinstance(outcome, Done):  # a failure is tried again next time
+                    self.cache.put(self._outcome_key(by_id[outcome.probe]), canonical.encode(timed))
+                self.watcher.finished(outcome, cached=False)
+                yield timed
+        finally:
+            release_target()
+
+
+@dataclass(frozen=True)
+class TableAttack(Attack):
+    """A model under attack that is asked with rows."""
 
     @cached_property
     def frames(self) -> Frames:
@@ -152,10 +252,20 @@ class Attack:
         except ModelFailed as error:
             return replace(plan, obstacle=Obstacle(refused=False, reason=error.message, hint=error.hint))
 
-    @cached_property
-    def digest(self) -> str:
-        """The release's digest: everything that was given and how its columns are read."""
-        return release_of(self.materials, self.plan.schema)
+    @property
+    def known(self) -> Known:
+        """The plan."""
+        return self.plan
+
+    @property
+    def schema(self) -> Schema:
+        """As the plan has it."""
+        return self.plan.schema
+
+    @property
+    def task(self) -> Task:
+        """By the schema."""
+        return self.schema.task
 
     def baseline(self, monitors: tuple[MonitorSpec, ...]) -> Baseline | None:
         """What decisions of the release are to be watched against; None where the model does not answer."""
@@ -177,59 +287,6 @@ class Attack:
             release_target()
         self.cache.put(key, canonical.encode(made))
         return made
-
-    def _key(self, what: str, **more: object) -> str:
-        """The digest of all that a result depends on besides `more`."""
-        manifest = self.request.release.manifest
-        said = manifest.model_dump(mode="json", include={"model", "data"})
-        return canonical.digest(
-            {"what": what, "holdfast": __version__, "materials": self.materials, "said": said, "seed": manifest.seed}
-            | {"system": manifest.system.record(), **more}
-        )
-
-    def outcomes(self) -> Iterator[Timed]:
-        """Each chosen probe's outcome: not applicable, kept from before, or attacked now, in that order."""
-        todo = []
-        for spec in self.probes:
-            settled = self._settled(spec)
-            if settled is None:
-                todo.append(spec)
-            else:
-                self.watcher.finished(settled.outcome, cached=isinstance(settled.outcome, Done))
-                yield settled
-        yield from self._run(tuple(todo))
-
-    def _settled(self, spec: ProbeSpec) -> Timed | None:
-        """The outcome that is known without attacking; None if there is none."""
-        without = self.plan.without(spec)
-        if without is not None:
-            return Timed(timestamp(self.clock()), without)
-        data = self.cache.get(self._outcome_key(spec)) if self.request.may_keep else None
-        if data is None:
-            return None
-        kept = canonical.decode(Timed, data)
-        age = (self.clock() - parse_time(kept.taken_at)).total_seconds()
-        return kept if 0 <= age < 86_400 * self.request.days_kept else None
-
-    def _outcome_key(self, spec: ProbeSpec) -> str:
-        params = spec.params(self.request.effort, self.request.overrides(spec))
-        return self._key("outcome", release=self.digest, probe=spec.id, version=spec.version, params=params)
-
-    def _run(self, specs: tuple[ProbeSpec, ...]) -> Iterator[Timed]:
-        self.watcher.planned(tuple(card(spec) for spec in specs))
-        if not specs:
-            return
-        by_id = {spec.id: spec for spec in specs}
-        jobs = [self._job(spec) for spec in specs]
-        try:
-            for outcome in run_all(attack, jobs, self.settings, job_memory(specs)):
-                timed = Timed(timestamp(self.clock()), outcome)
-                if isinstance(outcome, Done):  # a failure is tried again next time
-                    self.cache.put(self._outcome_key(by_id[outcome.probe]), canonical.encode(timed))
-                self.watcher.finished(outcome, cached=False)
-                yield timed
-        finally:
-            release_target()
 
     def _job(self, spec: ProbeSpec) -> Job:
         release = self.request.release
@@ -264,7 +321,7 @@ def open_model(release: Release) -> ModelFacts | Obstacle:
 
 
 def choose(request: Request, probes: tuple[ProbeSpec, ...]) -> tuple[ProbeSpec, ...]:
-    """The probes that manifest and request leave; FixInput for a name that fits none."""
+    """The probes of this kind of release that manifest and request leave; FixInput for a name that fits none."""
     wanted = request.release.manifest.probes
     for name in (*request.only, *wanted.only, *wanted.skip, *wanted.params):
         if not any(_named(spec, name) for spec in probes):
@@ -272,7 +329,11 @@ def choose(request: Request, probes: tuple[ProbeSpec, ...]) -> tuple[ProbeSpec, 
             raise FixInput("probe.unknown", f"There is no probe {name!r}.", f"There are: {known}.")
     only = request.only or tuple(wanted.only)
     left = [spec for spec in probes if not only or any(_named(spec, name) for name in only)]
-    return tuple(spec for spec in left if not any(_named(spec, name) for name in wanted.skip))
+    meant = [spec for spec in left if spec.is_of_chats == request.release.is_chat]
+    if left and not meant:
+        asks, is_ = ("chats", "a model of tables") if left[0].is_of_chats else ("models of tables", "a chat")
+        raise FixInput("probe.other-kind", f"{left[0].id} is about {asks}; this release is {is_}.", "Leave it out.")
+    return tuple(spec for spec in meant if not any(_named(spec, name) for name in wanted.skip))
 
 
 def _named(spec: ProbeSpec, name: str) -> bool:

@@ -18,13 +18,15 @@ from holdfast.domain.evidence import Done, Environment, Evidence
 from holdfast.domain.run import Receipt, Run
 from holdfast.domain.verdict import judge, timestamp
 from holdfast.domain.watch import Baseline
-from holdfast.flows.attack import Attack, Request, Watcher, card, choose, job_memory
+from holdfast.flows.attack import Attack, Request, TableAttack, Watcher, card, choose, job_memory
+from holdfast.flows.attack_chat import ChatAttack
 from holdfast.flows.seal import SEALED, seal_run
 from holdfast.ledger.bundle import BASELINE, PROOF, ledger_entry, same_verdict
 from holdfast.ledger.envelope import seal
 from holdfast.monitors.contract import MonitorSpec
 from holdfast.ports import Cache, Clock, Ledger, Signer
 from holdfast.probes.contract import ProbeSpec
+from holdfast.releases.chat import read_chat
 from holdfast.settings import Settings
 from holdfast.storage.runs import RECORD, RunFolders
 from holdfast.version import __version__
@@ -40,6 +42,7 @@ PACKAGES = (
     "lightgbm",
     "onnxruntime",
     "skops",
+    "httpx",
 )
 
 Renderer = Callable[[Run], bytes]
@@ -62,14 +65,15 @@ class House:
 
 def check(request: Request, house: House, watcher: Watcher) -> Run:
     """Take the whole trip. The returned run lies complete in its folder and stands in the ledger."""
-    attack = Attack(
+    is_chat = request.release.is_chat
+    attack = (ChatAttack if is_chat else TableAttack)(
         request=request,
         settings=house.settings,
         clock=house.clock,
         cache=house.cache,
         watcher=watcher,
         probes=choose(request, house.probes),
-        materials=request.release.materials(),
+        materials=read_chat(request.release).materials if is_chat else request.release.materials(),
     )
     evidence = _gather(attack, house)
     baseline = None if request.only else attack.baseline(house.monitors)
@@ -88,7 +92,7 @@ def _gather(attack: Attack, house: House) -> Evidence:
         system=manifest.system.name,
         release=attack.digest,
         materials=attack.materials,
-        schema=attack.plan.schema,
+        schema=attack.schema,
         probes=tuple(card(spec) for spec in attack.probes),
         outcomes=outcomes,
         measures=tuple(measure for spec in attack.probes for measure in spec.measures if measure.id in seen),
@@ -96,6 +100,7 @@ def _gather(attack: Attack, house: House) -> Evidence:
         effort=attack.request.effort,
         seed=manifest.seed,
         taken_at=min(times, default=timestamp(house.clock())),
+        task=attack.task if attack.schema is None else None,
     )
 
 
@@ -111,7 +116,7 @@ def _environment(attack: Attack, house: House) -> Environment:
         python=platform.python_version(),
         platform=f"{platform.system()} {platform.machine()}",
         packages=tuple(versions),
-        protections=attack.plan.protections,
+        protections=attack.known.protections,
         workers=side_by_side(house.settings, job_memory(attack.probes)),
         memory_mb=house.settings.memory_mb,
     )

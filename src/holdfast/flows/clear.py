@@ -10,6 +10,7 @@ from holdfast.domain.access import Permission
 from holdfast.domain.clearance import Clearance, Cleared
 from holdfast.domain.gate import Request, shuts_at
 from holdfast.domain.kinds import Filed
+from holdfast.domain.prompt import PROMPT
 from holdfast.domain.release import Release
 from holdfast.domain.system import System
 from holdfast.domain.verdict import Outcome, parse_time, timestamp
@@ -81,9 +82,19 @@ def _open_gate(desk: Desk, key: str) -> Cleared | None:
         return None
     release = desk.store.get(Release, request.release).record
     until = shuts_at(opened.dossier, _evidence_ends(desk, release.digest), desk.now)
-    model = release.material("model")
-    about = (release.system, release.digest, release.version, model.digest if model else "")
-    return Cleared(*about, key, request.at, timestamp(until)) if until > desk.now else None
+    if until <= desk.now:
+        return None
+    model, prompt = release.material("model"), release.material(PROMPT)
+    return Cleared(
+        system=release.system,
+        release=release.digest,
+        version=release.version,
+        model=model.digest if model else "",
+        request=key,
+        since=request.at,
+        until=timestamp(until),
+        prompt=prompt.digest if prompt else "",
+    )
 
 
 def _evidence_ends(desk: Desk, release: str) -> datetime:

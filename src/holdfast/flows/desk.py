@@ -46,7 +46,7 @@ class Caller:
 @dataclass(frozen=True)
 class Desk:
     """What the governing trips need from outside. `committed` is called after acts were made, to wake the sequencer;
-    `contents` keeps what people decide upon.
+    `contents` keeps what people decide upon, `prompts` the texts of prompts.
     """
 
     store: Store
@@ -55,6 +55,7 @@ class Desk:
     ledger: Ledger
     clock: Clock
     contents: Contents
+    prompts: Contents
     committed: Callable[[], None] = lambda: None
 
     @property

@@ -3,42 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from holdfast.datasets.columns import Columns, Reads, codes, columns_of, lengths, numbers, reads, tally
+from holdfast.datasets.columns import Columns, Reads, codes, columns_of, lengths, numbers, reads
 from holdfast.domain.drift import ColumnDrift, Difference, Drift, Joint, Standing, Unlike
 from holdfast.domain.errors import FixInput
 from holdfast.domain.measure import Interval
-from holdfast.domain.profile import Bins, Counts
-from holdfast.monitors import distances, profiling
+from holdfast.flows.drift_columns import Pair, paired
+from holdfast.monitors import distances
 from holdfast.monitors.joint import detectable, joint
 
 LIMIT = 0.1
 ALPHA = 0.05
-TEXT_LABELS = 50
-"""A column of more labels than this, most of which occur once, is text: its lengths are compared."""
-
 FEWEST, FEWEST_TOGETHER = 2, 100
 MOST_TOGETHER, MOST_CELLS = 40_000, 8_000_000
 """Rows of each table, and cells of it, that are looked at with all columns together."""
 
 MOST_CODES = 200
 HUGE = 1e300
-
-
-@dataclass(frozen=True, slots=True)
-class _Pair:
-    """The column `name` of both tables in the same bins; of texts those of their lengths."""
-
-    name: str
-    bins: Bins
-    reference: Counts
-    current: Counts
-    unseen: float | None = None
 
 
 def compare(
@@ -54,7 +40,8 @@ def compare(
 ) -> Drift:
     """What changed from one table to the other; each is a pandas or Arrow table, or the path of a file.
 
-    `together` also asks whether the columns go together as they did, on samples that `seed` draws.
+    `together` also asks whether the columns go together as they did, on samples that `seed` draws. Languages and words
+    of texts are those of samples, too.
 
     FixInput where a table cannot be read, a column is named that neither has, or `limit` or `alpha` cannot be.
     """
@@ -64,11 +51,14 @@ def compare(
     first, second = columns_of(reference), columns_of(current)
     chosen = _chosen(first, second, only, exclude)
     unlike = [_alone(name, first) for name in chosen if (name in first.names) is not (name in second.names)]
-    pairs: list[_Pair] = []
+    pairs: list[Pair] = []
     for name in chosen:
         if name in first.names and name in second.names:
-            found = _paired(name, first, second, is_asked=name in only)
-            (pairs if isinstance(found, _Pair) else unlike).append(found)  # type: ignore[arg-type]
+            found = paired(name, first, second, np.random.default_rng(seed), is_asked=name in only)
+            if isinstance(found, Unlike):
+                unlike.append(found)
+            else:
+                pairs += found
     found_together = _together(pairs, (first, second), limit, alpha, seed) if together and pairs else None
     if together and found_together is None:
         unlike.append(Unlike("all together", "there are too few rows, or no columns, to learn from", is_change=False))
@@ -96,47 +86,9 @@ def _alone(name: str, first: Columns) -> Unlike:
     return Unlike(name, "it is in the reference alone" if name in first.names else "it is new", is_change=True)
 
 
-def _paired(name: str, first: Columns, second: Columns, *, is_asked: bool) -> _Pair | Unlike:
-    """The column in the bins of the reference, or why it cannot be compared. One of the two is in memory at a time."""
-    column = first.get(name)
-    how, rows = reads(column), first.rows
-    if how is None:
-        return Unlike(name, f"it holds {column.type}, which is neither numbers nor labels", is_change=False)
-    if how is Reads.TIME and not is_asked:
-        return Unlike(name, "times move on by themselves; name it to compare it all the same", is_change=False)
-    is_empty = column.null_count == rows
-    seen = tally(column) if how is Reads.LABEL else ({}, 0)
-    is_text = how is Reads.LABEL and len(seen[0]) > max(TEXT_LABELS, rows // 2)
-    if how is not Reads.LABEL or is_text:
-        values = lengths(column) if is_text else numbers(column)
-        bins = profiling.number_bins(f"length of {name}" if is_text else name, values)
-        reference = profiling.number_counts(bins, values)
-        del values
-    else:
-        bins = profiling.label_bins(name, seen[0])
-        reference = profiling.label_counts(bins, *seen)
-    del column
-    column = second.get(name)
-    if is_empty and column.null_count == second.rows:
-        return Unlike(name, "it has no value in either table", is_change=False)
-    if reads(column) is not how and not is_empty and column.null_count < second.rows:
-        return Unlike(name, f"it held {_plural(how)} and holds {column.type} now", is_change=True)
-    if how is not Reads.LABEL or is_text:
-        current = profiling.number_counts(bins, lengths(column) if is_text else numbers(column))
-        return _Pair(name, bins, reference, current)
-    now, missing = tally(column)
-    strange = sum(count for label, count in now.items() if label not in seen[0])
-    current = profiling.label_counts(bins, now, missing)
-    return _Pair(name, bins, reference, current, strange / max(1, sum(now.values())))
-
-
-def _plural(how: Reads) -> str:
-    return {Reads.NUMBER: "numbers", Reads.TIME: "times"}.get(how, "labels")
-
-
-def _together(pairs: Sequence[_Pair], tables: Sequence[Columns], limit: float, alpha: float, seed: int) -> Joint | None:
+def _together(pairs: Sequence[Pair], tables: Sequence[Columns], limit: float, alpha: float, seed: int) -> Joint | None:
     """All columns together, on samples; None where either is too small to learn from."""
-    rng = np.random.default_rng(seed)
+    rng, pairs = np.random.default_rng(seed), [pair for pair in pairs if not pair.is_of_sample]
     reference, current = (_sample(pairs, table, rng) for table in tables)
     if min(len(reference), len(current)) < FEWEST_TOGETHER:
         return None
@@ -147,7 +99,7 @@ def _together(pairs: Sequence[_Pair], tables: Sequence[Columns], limit: float, a
     return replace(found, standing=_standing(is_moved, is_moved and found.distance >= limit, would_show))
 
 
-def _sample(pairs: Sequence[_Pair], table: Columns, rng: np.random.Generator) -> NDArray[np.float64]:
+def _sample(pairs: Sequence[Pair], table: Columns, rng: np.random.Generator) -> NDArray[np.float64]:
     """Some rows as numbers and codes, (n, p), NaN for missing."""
     most = min(table.rows, MOST_TOGETHER, MOST_CELLS // len(pairs))
     rows = np.sort(rng.choice(table.rows, most, replace=False))
@@ -161,7 +113,7 @@ def _sample(pairs: Sequence[_Pair], table: Columns, rng: np.random.Generator) ->
     return np.clip(X, -HUGE, HUGE)
 
 
-def _judged(pairs: Sequence[_Pair], limit: float, alpha: float) -> list[ColumnDrift]:
+def _judged(pairs: Sequence[Pair], limit: float, alpha: float) -> list[ColumnDrift]:
     """What can be said of each, at one level for all tests together."""
     level = alpha / max(1, 2 * len(pairs))
     differences = [_difference(pair, level) for pair in pairs]
@@ -173,7 +125,7 @@ def _judged(pairs: Sequence[_Pair], limit: float, alpha: float) -> list[ColumnDr
     ]
 
 
-def _difference(pair: _Pair, level: float) -> Difference:
+def _difference(pair: Pair, level: float) -> Difference:
     """Of the values; where one side has too few, nothing can be told from chance."""
     if min(pair.reference.known, pair.current.known) < FEWEST:
         return Difference(0.0, 0.0, 1.0, 1.0, 0.0, 0.0)
@@ -182,7 +134,7 @@ def _difference(pair: _Pair, level: float) -> Difference:
     return distances.label_difference(pair.reference, pair.current, level)
 
 
-def _column(pair: _Pair, found: Difference, missing_p: float, limit: float, alpha: float) -> ColumnDrift:
+def _column(pair: Pair, found: Difference, missing_p: float, limit: float, alpha: float) -> ColumnDrift:
     low, high = distances.missing_interval(pair.reference, pair.current)
     gap = abs(pair.current.missing_share - pair.reference.missing_share)
     is_moved = found.p_value < alpha, missing_p < alpha
@@ -190,7 +142,15 @@ def _column(pair: _Pair, found: Difference, missing_p: float, limit: float, alph
     has_drifted = any(moved and large for moved, large in zip(is_moved, is_large, strict=True))
     standing = _standing(any(is_moved), has_drifted, found.detectable <= limit)
     return ColumnDrift(
-        standing, pair.bins, pair.reference, pair.current, found, Interval(low, high), missing_p, pair.unseen
+        standing,
+        pair.bins,
+        pair.reference,
+        pair.current,
+        found,
+        Interval(low, high),
+        missing_p,
+        pair.unseen,
+        pair.vocabulary,
     )
 
 

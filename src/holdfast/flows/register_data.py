@@ -13,6 +13,7 @@ from holdfast.domain.act import Draft, Kept, Verb
 from holdfast.domain.dataset import Admission, DatasetVersion, PromptVersion
 from holdfast.domain.errors import Absent, FixInput, Tampered
 from holdfast.domain.intake import Offered
+from holdfast.domain.prompt import parse_prompt
 from holdfast.domain.verdict import Outcome, parse_time
 from holdfast.flows.desk import Caller, Desk, every, require
 from holdfast.flows.register import NAME, is_trusted
@@ -101,14 +102,25 @@ def _title(record: DatasetVersion) -> str:
 def register_prompt(
     desk: Desk, caller: Caller, name: str, version: str, data: bytes, *, parent: str = ""
 ) -> Kept[PromptVersion]:
-    """Enter a prompt; its bytes are kept under their digest."""
+    """Enter a prompt; its text is kept sealed, by its digest. FixInput where it is none (`domain.prompt`)."""
     require(caller, Permission.REGISTER_RELEASES)
     if not 0 < len(data) <= MOST_PROMPT_BYTES:
         raise FixInput("prompt.size", f"The prompt has {len(data)} bytes.", f"At most {MOST_PROMPT_BYTES:,}, and some.")
+    parse_prompt(data)
     record = PromptVersion(name, version, canonical.digest_bytes(data), parent)
     _require_sound(desk, record)
-    desk.blobs.put(data)
+    desk.prompts.put(record.digest, "", data)
     return _enter(desk, caller, Verb.REGISTER_PROMPT, record)
+
+
+def read_prompt(desk: Desk, caller: Caller, name: str, version: str) -> bytes:
+    """A prompt's text, byte for byte, for those who write prompts and for gateways; Absent where it is not kept."""
+    require(caller, Permission.READ_PROMPTS)
+    digest = desk.store.get(PromptVersion, f"{name}:{version}").record.digest
+    data = desk.prompts.get(digest)
+    if data is None or canonical.digest_bytes(data) != digest:
+        raise Absent("prompt.text", f"The text of {name} {version} is not kept here.", "Register the same text again.")
+    return data
 
 
 def _enter(desk: Desk, caller: Caller, verb: Verb, record: Version) -> Kept[Version]:

@@ -12,6 +12,7 @@ from holdfast.domain.errors import Absent
 from holdfast.domain.look import Look
 from holdfast.engines.counts import count
 from holdfast.engines.embedded import count_rows
+from holdfast.engines.files import split_plain
 from holdfast.engines.folds import fold
 from holdfast.engines.follow import Files, follow
 from holdfast.engines.known import Batches, Known, folds_of, merged, with_facts
@@ -39,8 +40,8 @@ def watch_segments(
 ) -> Look:
     """What the segments `files` show, and in `state` what was counted; only those that are new are read.
 
-    Spark counts and folds on its workers; DuckDB hands rows to this process, which does both in one pass. Absent where
-    no batch is over.
+    Spark counts and folds on its workers. Else this process does both in one pass, over rows that it reads itself, or
+    that DuckDB hands to it where there are outcomes to join, or values of several types. Absent where no batch is over.
     """
     asked, span, release = _asked(ground, view), ground.watch.span, ground.baseline.release
     known = _read(state, asked)
@@ -48,9 +49,11 @@ def watch_segments(
     own = {spec.id: (spec.fold, spec.params) for spec in ground.monitors if spec.fold is not None}
 
     def counted(some: Sequence[str], labels: Table | None) -> Batches:
-        tables = decisions(connection, some, view, ground.baseline.schema.names)
-        if connection.name != "pyspark":
-            return count_rows(tables, view, ground.baseline, asks, own, labels=labels, span=span)
+        schema, is_here = ground.baseline.schema, connection.name != "pyspark"
+        plain, rest = split_plain(some, view, schema) if is_here and labels is None else ([], some)
+        tables = decisions(connection, rest, view, schema.names)
+        if is_here:
+            return count_rows(tables, view, ground.baseline, asks, own, labels=labels, span=span, files=plain)
         bins = ground.baseline.usual.profile.bins
         found = merged(count(table, view, bins, asks, labels=labels, span=span) for table in tables)
         return with_facts(found, fold(tables, view, ground.baseline, own, labels=labels, span=span))

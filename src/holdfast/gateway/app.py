@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from time import perf_counter
+from time import monotonic, perf_counter
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote
 
@@ -44,6 +45,9 @@ from holdfast.gateway.rows.answers import inferred, metadata, predicted
 from holdfast.gateway.rows.backends import JSON_LENGTH, Put, json_length
 from holdfast.gateway.rows.openinference import InferRequest
 from holdfast.gateway.rows.serving import Outcome, Serving
+from holdfast.gateway.tools.conversations import Conversations
+from holdfast.gateway.tools.endpoint import McpEndpoints
+from holdfast.gateway.tools.serving import ToolServing
 from holdfast.version import __version__
 
 MOST_BODY_BYTES = 32 * 1024 * 1024
@@ -97,10 +101,16 @@ class Gateway:
         self._room = Room()
         self._ready: Callable[[], bool] = lambda: True
         self._pseudonym = pseudonym
+        self._conversations = Conversations(monotonic)
         self._routes = Routes()
         self.serve({}, {})
 
-    def serve(self, reached: Mapping[str, Reached], chats: Mapping[str, Conversing]) -> Routes:
+    def serve(
+        self,
+        reached: Mapping[str, Reached],
+        chats: Mapping[str, Conversing],
+        tools: Mapping[str, ToolServing] = MappingProxyType({}),
+    ) -> Routes:
         """Serve these systems, and no others, from the next request on; the routes of those before."""
         before, self._routes = self._routes, Routes()
         self._reached = dict(reached)
@@ -112,6 +122,7 @@ class Gateway:
             ("GET", "/ping"): self._live,
             ("GET", "/v2"): self._about,
             **self._talk(chats),
+            **self._mcp(tools),
         }
         for name in self._reached:
             self._add(name)
@@ -119,6 +130,16 @@ class Gateway:
 
     def _talk(self, chats: Mapping[str, Conversing]) -> dict[tuple[str, str], Handler]:
         return Talk(chats, self._asking, self._metered, self._pseudonym, self._observer).routes() if chats else {}
+
+    def _mcp(self, tools: Mapping[str, ToolServing]) -> dict[tuple[str, str], Handler]:
+        return McpEndpoints(
+            tools,
+            self._conversations,
+            let_in=self._asking,
+            meter=self._metered,
+            pseudonym=self._pseudonym,
+            observer=self._observer,
+        ).routes()
 
     def rebuild(self) -> None:
         """Take in who may ask now; budgets of those who stay go on."""
@@ -262,16 +283,14 @@ async def _tell(receive: Receive, send: Send, sent: Reply | Streamed) -> None:
 
 
 def _read(reader: Reader, columns: Mapping[str, Sequence[Any]]) -> Reading:
-    """One row as a mapping, which is quick; many as a table. FixInput for a table that is absurdly wide."""
+    """One row as a mapping, which is quick; many by column. FixInput for a table that is absurdly wide."""
     if len(columns) > len(reader.schema.names) + MOST_OTHER_COLUMNS:
         what = f"A table has {len(columns):,} columns; the model has {len(reader.schema.names):,}."
         raise FixInput("inference.columns", what, "Send the model's columns.")
     rows = len(next(iter(columns.values()), ()))
     if rows == 1:
         return reader.read({name: values[0] for name, values in columns.items()})
-    import pandas as pd
-
-    return reader.read(pd.DataFrame(dict(columns)))
+    return reader.read_columns(columns)
 
 
 def _passed_on(scope: Scope) -> list[tuple[bytes, bytes]]:

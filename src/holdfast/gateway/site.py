@@ -14,14 +14,23 @@ from holdfast.gateway.access.follow import Follower
 from holdfast.gateway.access.identity import Identities
 from holdfast.gateway.access.issuers import IssuerKeys
 from holdfast.gateway.app import Gateway, Reached
+from holdfast.gateway.chat.prompts import Prompts
 from holdfast.gateway.observe.observer import Observer
 from holdfast.gateway.observe.standing import Standing, watch
 from holdfast.gateway.review.reviews import Reviews
 from holdfast.gateway.routes import Routes
-from holdfast.gateway.setup.build import make_follower, make_generation, make_purse, make_reviews, systems_of
+from holdfast.gateway.setup.build import (
+    make_follower,
+    make_generation,
+    make_prompts,
+    make_purse,
+    make_reviews,
+    systems_of,
+)
 from holdfast.gateway.setup.document import GatewayDocument
 from holdfast.gateway.setup.generation import Generation
 from holdfast.gateway.setup.premises import Premises, Shared
+from holdfast.gateway.tools.approvals import Approvals
 from holdfast.ledger.files import make_folder
 
 LOG = logging.getLogger("holdfast.gateway")
@@ -34,12 +43,15 @@ async def running(document: GatewayDocument, premises: Premises, observer: Obser
         follower = make_follower(document, premises)
         await follower.refresh()
         purse, reviews = await make_purse(document, premises, stack), make_reviews(document, premises)
-        site = Site(document, premises, observer, follower=follower, purse=purse, reviews=reviews)
+        prompts = make_prompts(document, premises)
+        await prompts.refresh(follower.clearance)
+        site = Site(document, premises, observer, follower=follower, purse=purse, reviews=reviews, prompts=prompts)
         stack.push_async_callback(site.close)
         await site.take(document)
-        standing = Standing(follower, premises.log, reviews, lambda: site.generation, lambda: site.issuers)
+        standing = Standing(follower, premises.log, reviews, prompts, lambda: site.generation, lambda: site.issuers)
         observer.figures.standing.append(standing.families)
-        for chore in (follower.follow(), reviews.follow(), watch(standing, observer)):
+        following = prompts.follow(lambda: follower.clearance)
+        for chore in (follower.follow(), reviews.follow(), following, watch(standing, observer)):
             site.attend(chore)
         yield site
 
@@ -56,11 +68,13 @@ class Site:
         follower: Follower,
         purse: Purse,
         reviews: Reviews,
+        prompts: Prompts,
     ) -> None:
         self.generation = Generation()
         self.issuers: list[IssuerKeys] = []
         self._premises, self._observer = premises, observer
-        self._shared = Shared(document.environment, premises, follower, reviews.folder, observer)
+        approvals = Approvals(reviews, premises.clock)
+        self._shared = Shared(document.environment, premises, follower, reviews.folder, prompts, observer, approvals)
         self._follower, self._purse = follower, purse
         self._cut = document.budgets.when_cut_off
         self._following: dict[str, asyncio.Task[Any]] = {}
@@ -80,7 +94,8 @@ class Site:
         await self._trust(document)
         await self._follower.ask_for(systems_of(document))
         reached = {one.name: Reached(one, one.post.reader, self._premises.vault.pseudonym) for one in made.servings}
-        routes = self.gateway.serve(reached, {one.name: one for one in made.chats})
+        chats, tools = {one.name: one for one in made.chats}, {one.name: one for one in made.tools}
+        routes = self.gateway.serve(reached, chats, tools)
         self.generation = made
         self.gateway.rebuild()
         self._retire(before, routes, made)

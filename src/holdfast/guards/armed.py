@@ -136,7 +136,7 @@ def chosen(
     if unknown:
         hint = f"There are: {', '.join(sorted(known))}."
         raise FixInput("policy.guard", f"There is no guard {unknown[0]!r} of {reads}.", hint)
-    return [(terms, known[terms.guard]) for terms in policy.guards if known[terms.guard].stage is stage]
+    return [(terms, known[terms.guard]) for terms in policy.guards if known[terms.guard].stage in (stage, Stage.BOTH)]
 
 
 def _armed(terms: GuardTerms, spec: GuardSpec, reference: Reference) -> Armed:

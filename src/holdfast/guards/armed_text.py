@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
 from time import perf_counter
@@ -12,7 +12,7 @@ from holdfast.domain.guard import Action, GuardVerdict, Mode, Stage
 from holdfast.domain.policy import GuardTerms, Policy, Unanswered
 from holdfast.guards.armed import chosen
 from holdfast.guards.contract import GuardSpec, Reads
-from holdfast.guards.passages import Passage, Reading, Span
+from holdfast.guards.passages import Conversation, Passage, Reading, Span, Spotted
 
 ACTIONS = (Action.FLAG, Action.REDACT, Action.REVIEW, Action.BLOCK)
 """What can become of text by a policy. Nobody reviews conversations: what it says of no answer stands at once."""
@@ -21,7 +21,7 @@ ACTIONS = (Action.FLAG, Action.REDACT, Action.REVIEW, Action.BLOCK)
 @dataclass(frozen=True, slots=True, eq=False)
 class Remark:
     """What one guard said of passages: its highest score (None where it broke), what follows, enforced or not, and
-    what is to be redacted in each passage.
+    what is to be redacted in each passage. Of text that goes on, `open` is where something begins that is not settled.
     """
 
     armed: ArmedText
@@ -30,6 +30,7 @@ class Remark:
     spans: tuple[tuple[Span, ...], ...] = ()
     because: str = ""
     failed: str = ""
+    open: int | None = None
 
     def verdict(self, field: str) -> GuardVerdict:
         """The verdict, which looked at this field."""
@@ -69,20 +70,57 @@ class ArmedText:
     on_error: Action
     reading: Reading
 
+    def hearing(self, conversation: Conversation) -> ArmedText:
+        """The guard as it takes part in one conversation; one that breaks over it has failed."""
+        if self.reading.hearing is None:
+            return self
+        try:
+            return replace(self, reading=self.reading.hearing(conversation))
+        except Exception as error:  # as in `read`
+            return replace(self, reading=Reading(_raiser(error), reach=0))
+
     def read(self, passages: Sequence[Passage]) -> Remark:
         """What the guard says of all of the passages; one that breaks has failed."""
+        return self._timed(passages, lambda: self._remark([self.reading.read(passage) for passage in passages]))
+
+    def read_on(self, passage: Passage, seen: int, *, is_last: bool) -> Remark:
+        """What the guard says of text that goes on unless this `is_last`, and of which `seen` characters are let out.
+
+        Scored spans count once: not before what stands behind them is known, and not after they were let out.
+        """
+        settled = len(passage.text) + 1 if is_last else len(passage.text) - self.reading.ahead
+        return self._timed([passage], lambda: self._settled(self.reading.read(passage), settled, seen))
+
+    def _timed(self, passages: Sequence[Passage], reads: Callable[[], Remark]) -> Remark:
         started = perf_counter()
         try:
-            seen = [self.reading.read(passage) for passage in passages]
-            score = max((float(spotted.score) for spotted in seen), default=0.0)
-            spans = tuple(spotted.spans if spotted.score >= self.threshold else () for spotted in seen)
-            because = next((spotted.because for spotted in seen if spotted.score >= self.threshold), "")
+            remark = reads()
         except Exception as error:  # whatever a plug-in raises is its failure, and must not become the caller's
             return self.failed(f"raised {type(error).__name__}")
         took = 1000 * (perf_counter() - started)
         if took > self.spec.deadline_ms * max(1.0, sum(len(passage.text) for passage in passages) / 1000):
-            because = f"{because}; late, took {took:.0f} ms".removeprefix("; ")
+            because = f"{remark.because}; late, took {took:.0f} ms".removeprefix("; ")
+            return replace(remark, because=because)
+        return remark
+
+    def _remark(self, seen: Sequence[Spotted]) -> Remark:
+        score = max((float(spotted.score) for spotted in seen), default=0.0)
+        spans = tuple(tuple(span for span in spotted.spans if self._reaches(span, spotted)) for spotted in seen)
+        because = next((spotted.because for spotted in seen if spotted.score >= self.threshold), "")
         return Remark(self, score, self._follows(score, spans), spans, because)
+
+    def _reaches(self, span: Span, spotted: Spotted) -> bool:
+        return (spotted.score if span.score is None else span.score) >= self.threshold
+
+    def _settled(self, spotted: Spotted, settled: int, seen: int) -> Remark:
+        """What is said of the scored spans that end before `settled`, and not within what is `seen`."""
+        if not any(span.score is not None for span in spotted.spans):
+            return self._remark([spotted])
+        spans = tuple(span for span in spotted.spans if span.end < settled)
+        begun = (span.start for span in spotted.spans if span.end >= settled)
+        score = max((span.score or 0.0 for span in spans if span.end > seen), default=0.0)
+        remark = self._remark([replace(spotted, score=score, spans=spans)])
+        return replace(remark, open=min(begun, default=None))
 
     def _follows(self, score: float, spans: tuple[tuple[Span, ...], ...]) -> Action:
         """What is flagged but stands nowhere cannot be redacted, and is blocked."""
@@ -114,6 +152,18 @@ def _armed(terms: GuardTerms, spec: GuardSpec, instead: Action) -> ArmedText:
         on_error=instead if on_error is Action.REVIEW else on_error,
         reading=spec.prepare(spec.with_params(dict(terms.params))),
     )
+
+
+def _raiser(error: Exception) -> Callable[[Passage], Spotted]:
+    def read(_passage: Passage) -> Spotted:
+        raise error
+
+    return read
+
+
+def hearing(guards: Sequence[ArmedText], conversation: Conversation) -> tuple[ArmedText, ...]:
+    """The guards as they take part in one conversation."""
+    return tuple(guard.hearing(conversation) for guard in guards)
 
 
 def enforced(remarks: Iterable[Remark]) -> Action:

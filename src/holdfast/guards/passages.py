@@ -13,8 +13,10 @@ that is told piece by piece is held back by the guard's reach, so that nothing i
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from holdfast.domain.guard import Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +29,16 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Characters `start` to `end` of a passage, and what stands in their place where they are redacted."""
+    """Characters `start` to `end` of a passage, and what stands in their place where they are redacted.
+
+    `score` is that of this find alone: below the threshold it is left as it is. None where the guard scores passages
+    only.
+    """
 
     start: int
     end: int
     instead: str
+    score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +50,40 @@ class Spotted:
     because: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """The turn that a guard takes part in: the stage at which it reads, what was said to the model, by the credential
+    `principal`, about `subject` (a pseudonym, or empty). `key` is the installation's, 32 bytes, for what guards derive
+    from it; empty where nobody holds one.
+    """
+
+    stage: Stage
+    passages: tuple[Passage, ...]
+    principal: str = ""
+    subject: str = ""
+    key: bytes = field(default=b"", repr=False)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
-    """A guard made ready. `reach` is the most characters of one thing that it looks for; None where there is no bound,
-    and then an answer is held back until it is whole.
+    """A guard made ready. `reach` is the most characters of one thing that it looks for, as far as is needed to tell
+    that it is one; None where there is no bound, and then an answer is held back until it is whole. What is longer is
+    a span up to the end of what was told so far, and is held back while it grows.
+
+    Whether a scored span is one may depend on up to `ahead` characters behind it, which `reach` counts too. `hearing`
+    gives what the guard becomes in one conversation; None where it reads all of them alike.
     """
 
     read: Callable[[Passage], Spotted]
     reach: int | None
+    ahead: int = 0
+    hearing: Callable[[Conversation], Reading] | None = None
+
+
+def spotted(spans: Iterable[Span], because: str) -> Spotted:
+    """What is said of scored spans: the score of the surest."""
+    found = tuple(spans)
+    return Spotted(max((span.score or 0.0 for span in found), default=0.0), found, because if found else "")
 
 
 def redact(text: str, spans: tuple[Span, ...]) -> str:

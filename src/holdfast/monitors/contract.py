@@ -35,7 +35,7 @@ from holdfast.domain.errors import FixInput
 from holdfast.domain.finding import Finding
 from holdfast.domain.measure import Measure, Measurement
 from holdfast.domain.profile import Bins
-from holdfast.domain.schema import Task
+from holdfast.domain.schema import TABULAR, Task
 from holdfast.domain.watch import Baseline, Batch, Span
 
 Vector = NDArray[np.float64]
@@ -220,7 +220,7 @@ def monitor(
     params: Any,
     trial: str,
     needs: frozenset[Need] | set[Need] = frozenset(),
-    tasks: frozenset[Task] | set[Task] = frozenset(Task),
+    tasks: frozenset[Task] | set[Task] = frozenset(TABULAR),
     asks: Callable[[Baseline, Any], Asks] = _nothing,
     fold: Fold | None = None,
     cost: str = "",

@@ -47,12 +47,6 @@ def evidence(stream: Watched) -> Vector:
     return stream.money - (stream.threshold - log(RICH))
 
 
-def alarming(streams: Sequence[Watched], level: float = LEVEL) -> NDArray[np.bool_]:
-    """Which streams alarm now, bool (n,), each after its own latest batch: the systems of a fleet, for example."""
-    now = [evidence(each)[-1] if each.start < len(each.money) else 0.0 for each in streams]
-    return chosen(np.array(now, dtype=np.float64), level)
-
-
 def first_alarms(streams: Sequence[Watched], level: float = LEVEL) -> tuple[int | None, ...]:
     """The batch after which each of the streams over the same batches was first named, since its latest regime began;
     None where it never was. That of each batch depends on what came until then alone.

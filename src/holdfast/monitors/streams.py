@@ -262,14 +262,23 @@ def _found(
     if not len(first):
         return found
     since, end = int(begun[first[0]]), len(stream.y) - len(path) + int(first[0])
-    step = np.arange(end + 1) >= since
-    before = np.column_stack([stream.X[: end + 1, :-LAGS], step])
-    hang = _hang(stream.y[: end + 1], before)
-    if hang > WANDERING:
+    if _may_wander(stream, since, end + 1):
         return replace(found, wanders=True)
     level, usual, error = _level(stream, since, end + 1, skip)
     shift = level - (usual if limit is None else limit)
     return replace(found, alarm=end, since=since, level=level, shift=shift, error=error)
+
+
+def _may_wander(stream: _Stream, since: int, end: int) -> bool:
+    """Whether the batches until `end` may have no level of their own: within a standard error of how far they hang
+    together, beside the step that was found, or before it alone. A step that was looked for takes much of a wandering
+    stream for its own.
+    """
+    X = stream.X[:end, :-LAGS]
+    hang = _hang(stream.y[:end], np.column_stack([X, np.arange(end) >= since]))
+    if since >= stream.ordinary:
+        hang = max(hang, _hang(stream.y[:since], X[:since]))
+    return hang + sqrt(max(0.0, 1 - hang * hang) / end) > WANDERING
 
 
 def _level(stream: _Stream, since: int, end: int, skip: NDArray[np.bool_]) -> tuple[float, float, float]:

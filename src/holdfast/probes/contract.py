@@ -27,8 +27,8 @@ from holdfast.datasets.dataset import Dataset
 from holdfast.domain.errors import FixInput
 from holdfast.domain.finding import Finding
 from holdfast.domain.measure import Measure, Measurement
-from holdfast.domain.schema import Schema, Task
-from holdfast.ports import Progress, Target
+from holdfast.domain.schema import TABULAR, Schema, Task
+from holdfast.ports import Chat, Progress, Target
 
 Yielded = Measurement | Finding
 EFFORTS = ("quick", "standard", "deep")
@@ -43,6 +43,10 @@ class Need(StrEnum):
     LABELS = "labelled test data"
     TRAINING_DATA = "the training data"
     PROTECTED = "a protected attribute"
+    CHAT = "a chat that answers"
+    PROMPT = "a system prompt that is sent with each request"
+    CANARY = "a system prompt that is sent with each request, or a word planted in the endpoint's own"
+    TOOLS = "tools that the chat may call"
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +84,36 @@ class Case:
         return self.train
 
 
-Run = Callable[[Case, Any], Iterator[Yielded]]
+@dataclass(frozen=True, eq=False)
+class ChatCase:
+    """What a probe that needs `Need.CHAT` is asked about: the chat as it is deployed, with its guards if it has any.
+
+    `bare` is the same chat without its guards, None where it has none. `canary` is a word that the operator planted in
+    the endpoint's own system prompt, empty where there is none. `at_once` requests may be under way. `price` is
+    money per million tokens, asked and answered, None where it was not stated.
+    """
+
+    chat: Chat
+    bare: Chat | None = None
+    canary: str = ""
+    seed: int = 0
+    at_once: int = 1
+    price: tuple[float, float] | None = None
+    currency: str = "USD"
+    progress: Progress = field(default=lambda _share, _words: None)
+
+    def rng(self, *key: int) -> np.random.Generator:
+        """A generator that depends on the seed and `key` alone, so that parts can run in any order."""
+        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
+
+    @property
+    def unguarded(self) -> Chat:
+        """The chat without any guards."""
+        return self.bare or self.chat
+
+
+Run = Callable[[Any, Any], Iterator[Yielded]]
+"""``(Case, Params)``, or ``(ChatCase, Params)`` for a probe of chats, to what it yields."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +141,11 @@ class ProbeSpec:
     run: Run = field(compare=False)
 
     @property
+    def is_of_chats(self) -> bool:
+        """Whether it is asked about a `ChatCase`."""
+        return Need.CHAT in self.needs
+
+    @property
     def family(self) -> str:
         """The first part of the id."""
         return self.id.partition(".")[0]
@@ -133,7 +171,7 @@ def probe(
     efforts: Mapping[str, Any],
     trial: str,
     needs: frozenset[Need] | set[Need] = frozenset({Need.MODEL}),
-    tasks: frozenset[Task] | set[Task] = frozenset(Task),
+    tasks: frozenset[Task] | set[Task] = frozenset(TABULAR),
     cost: str = "",
     memory_mb: int = 300,
     catalogue: tuple[str, ...] = (),
@@ -150,7 +188,7 @@ def probe(
             title=title,
             question=question,
             needs=frozenset(needs),
-            tasks=frozenset(tasks),
+            tasks=frozenset({Task.CHAT}) if Need.CHAT in needs else frozenset(tasks),
             measures=measures,
             efforts=dict(efforts),
             cost=cost,

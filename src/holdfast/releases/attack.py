@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ from holdfast.domain.measure import Measurement
 from holdfast.domain.schema import Schema, Task
 from holdfast.plugins import find_probe
 from holdfast.ports import Progress, Target
-from holdfast.probes.contract import Case, Need, ProbeSpec
+from holdfast.probes.contract import Case, ChatCase, Need, ProbeSpec
+from holdfast.releases.chat import ChatJob
 from holdfast.releases.plan import Tables
 from holdfast.targets.reuse import borrow_target
 from holdfast.targets.spec import TargetSpec
@@ -51,16 +52,27 @@ class Job:
     seconds: int
     progress: Path | None = field(default=None)
 
+    @contextmanager
+    def opened(self, spec: ProbeSpec) -> Iterator[Case]:
+        """The model, open, and its data as the case that a probe is asked about."""
+        with _target(self, spec) as target:
+            yield _case(self, target)
 
-def attack(job: Job) -> ProbeOutcome:
+    @staticmethod
+    def spent(case: Case) -> tuple[int, int]:
+        """Rows that the case cost, and no tokens."""
+        return case.target.queries, 0
+
+
+def attack(job: Job | ChatJob) -> ProbeOutcome:
     """Run the job's probe to its end. A crash, a hang or an undeclared measure is `Failed`, with what to do."""
     spec = find_probe(job.probe, job.plugins)
     started = time.monotonic()
     try:
-        with _time_limit(job.seconds), _target(job, spec) as target:
-            records = list(spec.run(_case(job, target), spec.params(job.effort, job.overrides)))
-            queries = target.queries
-        return _done(spec, job, records, queries, time.monotonic() - started)
+        with _time_limit(job.seconds), _opened(job, spec) as case:
+            records = list(spec.run(case, spec.params(job.effort, job.overrides)))
+            spent = job.spent(case)  # type: ignore[arg-type]  # of the job that opened it
+        return _done(spec, job, records, spent, time.monotonic() - started)
     except HoldfastError as error:
         return Failed(spec.id, spec.version, error.message, error.hint)
     except MemoryError:
@@ -69,6 +81,12 @@ def attack(job: Job) -> ProbeOutcome:
         return Failed(
             spec.id, spec.version, f"It crashed: {type(error).__name__}: {error}", "Report it with this text."
         )
+
+
+@contextmanager
+def _opened(job: Job | ChatJob, spec: ProbeSpec) -> Iterator[Case | ChatCase]:
+    with job.opened(spec) as case:
+        yield replace(case, progress=_reporter(job.progress))
 
 
 def _case(job: Job, target: Target) -> Case:
@@ -81,7 +99,6 @@ def _case(job: Job, target: Target) -> Case:
         allow=job.allow,
         seed=job.seed,
         decisions_per_year=job.decisions_per_year,
-        progress=_reporter(job.progress),
     )
 
 
@@ -111,7 +128,9 @@ class Silent:
     scores = predict
 
 
-def _done(spec: ProbeSpec, job: Job, records: list[Any], queries: int, seconds: float) -> ProbeOutcome:
+def _done(
+    spec: ProbeSpec, job: Job | ChatJob, records: list[Any], spent: tuple[int, int], seconds: float
+) -> ProbeOutcome:
     """Sort, check and stamp what the probe yielded."""
     measurements = [record for record in records if isinstance(record, Measurement)]
     findings = [record for record in records if isinstance(record, Finding)]
@@ -127,8 +146,9 @@ def _done(spec: ProbeSpec, job: Job, records: list[Any], queries: int, seconds: 
             m.stamped(digest=job.digest, probe=spec.id, version=spec.version, seed=job.seed) for m in measurements
         ),
         findings=tuple(f.stamped(probe=spec.id) for f in findings),
-        queries=queries,
+        queries=spent[0],
         seconds=round(seconds, 3),
+        tokens=spent[1],
     )
     try:
         canonical.encode(done)

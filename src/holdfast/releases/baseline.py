@@ -60,6 +60,15 @@ def make_baseline(
     return replace(first, usual=usual, past=past if len(past) >= FEWEST_DAYS else ())
 
 
+def learned(release: str, schema: Schema, rows: Rows, monitors: Sequence[MonitorSpec]) -> Baseline:
+    """What is usual of a release by decisions that nobody had reason to doubt, where there are no data to ask about."""
+    features = tuple(_bins(schema, rows, INPUT + name) for name in schema.names)
+    bins = (*features, *(_bins(schema, rows, name) for name in _told(schema, rows)))
+    first = Baseline(release, schema, "", count("", schema, rows, features).profile, count("", schema, rows, bins))
+    usual = count("", schema, rows, bins, asks_of(monitors, first))
+    return replace(first, usual=replace(usual, facts=tuple(facts_of(monitors, first, rows))))
+
+
 def answered(schema: Schema, target: Target, data: Dataset) -> Rows:
     """Rows of a table with what the model answers, as the log would have them."""
     decided = np.asarray(target.predict(data.X), dtype=np.float64)

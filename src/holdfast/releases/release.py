@@ -27,16 +27,21 @@ class Release:
     def model_files(self) -> tuple[Path, ...]:
         """The model's files: none for a model behind a URL or a Python function."""
         path = self.manifest.model.path
-        return () if self._is_remote or path.startswith("python:") else (self._model_file(),)
+        return () if self.is_chat or self._is_remote or path.startswith("python:") else (self._model_file(),)
 
     @property
     def _is_remote(self) -> bool:
         return self.manifest.model.path.startswith(("http://", "https://"))
 
     @property
+    def is_chat(self) -> bool:
+        """Whether it is a model of language, which is asked with text."""
+        return self.manifest.model.chat is not None
+
+    @property
     def is_fixed(self) -> bool:
         """Whether the digests of the materials fix what the model answers; not so for a model behind a URL."""
-        return not self._is_remote
+        return not self._is_remote and not self.is_chat
 
     def _model_file(self) -> Path:
         path = self.folder / self.manifest.model.path
@@ -49,12 +54,12 @@ class Release:
     @property
     def test(self) -> TableSource:
         """The held-out table."""
-        return self._source(self.manifest.data.test)
+        return self._source(self.manifest.tables.test)
 
     @property
     def train(self) -> TableSource | None:
         """The training table, if given."""
-        source = self.manifest.data.train
+        source = self.manifest.tables.train
         return None if source is None else self._source(source)
 
     def _source(self, query: Query) -> TableSource:
@@ -71,6 +76,8 @@ class Release:
     def target(self) -> TargetSpec:
         """How to reach the model."""
         model = self.manifest.model
+        if self.is_chat:
+            raise FixInput("model.chat", "A chat is not asked with rows.", "Only models of tables can do this.")
         location = str(self._model_file()) if self.model_files else model.path
         return TargetSpec(
             format=model.format or infer_format(location),
@@ -105,7 +112,7 @@ class Release:
 
     def stated(self, model_features: tuple[str, ...] | None) -> Stated:
         """What the manifest says of the columns."""
-        return stated_columns(self.manifest.data, self.manifest, model_features)
+        return stated_columns(self.manifest.tables, self.manifest, model_features)
 
 
 def stated_columns(data: DataSection, manifest: Manifest, model_features: tuple[str, ...] | None) -> Stated:

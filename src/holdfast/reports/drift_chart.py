@@ -46,7 +46,8 @@ def _numbers(column: ColumnDrift, width: int) -> Chart:
     spec = marks.frame(layers, width=inner, height=height, pad=(8, right, 26, left))
     medians = [words.number(quantile(column.bins, counts, 0.5)) for counts in (column.reference, column.current)]
     alt = f"{column.name}: the median was {medians[0]} and is {medians[1]}."
-    return Chart(spec, alt, "Bars: the reference. Lines: the current table.")
+    aside = " Further right: texts of words that come more often now." if column.vocabulary else ""
+    return Chart(spec, alt, f"Bars: the reference. Lines: the current table.{aside}")
 
 
 def _steps(grid: Vector, shares: Vector) -> list[dict[str, float]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from holdfast import words
-from holdfast.domain.drift import ColumnDrift, Drift, Joint, Standing
+from holdfast.domain.drift import ColumnDrift, Drift, Joint, Standing, Vocabulary
 from holdfast.domain.verdict import Outcome
 from holdfast.monitors.profiling import quantile
 
@@ -66,7 +66,7 @@ def _apart(joint: Joint) -> str:
 
 def change(column: ColumnDrift) -> str:
     """What changed, or what the column looks like where nothing did."""
-    parts = [_values(column), _missing(column)]
+    parts = [_words(column.vocabulary) if column.vocabulary else _values(column), _missing(column)]
     if column.missing_gap > column.difference.distance:
         parts.reverse()
     if column.unseen is not None and column.unseen >= LEAST_PERCENT:
@@ -87,6 +87,18 @@ def _values(column: ColumnDrift) -> str:
     name = f"`{column.bins.labels[place]}`" if column.bins.labels and place < len(column.bins.labels) else "all others"
     then, now = (words.number(float(share[place]), "share") for share in shares)
     return f"{name} {then} → {now}"
+
+
+def _words(vocabulary: Vocabulary) -> str:
+    """Which words came and went, and how many are new."""
+    then, now = (words.number(share, "share") for share in (vocabulary.usual, vocabulary.unseen))
+    parts = [f"{now} of words are new to it, where {then} are usual"]
+    for named, how in ((vocabulary.came, "more often"), (vocabulary.went, "less often")):
+        told = ", ".join(
+            f"`{one.word}` {words.number(one.then, 'share')} → {words.number(one.now, 'share')}" for one in named[:3]
+        )
+        parts += [f"{how} {told}"] if told else []
+    return "; ".join(parts)
 
 
 def _missing(column: ColumnDrift) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from holdfast import charts, words
 from holdfast.domain.finding import Finding, Severity
 from holdfast.domain.run import Run
+from holdfast.domain.schema import Task
 from holdfast.domain.verdict import Outcome, Reason
 from holdfast.reports import reading
 from holdfast.reports.filters import FILTERS
@@ -51,7 +52,6 @@ def render(run: Run) -> bytes:
     """The whole page, UTF-8. The same run gives the same bytes."""
     families = reading.groups(run)
     figures = _figures(run, families)
-    probes_run, queries = reading.effort(run)
     template = environment().get_template("report.html")
     page = template.render(
         run=run,
@@ -68,9 +68,9 @@ def render(run: Run) -> bytes:
         rows=reading.rows(run),
         families=[_family(run, name, groups, figures) for name, groups in families.items()],
         gaps=reading.gaps(run),
-        probes_run=probes_run,
-        queries=queries,
-        limits_of_proof=reading.LIMITS_OF_PROOF,
+        effort=reading.effort(run),
+        is_chat=run.evidence.answers is Task.CHAT,
+        limits_of_proof=reading.limits_of_proof(run),
     )
     return page.encode("utf-8")
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from holdfast import words
 from holdfast.domain.run import Run
+from holdfast.domain.schema import Task
 from holdfast.reports import reading
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def render(run: Run) -> bytes:
             run=run,
             sentence=reading.verdict_sentence(run),
             schema=run.evidence.schema,
+            is_chat=run.evidence.answers is Task.CHAT,
             model_files=[m for m in materials if m.role == "model"],
             tables=[m for m in materials if m.role != "model"],
             owners=reading.owners(run),
@@ -50,7 +52,7 @@ def render(run: Run) -> bytes:
             records=RECORDS_SHOWN,
             findings=run.evidence.findings,
             gaps=reading.gaps(run),
-            limits_of_proof=reading.LIMITS_OF_PROOF,
+            limits_of_proof=reading.limits_of_proof(run),
             annex=ANNEX_IV,
         )
     )

@@ -14,18 +14,25 @@ from holdfast.domain.evidence import Done, Failed, Skipped
 from holdfast.domain.finding import Finding, Severity
 from holdfast.domain.measure import Direction, Measure, Measurement
 from holdfast.domain.run import Run
+from holdfast.domain.schema import Task
 from holdfast.domain.verdict import Outcome, Reason, parse_time
 
 _FAMILIES = {
     "artifact": "The model file",
+    "cost": "What it can be made to spend",
+    "disclosure": "Telling what is to be kept",
     "evasion": "Gaming a decision",
     "explain": "Reasons given",
     "extraction": "Stealing the model",
     "fairness": "Treatment of groups",
+    "injection": "Obeying the wrong people",
+    "jailbreak": "Talked out of rules",
+    "overrefusal": "Declining what is harmless",
     "performance": "Quality of decisions",
     "poisoning": "Tampered training data",
     "privacy": "Leaks about people",
     "stress": "Faulty input",
+    "tools": "Acting for the wrong people",
 }
 
 
@@ -182,10 +189,9 @@ def gaps(run: Run) -> tuple[Gap, ...]:
         elif isinstance(outcome, Skipped):
             skipped.append(Gap(f"{name} ({outcome.probe})" if name != outcome.probe else name, outcome.reason))
     judged = {reason.limit for reason in run.verdict.reasons}
-    task = run.evidence.schema.task if run.evidence.schema else None
     optional = [
         Gap(words.title(run.evidence, limit.measure), "The limit is optional, and nothing was measured for it.")
-        for limit in run.appetite.binding(run.verdict.tier, task, run.verdict.use_case)
+        for limit in run.appetite.binding(run.verdict.tier, run.evidence.answers, run.verdict.use_case)
         if limit not in judged
     ]
     return (*failed, *skipped, *optional)
@@ -229,10 +235,19 @@ def tally(run: Run) -> tuple[tuple[Outcome, int], ...]:
     return tuple((o, limits.count(o)) for o in (Outcome.BREACH, Outcome.INCONCLUSIVE, Outcome.PASS) if o in limits)
 
 
-def effort(run: Run) -> tuple[int, int]:
-    """How many probes ran to their end, and how many rows they asked the model about."""
+def effort(run: Run) -> str:
+    """How many probes ran to their end and what they asked, as a sentence."""
     done = [outcome for outcome in run.evidence.outcomes if isinstance(outcome, Done)]
-    return len(done), sum(outcome.queries for outcome in done)
+    queries, tokens = sum(outcome.queries for outcome in done), sum(outcome.tokens for outcome in done)
+    ran = f"{len(done)} probes ran and"
+    if run.evidence.answers is Task.CHAT:
+        return f"{ran} sent the chat {queries:,} requests, {tokens:,} tokens with the replies."
+    return f"{ran} asked the model about {queries:,} rows."
+
+
+def limits_of_proof(run: Run) -> tuple[str, ...]:
+    """What the sealed run does not prove, in the words of every report."""
+    return LIMITS_OF_CHATS if run.evidence.answers is Task.CHAT else LIMITS_OF_PROOF
 
 
 LIMITS_OF_PROOF = (
@@ -244,4 +259,14 @@ LIMITS_OF_PROOF = (
     "inputs were the right ones.",
     "It is evidence towards legal and internal duties. It is not legal advice, and it certifies nothing.",
 )
-"""What a sealed run does not prove, in the words of every report."""
+
+LIMITS_OF_CHATS = (
+    "It speaks about the address, the system prompt, the tools and the guards whose digests are listed. A provider can "
+    "change the model behind an address without a word.",
+    "The rules that were broken are harmless ones, planted for the test: whether rules hold is measured, not what a "
+    "model knows.",
+    "Words that no view of a reply shows are not found: an answer in an encoding that Holdfast does not undo counts as "
+    "no success.",
+    *LIMITS_OF_PROOF[1:2],
+    *LIMITS_OF_PROOF[3:],
+)

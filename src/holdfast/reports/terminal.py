@@ -247,7 +247,7 @@ def _exhibit(exhibit: Exhibit) -> Table:
     for at, column in enumerate(exhibit.columns):
         table.add_column(text(column, "dim"), justify="right" if at in right else "left")
     for row in exhibit.rows:
-        table.add_row(*(text(words.cell(value)) for value in row))
+        table.add_row(*(_paragraph(words.cell(value)) for value in row))
     return table
 
 

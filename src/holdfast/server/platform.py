@@ -14,19 +14,24 @@ from holdfast.flows.desk import Desk
 from holdfast.flows.explain_decision import Archive, Keys
 from holdfast.flows.label_decisions import LabelLog
 from holdfast.flows.lapsed import Lapses
+from holdfast.flows.security_events import SecurityEvents
 from holdfast.flows.sequence import Sequencer
 from holdfast.flows.watcher import Watcher
 from holdfast.ports import Accounts, Answers
+from holdfast.releases.shelf import Shelf
 from holdfast.server.oidc import Provider
 
 
 @dataclass(frozen=True)
 class DecisionRoom:
-    """Where decisions are read and labels are kept; `keys` open what is personal."""
+    """Where decisions are read and labels are kept; `keys` open what is personal. By the releases on the `shelf`
+    decisions are explained.
+    """
 
     archive: Archive
     log: LabelLog
     keys: Keys
+    shelf: Shelf | None = None
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class Platform:
     for them, where an organisation has one. Systems are classified by `questionnaires`, by their regime; `courier`
     tells webhooks, `answers` keeps what forms were answered; None where nobody does. `measures` are those that the
     probes declare, by id. Decisions are read in its `room`, and watched
-    by its `watcher`.
+    by its `watcher`; `events` tells a SIEM of what comes of that.
     """
 
     desk: Desk
@@ -51,6 +56,7 @@ class Platform:
     lapses: Lapses = field(default_factory=Lapses)
     room: DecisionRoom | None = None
     watcher: Watcher | None = None
+    events: SecurityEvents | None = None
 
     @property
     def watching(self) -> Watcher:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import zlib
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -36,9 +37,10 @@ class SqlPlaces:
             if connection.execute(change).rowcount == 0:
                 connection.execute(insert(places).values(key=key, note=note))
 
-    def lock(self) -> AbstractContextManager[Callable[[], bool]]:
-        """A function that says whether the caller is the one who may write, now."""
-        return one_process(self._store.engine, LOCK, "places")
+    def lock(self, what: str = "places") -> AbstractContextManager[Callable[[], bool]]:
+        """A function that says whether the caller is the one who may write notes on `what`, now."""
+        number = LOCK if what == "places" else zlib.crc32(what.encode())
+        return one_process(self._store.engine, number, what)
 
     def adopt(self, folder: Path, keys: Iterable[str]) -> None:
         """Take over the notes that an earlier Holdfast kept as files in `folder`; the folder goes."""

@@ -37,14 +37,24 @@ from holdfast.domain.kinds import KINDS, NAMES, Facets, facets_of
 from holdfast.domain.measure import Taken
 from holdfast.storage import together
 from holdfast.storage.locks import one_process
-from holdfast.storage.tables import acts, contents, credentials, measurements, places, profiles, records, secrets
+from holdfast.storage.tables import (
+    acts,
+    contents,
+    credentials,
+    measurements,
+    places,
+    profiles,
+    prompts,
+    records,
+    secrets,
+)
 
 T = TypeVar("T")
 
 SORTS = {"at": records.c.at, "title": records.c.title, "state": records.c.state, "system": records.c.system}
 MOST_AT_ONCE = 64
 """No request makes more acts."""
-PRIVATE = (profiles, credentials, secrets, places, contents)
+PRIVATE = (profiles, credentials, secrets, places, contents, prompts)
 """The tables that only a backup holds."""
 LOCK, ORDER = 0x686F6C64, 0x6F726465
 """The numbers of advisory locks in PostgreSQL: ``hold`` of the sequencer, ``orde`` of acts that are being made."""

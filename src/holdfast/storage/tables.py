@@ -158,6 +158,15 @@ contents = Table(
 """What people look at to decide about somebody, sealed under keys that are not in the database."""
 Index("ix_contents_subject", contents.c.subject)
 
+prompts = Table(
+    "prompts",
+    metadata,
+    Column("key", String(200), primary_key=True),
+    Column("subject", String(200), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+)
+"""The texts of prompts, by their digests, sealed in the same way; they are about nobody."""
+
 answers = Table(
     "answers",
     metadata,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
 
@@ -50,7 +50,7 @@ class Server:
         self._spec = spec
         self._schema = schema
         self._client = httpx.Client(
-            headers=_headers(spec),
+            headers=held_secrets(dict(spec.headers), "model.headers"),
             timeout=httpx.Timeout(spec.seconds_per_call, connect=min(10.0, spec.seconds_per_call)),
             limits=httpx.Limits(max_connections=SIDE_BY_SIDE),
         )
@@ -159,15 +159,16 @@ class Server:
             return response.status_code, bytes(data), _retry_after(response)
 
 
-def _headers(spec: TargetSpec) -> dict[str, str]:
-    absent = [variable for _, variable in spec.headers if variable not in os.environ]
+def held_secrets(held: Mapping[str, str], where: str) -> dict[str, str]:
+    """The secrets that environment variables hold, by the same names; FixInput, which says `where` each is named."""
+    absent = [variable for variable in held.values() if variable not in os.environ]
     if absent:
         raise FixInput(
             "model.missing-variable",
-            f"The environment variable {absent[0]}, which holds a header for the model's server, is not set.",
-            "Set it, or change `model.headers` in the manifest.",
+            f"The environment variable {absent[0]}, which holds a secret for the model's server, is not set.",
+            f"Set it, or change `{where}` in the manifest.",
         )
-    return {header: os.environ[variable] for header, variable in spec.headers}
+    return {name: os.environ[variable] for name, variable in held.items()}
 
 
 def _parts(rows: Matrix) -> Iterator[Matrix]:

@@ -12,17 +12,19 @@ Each check raises AssertionError with what was broken.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from holdfast import canonical
 from holdfast.datasets.dataset import Dataset
+from holdfast.domain.chat import Message, Reply, Tool
 from holdfast.domain.errors import ModelFailed
 from holdfast.domain.finding import Finding, Severity
 from holdfast.domain.measure import Measurement
-from holdfast.probes.contract import EFFORTS, Case, Need, ProbeSpec, Yielded
+from holdfast.ports import Chat
+from holdfast.probes.contract import EFFORTS, Case, ChatCase, Need, ProbeSpec, Yielded
 from holdfast.testing.trial import Trial
 
 SEEDS = (0, 1, 2)
@@ -36,7 +38,7 @@ def trial_of(spec: ProbeSpec) -> Trial:
     return trial
 
 
-def run_quick(spec: ProbeSpec, case: Case) -> list[Yielded]:
+def run_quick(spec: ProbeSpec, case: Case | ChatCase) -> list[Yielded]:
     """Everything that the probe yields at the lowest effort."""
     return list(spec.run(case, spec.params("quick")))
 
@@ -87,15 +89,22 @@ def declares_what_it_yields(spec: ProbeSpec) -> None:
     for record in run_quick(spec, case):
         if isinstance(record, Measurement):
             assert record.measure in declared, f"{record.measure} is not declared"
-            units = (declared[record.measure].unit, case.schema.currency)  # money is told in the data's own currency
+            units = (declared[record.measure].unit, _currency(case))  # money is told in the release's own currency
             assert record.unit in units, f"{record.measure} is in {record.unit}, declared in {units[0]}"
         else:
             assert set(record.measures) <= set(declared), f"{record.slug} rests on undeclared measures"
 
 
+def _currency(case: Case | ChatCase) -> str:
+    return case.currency if isinstance(case, ChatCase) else case.schema.currency
+
+
 def honours_its_needs(spec: ProbeSpec) -> None:
     """It runs without what it does not declare: without training data, labels, scores or protected attributes."""
     case = trial_of(spec).planted(0)
+    if isinstance(case, ChatCase):
+        _runs_on_a_bare_chat(spec, case)
+        return
     if Need.TRAINING_DATA not in spec.needs:
         case = replace(case, train=None)
     if Need.LABELS not in spec.needs:
@@ -107,9 +116,59 @@ def honours_its_needs(spec: ProbeSpec) -> None:
     run_quick(spec, case)
 
 
-def survives_bad_tables(spec: ProbeSpec) -> None:
-    """A handful of rows, constant columns and missing values end in records, or in the model's own failure."""
+def _runs_on_a_bare_chat(spec: ProbeSpec, case: ChatCase) -> None:
+    """Without the system prompt and the tools that it does not need, a silent chat ends in records or its failure."""
+    chat = Strange(case.chat, "I like trains.")
+    chat.system = case.chat.system if spec.needs & {Need.PROMPT, Need.CANARY} else ""
+    chat.tools = case.chat.tools if Need.TOOLS in spec.needs else ()
+    _says_nothing_of(spec, replace(case, chat=chat))
+
+
+def _says_nothing_of(spec: ProbeSpec, case: ChatCase) -> None:
+    """A chat that does nothing it is asked is not reported as safe: it measures nothing that a limit could pass."""
+    try:
+        records = run_quick(spec, case)
+    except ModelFailed:
+        return
+    found = [record.slug for record in records if isinstance(record, Finding) and record.severity is not Severity.INFO]
+    assert not found, f"{spec.id} found {found} in a chat that does nothing"
+    assert not any(record.measure.endswith(("_rate", "_withstood", ".rate")) for record in _measured(records)), (
+        f"{spec.id} measured a chat that does nothing"
+    )
+
+
+def _measured(records: list[Yielded]) -> list[Measurement]:
+    return [record for record in records if isinstance(record, Measurement)]
+
+
+class Strange:
+    """A chat that says the same to everything, counted as the chat in its place."""
+
+    def __init__(self, chat: Chat, says: str) -> None:
+        self.system, self.tools, self.queries, self.tokens = chat.system, chat.tools, 0, 0
+        self._says = says
+
+    def ask(
+        self,
+        messages: Sequence[Message],  # noqa: ARG002 - as every chat
+        *,
+        system: str | None = None,  # noqa: ARG002
+        tools: Sequence[Tool] | None = None,  # noqa: ARG002
+    ) -> Reply:
+        """What it always says."""
+        self.queries += 1
+        return Reply(self._says)
+
+
+def survives_bad_input(spec: ProbeSpec) -> None:
+    """A handful of rows, constant columns and missing values end in records, or in the model's own failure; so do
+    silence, an echo, broken characters and very long answers of a chat, none of which is a finding.
+    """
     case = trial_of(spec).planted(0)
+    if isinstance(case, ChatCase):
+        for says in ("", " ", "\u202e\ud83d\x00" * 9, "{" * 2_000, "QUJD" * 500):
+            _says_nothing_of(spec, replace(case, chat=Strange(case.chat, says)))
+        return
     for spoil in (_few_rows, _constant_columns, _missing_values):
         train = None if case.train is None else spoil(case.train)
         try:
@@ -141,7 +200,7 @@ CHECKS: tuple[Callable[[ProbeSpec], None], ...] = (
     declares_what_it_yields,
     repeats_itself,
     honours_its_needs,
-    survives_bad_tables,
+    survives_bad_input,
     stays_quiet_on_the_clean_twin,
     finds_the_planted_flaw,
 )

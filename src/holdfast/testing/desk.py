@@ -113,8 +113,8 @@ def office(folder: Path, store: SqlStore | None = None) -> Iterator[Office]:
     signer = load_or_create(folder / "key.pem", "test/ledger")
     with Log(folder / "ledger", signer, "test/ledger") as ledger:
         subjects = Subjects(folder / "subjects.db", MasterKey.in_file(folder / "master.key"))
-        contents = SqlContents(store, subjects)
-        yield Office(Desk(store, FileBlobs(folder / "blobs"), signer, ledger, clock, contents), clock)
+        contents, prompts = SqlContents.of_reviews(store, subjects), SqlContents.of_prompts(store, subjects)
+        yield Office(Desk(store, FileBlobs(folder / "blobs"), signer, ledger, clock, contents, prompts), clock)
         subjects.close()
     if engine is not None:
         engine.dispose()

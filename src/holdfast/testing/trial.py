@@ -12,17 +12,18 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from holdfast.domain.reference import Reference
     from holdfast.monitors.contract import Seen
-    from holdfast.probes.contract import Case
+    from holdfast.probes.contract import Case, ChatCase
 
 
 @dataclass(frozen=True)
 class Trial:
-    """`planted` and `clean` build a Case from a seed, with a real small model; `finds` is the slug of the finding that
-    must appear on the first and not on the second. On the clean twin no finding above INFO may appear at all.
+    """`planted` and `clean` build a Case from a seed, with a real small model (of a chat, a `ChatCase`); `finds` is the
+    slug of the finding that must appear on the first and not on the second. On the clean twin no finding above INFO
+    may appear at all.
     """
 
-    planted: Callable[[int], Case]
-    clean: Callable[[int], Case]
+    planted: Callable[[int], Case | ChatCase]
+    clean: Callable[[int], Case | ChatCase]
     finds: str
 
 

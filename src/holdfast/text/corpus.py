@@ -1,15 +1,14 @@
-"""Documents on their way into an index: cut into chunks that say where they come from, and looked at for poison.
+"""Documents on their way into an index: cut into chunks that say where they come from, and searched for crowds.
 
-Two kinds of poison are looked for. A chunk may give orders to the model that will read it; whoever calls hands over the
-guard that reads it. And many chunks may be near-copies of one another, which crowd all others out of an answer
-(PoisonedRAG, arXiv 2402.07867, plants five texts a question): those are found by MinHash over runs of three words
-(A. Broder, "On the resemblance and containment of documents", 1997) and checked by their exact resemblance.
+Chunks that are near-copies of one another crowd all others out of an answer (PoisonedRAG, arXiv 2402.07867, plants five
+texts a question). They are found by MinHash over runs of three words (A. Broder, "On the resemblance and containment of
+documents", 1997) and checked by their exact resemblance.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,6 +22,9 @@ from holdfast.text.windows import windows
 WORDS, STEP = 120, 100
 BANDS, ROWS = 20, 3
 """Chunks that share all of a band's numbers are compared: at a resemblance of 0.5 nearly all pairs do, at 0.2 few."""
+
+BLOCK = 4096
+"""Runs of words that are hashed at a time."""
 
 ALIKE = 0.5
 CROWD = 4
@@ -63,11 +65,6 @@ def chunked(document: str, origin: str, text: str, words: int = WORDS, step: int
         yield Chunk(document, origin, start, end, text[start:end])
 
 
-def poisoned(chunks: Iterable[Chunk], score: Callable[[str], float], threshold: float = 0.5) -> Iterator[Chunk]:
-    """The chunks that give orders to the model: `score` is the guard on what is read, 0 to 1."""
-    return (chunk for chunk in chunks if score(chunk.text) >= threshold)
-
-
 def crowds(chunks: Sequence[Chunk], alike: float = ALIKE, least: int = CROWD) -> tuple[Crowd, ...]:
     """Groups of at least so many chunks that resemble their first one by `alike` or more, the largest first.
 
@@ -101,9 +98,9 @@ def _shingles(text: str) -> NDArray[np.int64]:
 def _bands(shingles: NDArray[np.int64]) -> list[tuple[int, bytes]]:
     if not len(shingles):
         return []
-    mixed = shingles.astype(np.uint64)[:, None] * _FACTORS + _TERMS
-    smallest = (mixed >> np.uint64(20)).min(axis=0).reshape(BANDS, ROWS)
-    return [(band, row.tobytes()) for band, row in enumerate(smallest)]
+    parts = [shingles[at : at + BLOCK].astype(np.uint64)[:, None] for at in range(0, len(shingles), BLOCK)]
+    smallest = np.min([(part * _FACTORS + _TERMS >> np.uint64(20)).min(axis=0) for part in parts], axis=0)
+    return [(band, row.tobytes()) for band, row in enumerate(smallest.reshape(BANDS, ROWS))]
 
 
 def _resemblance(one: NDArray[np.int64], other: NDArray[np.int64]) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import islice
 
 from holdfast.text.decoders import DECODERS, TURNED, decodable, smuggled
@@ -41,6 +42,10 @@ class View:
         return original(self.chain, start, end)
 
 
+SHORT = 20_000
+"""Characters of a text whose views are kept until the next one: several guards ask for those of the same text."""
+
+
 def views(text: str, limits: Limits = Limits()) -> tuple[View, ...]:
     """The plain form first, then what each decoder finds, in the order in which it was found; each only once.
 
@@ -48,6 +53,10 @@ def views(text: str, limits: Limits = Limits()) -> tuple[View, ...]:
     the whole text (rot13, leetspeak, reversed) gives all of it, where it has letters: whether that says anything is for
     the caller to judge. All are in plain form.
     """
+    return _views_kept(text, limits) if len(text) <= SHORT else _views(text, limits)
+
+
+def _views(text: str, limits: Limits) -> tuple[View, ...]:
     normal = normalise(text)
     found = [View((), normal.text, normal.chain)]
     seen = {normal.text}
@@ -64,6 +73,9 @@ def views(text: str, limits: Limits = Limits()) -> tuple[View, ...]:
             found.append(new)
             waiting.append(new)
     return tuple(found)
+
+
+_views_kept = lru_cache(maxsize=4)(_views)
 
 
 def _readings(view: View, limits: Limits) -> Iterator[View]:

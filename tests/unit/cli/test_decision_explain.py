@@ -197,12 +197,12 @@ def test_latest_is_the_newest_decision_and_an_empty_home_says_that_there_is_none
 def test_the_release_is_read_as_check_reads_it(place):
     """The digest by which a decision is bound is the one that `holdfast check` prints."""
     folder, ids = place
-    from holdfast.flows.attack import Attack, Silence
+    from holdfast.flows.attack import Silence, TableAttack
     from holdfast.storage.cache import DiskCache
 
     project = wiring.open_project(folder)
     with project.house() as house:
-        attack = Attack(
+        attack = TableAttack(
             request=project.request,
             settings=house.settings,
             clock=house.clock,

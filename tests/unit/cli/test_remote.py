@@ -11,16 +11,21 @@ from tests.unit.flows.holding import held
 from tests.unit.flows.journey import SYSTEM, answered_by_all, asked, filed, registered
 from tests.unit.server.conftest import server  # noqa: F401
 from tests.unit.server.deciding import decided
+from tests.unit.server.watching import seen
 from tests.unit.serving import secret_of, serving
 from typer.testing import CliRunner
 
+from holdfast import canonical
 from holdfast.cli.main import app
+from holdfast.domain.rounds import Failure, Round
 from holdfast.domain.system import System
 from holdfast.flows.register import register_system
 from holdfast.flows.review import file_held
 from holdfast.flows.seal import seal_run
 from holdfast.flows.sequence import sequence
+from holdfast.flows.watcher import ROUND
 from holdfast.ledger.note import Key
+from holdfast.storage.places import SqlPlaces
 from holdfast.testing.runs import sample_run
 
 pytestmark = pytest.mark.one_database
@@ -269,3 +274,18 @@ def test_decisions_are_labelled_held_and_let_go(terminal, tmp_path):
     assert terminal.type("legal", "decision", "lift", hold, "--reason", "closed")[0] == 0
     told = terminal.type("owner", "decision", "retain", "--remove", *place)[1]
     assert (len(told["left_over"]), told["removed"], file.exists()) == (1, [], False)
+
+
+def test_why_nobody_looks_is_said_before_what_was_last_seen(terminal):
+    office = terminal.server.office
+    registered(office)
+    release = filed(office).filed.record.release
+    seen(office, terminal.server.folder, release)
+    assert "failed since" not in terminal.run("viewer", "watch", "show", release).stderr
+    failure = Failure("segment.changed", "A file is another.", "Keep a copy.", "2026-11-24T02:00:00Z", release=release)
+    SqlPlaces(office.desk.store).put(ROUND, canonical.encode(Round(office.desk.at, failures=(failure,))))
+    said = terminal.run("viewer", "watch", "show", release)
+    assert said.exit_code == 1
+    assert "Looking has failed since 2026-11-24T02:00:00Z: A file is another. Keep a copy." in said.stderr
+    assert "drift.location" in said.stdout or "Where values lie" in said.stdout or "changed" in said.stdout
+    assert terminal.type("viewer", "watch", "show", release)[1]["release"] == release

@@ -45,14 +45,24 @@ def test_anything_under_any_name_is_read_without_an_error(row):
 
 @given(st.lists(st.fixed_dictionaries(dict.fromkeys([*SCHEMA.names, "other"], ANYTHING)), min_size=2, max_size=5))
 def test_a_table_of_anything_is_read_as_its_rows_are(rows):
-    frame = pd.DataFrame({name: pd.Series([row[name] for row in rows], dtype=object) for name in rows[0]})
-    whole = READER.read(frame)
-    assert whole.extra == 1
-    for i, row in enumerate(rows):
-        alone = READER.read(row)
-        assert np.array_equal(alone.X[0], whole.X[i], equal_nan=True)
-        faults = np.zeros(7) if alone.faults is None else alone.faults[0]
-        assert np.array_equal(faults, np.zeros(7) if whole.faults is None else whole.faults[i])
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    frame = pd.DataFrame({name: pd.Series(values, dtype=object) for name, values in columns.items()})
+    alone = [READER.read(row) for row in rows]
+    for whole in (READER.read(frame), READER.read_columns(columns)):
+        assert whole.extra == 1
+        for i, one in enumerate(alone):
+            assert np.array_equal(one.X[0], whole.X[i], equal_nan=True)
+            faults = np.zeros(7) if one.faults is None else one.faults[0]
+            assert np.array_equal(faults, np.zeros(7) if whole.faults is None else whole.faults[i])
+
+
+def test_columns_that_are_absent_or_not_of_one_length_are_said():
+    few = READER.read_columns({"age": [30, 40], "housing": ["rent", "tent"]})
+    assert (few.X[:, SCHEMA.names.index("age")] == [30, 40]).all()
+    assert few.X[1, SCHEMA.names.index("housing")] == -1
+    assert (few.faults == Fault.ABSENT).sum() == 2 * (len(SCHEMA.names) - 2)
+    with pytest.raises(FixInput, match="not of one length"):
+        READER.read_columns({"age": [30, 40], "housing": ["rent"]})
 
 
 def test_a_column_that_comes_twice_counts_as_one_too_many():

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.unit.flows.journey import SYSTEM
-from tests.unit.flows.watching import baseline_for, opened
+from tests.unit.flows.watching import SCHEMA, baseline_for, model, opened
 
-from holdfast.domain.errors import Absent
+from holdfast.domain.errors import Absent, FixInput
 from holdfast.domain.verdict import Outcome
 from holdfast.domain.watch import Watch
-from holdfast.flows.admit_feedback import admit_feedback
+from holdfast.flows.admit_feedback import admit_feedback, admit_table
+from holdfast.monitors.feedback.gate import Why
+from holdfast.releases.baseline import answered
+from holdfast.targets.direct import DirectTarget
 from holdfast.testing.tables import credit_rows
 
 DAYS, ROWS, SOURCES, COLLUDER = 30, 300, 12, "branch-3"
@@ -51,3 +56,24 @@ def test_honest_labels_are_let_in(office, tmp_path):
     bank = opened(office, tmp_path)
     found = admit_feedback(baseline_for(bank.release), told(bank, turned=0.0))
     assert (found.said.outcome, found.said.held, len(found.rows)) == (Outcome.PASS, (), DAYS * ROWS)
+
+
+def test_a_table_that_the_model_wrote_itself_is_kept_back():
+    data = credit_rows(1_500, 77)
+    decided = answered(SCHEMA, DirectTarget(model().predict_proba, SCHEMA, threshold=0.5), data)
+    log = replace(decided, label=np.full(len(data), np.nan), id=np.array([f"d{i}" for i in range(1_500)], dtype=object))
+    written = np.arange(1_500) < 600
+    candidate = replace(data, y=np.where(written, decided.decision, data.y).astype(np.int64))
+    found = admit_table(baseline_for("r"), [log.take(~written), log.take(written)], candidate)
+    assert (found.said.outcome, found.said.produced > 0.2) == (Outcome.BREACH, True)
+    kept_back = list(found.quarantined())
+    assert {one["why"] for one in kept_back} == {Why.OWN.value}
+    assert {str(i) for i in range(600)} <= {one["row"] for one in kept_back}, (
+        "rows that it wrote, and some it got right"
+    )
+    assert admit_table(baseline_for("r"), [log], data).said.produced == 0
+    vouched = replace(candidate, source=np.full(1_500, "registry", dtype=object))
+    assert admit_table(baseline_for("r"), [log], vouched).said.produced == 0
+    assert admit_table(baseline_for("r"), [], candidate).said.outcome is Outcome.INCONCLUSIVE
+    with pytest.raises(FixInput, match="no column"):
+        admit_table(baseline_for("r"), [log], replace(data, y=None))

@@ -13,7 +13,7 @@ from holdfast.domain.errors import FixInput, Forbidden, Tampered
 from holdfast.domain.provenance import Source
 from holdfast.domain.verdict import Outcome
 from holdfast.flows.register import trust_sealer
-from holdfast.flows.register_data import register_dataset, register_prompt
+from holdfast.flows.register_data import read_prompt, register_dataset, register_prompt
 from holdfast.ledger.envelope import open_sealed, seal
 
 
@@ -81,7 +81,10 @@ def test_only_a_trusted_sealer_counts_and_only_those_who_may_can_enter(office):
 
 def test_a_prompt_is_kept_by_its_bytes(office):
     kept = register_prompt(office.desk, office.caller("developer"), "triage", "1", b"You are careful.")
-    assert office.desk.blobs.get(kept.record.digest) == b"You are careful."
+    assert office.desk.prompts.get(kept.record.digest) == b"You are careful."
+    assert read_prompt(office.desk, office.caller("developer"), "triage", "1") == b"You are careful."
+    with pytest.raises(Forbidden):
+        read_prompt(office.desk, office.caller("auditor"), "triage", "1")
     with pytest.raises(FixInput, match="another digest"):
         register_prompt(office.desk, office.caller("developer"), "triage", "1", b"You are careless.")
     after = register_prompt(

@@ -21,7 +21,6 @@ from holdfast.domain.person import Person, Role
 from holdfast.domain.policy import Unanswered
 from holdfast.domain.review import HumanReview, ReviewFigures, ReviewState, read_answer
 from holdfast.flows.credentials import issue_key
-from holdfast.flows.desk import Desk
 from holdfast.flows.lapser import Lapser, lapse_overdue, sweep
 from holdfast.flows.review import (
     CLOCK,
@@ -115,7 +114,7 @@ def test_what_nobody_decides_ends_as_its_policy_says(house, terms, answer):
 def test_of_all_who_end_it_at_once_one_does(house):
     """Two servers look while two people decide: each review has two revisions, and one end."""
     desk, keys = house.desk, [let_wait(house, hours=1, unanswered=Unanswered.ANSWER).key for _ in range(6)]
-    late = Desk(desk.store, desk.blobs, desk.signer, desk.ledger, lambda: START + timedelta(hours=1), desk.contents)
+    late = replace(desk, clock=lambda: START + timedelta(hours=1))
 
     def decided(desk, answer):
         for key in keys:

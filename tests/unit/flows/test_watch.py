@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -27,6 +28,7 @@ from holdfast.flows.watch_segments import watch_segments
 from holdfast.flows.watch_table import watch_table
 from holdfast.flows.watcher import Watcher
 from holdfast.plugins import find_monitors
+from holdfast.storage.places import SqlPlaces
 from holdfast.testing.runs import sample_appetite
 from holdfast.testing.tables import credit_rows
 from holdfast.wiring import decision_files
@@ -227,11 +229,16 @@ def same(one, other):
 @pytest.mark.one_database
 def test_a_crash_in_a_plug_in_ends_neither_the_thread_nor_the_watching_of_others(office, tmp_path, monkeypatch):
     bank = opened(office, tmp_path)
-    watcher = Watcher(office.desk, bank.post, QUIET)
+    watcher = Watcher(office.desk, bank.post, QUIET, SqlPlaces(office.desk.store))
     monkeypatch.setattr("holdfast.flows.watcher.watch_release", lambda *_: 1 / 0)
     watcher.watch()
-    assert watcher.failure is not None
-    assert (watcher.failure.code, "ZeroDivisionError" in watcher.failure.message) == ("watch.crashed", True)
+    (failure,) = watcher.round().failures
+    assert (failure.code, failure.release, failure.system) == ("watch.crashed", bank.release, SYSTEM.name)
+    assert "ZeroDivisionError" in failure.message
+    office.clock.now += timedelta(minutes=5)
+    watcher.watch()
+    assert watcher.round().failures == (failure,), "since when, not when last"
+    assert watcher.round().at > failure.since
     monkeypatch.undo()
     watcher.watch()
-    assert watcher.failure is None
+    assert watcher.round().failures == ()

@@ -15,8 +15,9 @@ from jsonschema import Draft202012Validator
 from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 
 from holdfast.domain.errors import FixInput
-from holdfast.gateway.observe.carriers import FileCarrier, HttpCarrier
-from holdfast.gateway.observe.ocsf import VERSION, Ocsf, Place
+from holdfast.flows.carriers import FileCarrier, HttpCarrier
+from holdfast.flows.ocsf import VERSION
+from holdfast.gateway.observe.ocsf import Ocsf, Place
 from holdfast.gateway.observe.outbox import Outbox
 from holdfast.gateway.observe.sighting import Sighting, Sort
 from holdfast.gateway.observe.spool import Spool

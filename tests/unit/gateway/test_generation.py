@@ -43,8 +43,8 @@ async def test_what_the_generation_before_the_last_still_uses_is_not_closed_unde
     document = SimpleNamespace(environment="production", budgets=SimpleNamespace(when_cut_off=Cut.REFUSE))
     premises = SimpleNamespace(vault=SimpleNamespace(pseudonym=str), clock=None)
     follower = SimpleNamespace(clearance=SimpleNamespace(credentials=(), cleared=()))
-    reviews = SimpleNamespace(folder=None)
-    site = Site(document, premises, Observer(), follower=follower, purse=OwnPurse(), reviews=reviews)
+    reviews = SimpleNamespace(folder=None, review=None)
+    site = Site(document, premises, Observer(), follower=follower, purse=OwnPurse(), reviews=reviews, prompts=None)
     first, second = Generation(open={"host": host, "other": other}), Generation(open={"host": host})
     oldest, older = Routes(), Routes()
     with oldest:

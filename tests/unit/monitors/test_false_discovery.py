@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.monitors.false_discovery import LEVEL, alarming, chosen, evidence, first_alarms, pooled
+from holdfast.monitors.false_discovery import LEVEL, chosen, evidence, first_alarms, pooled
 from holdfast.monitors.seasons import daily
 from holdfast.monitors.streams import Watched, above, watch
 
@@ -33,6 +33,11 @@ def watched(values: list[np.ndarray], **more) -> list[Watched]:
 
 def of(money: float, threshold: float = log(400)) -> Watched:
     return Watched(np.array([0.0, money]), 1, threshold)
+
+
+def alarming(streams: list[Watched]) -> np.ndarray:
+    """Which alarm now."""
+    return chosen(np.array([evidence(each)[-1] if each.start < len(each.money) else 0.0 for each in streams]))
 
 
 def test_a_single_stream_alarms_at_its_threshold():

@@ -257,6 +257,7 @@ def world(server) -> dict[str, Call]:
         ),
         "list_watched": Call({}),
         "show_look": Call({"digest": digest}),
+        "show_round": Call({}),
         "list_alerts": Call({}),
         "show_alert": Call({"key": alert}),
         "settle_alert": Call({"key": alert}, {"how": "mended", "reason": "the feed is mended"}),

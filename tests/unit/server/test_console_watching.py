@@ -14,20 +14,26 @@ import pytest
 from tests.unit.flows.journey import SYSTEM, filed
 from tests.unit.server import looking
 
+from holdfast import canonical
 from holdfast.domain.access import GRANTS, Permission
 from holdfast.domain.act import Draft, Verb
 from holdfast.domain.alert import Alert, Incident, Settled, Standing
 from holdfast.domain.look import Line
 from holdfast.domain.measure import Direction, Measure
 from holdfast.domain.release import Release
+from holdfast.domain.rounds import Failure, Named, Round
 from holdfast.domain.watch import Consequence, Span, Watch
 from holdfast.flows import breakers
 from holdfast.flows.alert_groups import waiting_alerts
 from holdfast.flows.alerts import settle
+from holdfast.flows.watcher import ROUND
 from holdfast.server.console.pages import SAID
+from holdfast.storage.places import SqlPlaces
 from holdfast.testing.desk import PEOPLE
 
 from .conftest import form_token
+
+pytestmark = pytest.mark.one_database
 
 HERE = f"/systems/{quote(SYSTEM.name)}"
 LINE = urlencode({"measure": "drift.location", "about": "feature income"})
@@ -67,6 +73,12 @@ def heading(page: str) -> str:
 def said(answer) -> str:
     assert answer.status_code == 303, answer.text
     return unquote(answer.cookies[SAID])
+
+
+def plain(answer) -> str:
+    """A page's text."""
+    assert answer.status_code == 200, answer.text
+    return " ".join(unescape(re.sub(r"<[^>]+>", "", answer.text)).split())
 
 
 @pytest.mark.parametrize("who", PEOPLE)
@@ -177,6 +189,30 @@ def test_a_look_that_nobody_renewed_is_stale(seen):
         page = server.program("viewer").get(path).text
         assert "Stale" in page
         assert "Nobody has looked since" in page
+
+
+def test_why_and_since_when_nobody_looks_is_said_and_what_stands_out_in_the_fleet(seen):
+    server, _ = seen
+    office, release = server.office, server.office.desk.store.list(Release).items[0].key
+    why = "The segment <b> is not the file that was registered."
+    failure = Failure("segment.changed", why, "Keep a copy.", "2026-11-24T02:00:00Z", SYSTEM.name, release)
+    named = Named(SYSTEM.name, release, "drift.place", "feature income", 12.0)
+    done = Round(office.desk.at, 7, 1_400, (named,), (failure,))
+    SqlPlaces(office.desk.store).put(ROUND, canonical.encode(done))
+    client = server.program("viewer")
+    fleet, page = plain(client.get("/watch")), plain(client.get(f"{HERE}/watch"))
+    assert "could not be looked at since" in fleet
+    assert "Of all 1,400 series of seven releases together, one stands out" in fleet
+    assert "Looking has failed since" in page
+    for text in (fleet, page):
+        assert why in text
+        assert "2026" in text
+    metrics = client.get("/api/v1/metrics").text
+    assert f'holdfast_watch_failing{{code="segment.changed",release="{release}",system="{SYSTEM.name}"}} 1.0' in metrics
+    assert f'holdfast_series_named_in_fleet{{system="{SYSTEM.name}"}} 1.0' in metrics
+    SqlPlaces(office.desk.store).put(ROUND, canonical.encode(Round(office.desk.at, 7, 1_400)))
+    assert "None of all 1,400 series" in plain(client.get("/watch"))
+    assert "failed since" not in plain(client.get(f"{HERE}/watch"))
 
 
 def test_lines_are_filtered_sorted_and_turned_by_url_the_loudest_first(seen):

@@ -61,7 +61,9 @@ def test_a_prompt_is_registered_and_read(server):
     assert made.status_code == 201
     assert viewer.get("/api/v1/prompts").json()["items"] == [made.json()]
     assert viewer.get("/api/v1/prompts/triage/1").json() == made.json()
-    assert viewer.get("/api/v1/prompts/triage/1/text").text == "Sei höflich."
+    assert developer.get("/api/v1/prompts/triage/1/text").text == "Sei höflich."
+    assert viewer.get("/api/v1/prompts/triage/1/text").status_code == 403
+    assert "höflich".encode() not in b"".join(f.read_bytes() for f in server.folder.rglob("*") if f.is_file())
     assert developer.post("/api/v1/prompts", json={**body, "text": "Sei kurz."}).status_code == 422
     assert viewer.post("/api/v1/prompts", json={**body, "version": "2"}).status_code == 403
     assert server.stranger().get("/api/v1/prompts/triage/1/text").status_code == 401

@@ -66,6 +66,7 @@ def test_buckets_are_forgotten_before_they_fill_the_memory(monkeypatch):
     assert len(limits._buckets) == 10
 
 
+@pytest.mark.one_database
 def test_a_person_who_asks_too_much_is_told_how_long_to_wait(server):
     clock = Seconds()
     server.app = app_of(server.platform, Limits(clock))
@@ -79,6 +80,7 @@ def test_a_person_who_asks_too_much_is_told_how_long_to_wait(server):
     assert viewer.get("/api/v1/people/me").status_code == 200
 
 
+@pytest.mark.one_database
 def test_the_door_is_narrow(server):
     server.app = app_of(server.platform, Limits(Seconds()))
     client = server.stranger()

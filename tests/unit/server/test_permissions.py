@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from holdfast.domain.access import GRANTS, Permission
 from holdfast.testing.desk import PEOPLE
 
@@ -28,6 +30,7 @@ def test_what_depends_on_whose_it_is_changes_something(server):
     assert reads == OPEN_READS
 
 
+@pytest.mark.one_database
 def test_every_role_may_what_the_table_says_and_nothing_else(server):
     """With valid input, so that neither the edge nor the trip behind it forbids what the table grants."""
     calls = world(server)

@@ -48,6 +48,7 @@ def changing() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("id", sorted(changing()))
+@pytest.mark.one_database
 def test_a_repeated_request_is_answered_with_what_it_made(server, id):
     call, who = world(server)[id], changing()[id]
     client = server.program(who)

@@ -9,10 +9,11 @@ from holdfast import canonical
 from holdfast.domain.act import Draft, Verb
 from holdfast.domain.alert import Alert, Incident, Seen
 from holdfast.domain.look import Line, Look
+from holdfast.domain.rounds import Round
 from holdfast.domain.watch import Consequence, Span
 from holdfast.flows.file_baseline import file_baseline
 from holdfast.flows.mail import Mailer, Office
-from holdfast.flows.watcher import Watcher
+from holdfast.flows.watcher import ROUND, Watcher
 from holdfast.ledger.envelope import seal
 from holdfast.storage.places import SqlPlaces
 
@@ -22,7 +23,7 @@ ABOUT = (("feature", "income"),)
 
 def watcher_of(office, accounts, folder) -> Watcher:
     mailer = Mailer(office.desk, accounts, SqlPlaces(office.desk.store), Office("", "h@h.test", "http://h.test"))
-    return Watcher(office.desk, post_of(office, folder), mailer)
+    return Watcher(office.desk, post_of(office, folder), mailer, SqlPlaces(office.desk.store))
 
 
 def baseline(office, release: str) -> tuple[str, str]:
@@ -55,4 +56,5 @@ def seen(office, folder, release: str) -> tuple[str, str]:
     incident = Incident(SYSTEM.name, release, what, (), desk.at)
     drafts = [Draft(Verb.RAISE_ALERT, "a1", alert), Draft(Verb.OPEN_INCIDENT, "incident-a1", incident)]
     desk.store.commit(drafts, actor="platform", at=desk.at, id="seen")
+    SqlPlaces(desk.store).put(ROUND, canonical.encode(Round(desk.at, 1, 1)))
     return "a1", "incident-a1"

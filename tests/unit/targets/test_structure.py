@@ -22,7 +22,7 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from holdfast.datasets.encode import decode
 from holdfast.domain.errors import ModelFailed
-from holdfast.domain.schema import Task
+from holdfast.domain.schema import TABULAR, Task
 from holdfast.explanations.score import linked
 from holdfast.targets.isolated import open_target
 from holdfast.targets.spec import Link, TargetSpec
@@ -126,7 +126,7 @@ def test_a_model_that_raises_where_it_is_looked_at_can_still_be_asked():
 
 def test_native_files_say_what_their_columns_contribute(tmp_path, of_task, in_process):
     xgboost, lightgbm = pytest.importorskip("xgboost"), pytest.importorskip("lightgbm")
-    for task in Task:
+    for task in TABULAR:
         schema, rows, labels = of_task(task)
         objective = {"binary": "binary:logistic", "multiclass": "multi:softprob", "regression": "reg:squarederror"}
         params = {"objective": objective[task], "nthread": 1, "max_depth": 3}

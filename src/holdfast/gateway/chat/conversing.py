@@ -18,14 +18,19 @@ from holdfast.decisions.log import SegmentLog
 from holdfast.domain.credential import Route
 from holdfast.domain.decision import Decision, Ended, Field, Lane
 from holdfast.domain.errors import Blocked, FixInput, Forbidden, HoldfastError, ModelFailed, TooMany, Unavailable
-from holdfast.domain.guard import Action
-from holdfast.flows.converse import Chat, Heard, Said, Told, decision_of, hear, rest_of
+from holdfast.domain.guard import Action, GuardVerdict
+from holdfast.domain.guard import enforced as enforced_verdicts
+from holdfast.domain.prompt import Prompt
+from holdfast.flows.converse import Chat, Heard, Said, Told, after, decision_of, hear, rest_of
 from holdfast.flows.exchange import MODEL_FAILED, is_kept_from
 from holdfast.flows.serve_log import FALLBACK
 from holdfast.gateway.access.follow import Follower
 from holdfast.gateway.access.lanes import Lanes
+from holdfast.gateway.chat.held_calls import HeldCalls
 from holdfast.gateway.chat.hosts import Host, Hosted
+from holdfast.gateway.chat.prompts import Prompts, slots_of, take_variables, without_prompt
 from holdfast.gateway.chat.relay import Relay, without_odds
+from holdfast.gateway.dialects.calls import declared, without
 from holdfast.gateway.dialects.contract import Dialect, Json, Slot, Usage
 from holdfast.gateway.http.beside import beside
 from holdfast.gateway.http.connection import Headers
@@ -34,8 +39,10 @@ from holdfast.gateway.http.sse import Event
 from holdfast.gateway.http.upstream import Upstream
 from holdfast.gateway.observe.observer import Observer
 from holdfast.gateway.observe.passed import Generated, turn_passed
-from holdfast.guards.armed_text import enforced, redactions
+from holdfast.guards.armed_text import ArmedText, enforced, redactions
 from holdfast.guards.passages import Passage, redact
+from holdfast.guards.tools.judge import Occasion
+from holdfast.guards.tools.talk import ToolTalk
 
 MOST_CHARACTERS = 4_000_000
 BESIDE = 50_000
@@ -55,7 +62,10 @@ Spent = Callable[[Usage, int], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Turn:
-    """One request: its dialect and body, which is changed on its way, and what of its headers may be passed on."""
+    """One request: its dialect and body, which is changed on its way, and what of its headers may be passed on.
+
+    `task` is the one that it picks, and `principals` what the credential that asks is called.
+    """
 
     dialect: Dialect
     body: Json
@@ -65,6 +75,8 @@ class Turn:
     trace: str = ""
     lane: Lane = Lane.LIVE
     follows: str = ""
+    task: str = ""
+    principals: tuple[str, ...] = ()
 
 
 class Conversing:
@@ -79,6 +91,7 @@ class Conversing:
         *,
         follower: Follower,
         log: SegmentLog,
+        prompts: Prompts,
         observer: Observer | None = None,
     ) -> None:
         self.name = name
@@ -86,7 +99,7 @@ class Conversing:
         self.system, self.policy = chat.system, chat.policy
         self.lanes = lanes
         self._chats, self._hosts = dict(chats), dict(hosts)
-        self._follower, self._log = follower, log
+        self._follower, self._log, self._prompts = follower, log, prompts
         self._observer = observer or Observer()
         self._shadows: set[asyncio.Task[None]] = set()
 
@@ -104,7 +117,7 @@ class Conversing:
         for shadow in self.lanes.listening(release):
             self._listen(shadow, one)
         if isinstance(reply, Streamed):
-            return replace(reply, parts=_paid(reply.parts, lambda: spent(one.usage, one.cost)))
+            return replace(reply, parts=paid(reply.parts, lambda: spent(one.usage, one.cost)))
         spent(one.usage, one.cost)
         return reply
 
@@ -115,7 +128,8 @@ class Conversing:
     def _one(self, release: str, turn: Turn) -> _One:
         follower = self._follower
         chat = replace(self._chats[release], admissions=follower.clearance, snapshot=follower.digest)
-        return _One(chat, self._hosts[release], self._log, turn, self._observer)
+        prompted = self._prompts.of(follower.clearance, release)
+        return _One(chat, self._hosts[release], self._log, turn, self._observer, prompted=prompted)
 
     def _listen(self, release: str, live: _One) -> None:
         """Let another release answer too, for comparison; nobody waits for it and nobody hears it.
@@ -145,14 +159,26 @@ class Conversing:
 class _One:
     """One turn on its way. `decision` is the id of its first decision, `usage` what it used so far."""
 
-    def __init__(self, chat: Chat, host: Host, log: SegmentLog, turn: Turn, observer: Observer) -> None:
+    def __init__(
+        self,
+        chat: Chat,
+        host: Host,
+        log: SegmentLog,
+        turn: Turn,
+        observer: Observer,
+        *,
+        prompted: tuple[str, Prompt | None],
+    ) -> None:
         self._trip = observer.begin(turn.headers)
         self.turn = replace(turn, trace=self._trip.trace)
         self.sent = orjson.dumps(turn.body)
         self.decision = ""
         self.usage = Usage()
         self._chat, self._host, self._log, self._observer = chat, host, log, observer
+        self._prompt_digest, self._prompt = prompted if turn.dialect.route is Route.CHAT else ("", None)
         self._heard: Heard | None = None
+        self._tools: ToolTalk | None = None
+        self._after: tuple[ArmedText, ...] = ()
 
     @property
     def cost(self) -> int:
@@ -161,17 +187,24 @@ class _One:
 
     async def answer(self) -> Reply | Streamed:
         """As `Conversing.answer` says."""
-        slots = await beside(len(self.sent), lambda: self.turn.dialect.asked(self.turn.body))
+        variables = {} if self._prompt is None else take_variables(self.turn.body)
+        withheld = await beside(len(self.sent), self._about_tools, BESIDE)
+        asked = await beside(len(self.sent), lambda: self.turn.dialect.asked(self.turn.body))
+        self._prompted(variables)  # whatever is wrong with the request is said before anybody else hears of it
+        slots = [*slots_of(variables), *asked]
         said = self._said(slots)
-        self._heard = heard = await beside(_length(slots), lambda: hear(self._chat, said), BESIDE)
+        heard = await beside(_length(slots), lambda: hear(self._chat, said), BESIDE)
+        self._heard = heard = replace(heard, verdicts=withheld)
         self._trip.guarded = perf_counter()
         if not heard.is_let_on:
             return await self._kept_back(said, heard, Told(Ended.BLOCKED))
+        prompt = self._spoken_before(variables)
+        self._after = await beside(_length(slots), lambda: after(self._chat, said, prompt), BESIDE)
         for place, slot in enumerate(slots):
             slot.put(redact(slot.text, redactions(heard.remarks, place)))
         try:
             headers = self._trip.passed_on(self.turn.headers)
-            hosted = await self._host.ask(self.turn.dialect, self.turn.body, headers)
+            hosted = await self._host.ask(self.turn.dialect, self._prompted(variables), headers)
             if hosted.status != 200:
                 return await self._refused(said, heard, hosted)
             if hosted.is_stream and self._may_stream:
@@ -185,6 +218,16 @@ class _One:
                 kind = Unavailable if isinstance(error, Unavailable) else ModelFailed
                 raise kind(error.code, error.message, self._which) from error
             raise
+
+    def _spoken_before(self, variables: Json) -> tuple[Passage, ...]:
+        """What the prompt says before the caller's own messages."""
+        said = () if self._prompt is None else self._prompt.fill(variables)
+        return tuple(Passage(role, text) for role, text in said)
+
+    def _prompted(self, variables: Json) -> Json:
+        """The request as the model gets it."""
+        body, prompt = self.turn.body, self._prompt
+        return body if prompt is None else self.turn.dialect.prompted(body, prompt.fill(variables))
 
     @property
     def _which(self) -> str:
@@ -206,8 +249,21 @@ class _One:
         if not slots and self._chat.before:
             raise FixInput("chat.unreadable", "It holds no text that a guard could read.", "Send text, not tokens.")
         facts: tuple[Field, ...] = (("dialect", turn.dialect.name), ("streamed", turn.body.get("stream") is True))
+        facts = (*facts, ("prompt_digest", self._prompt_digest)) if self._prompt_digest else facts
         passages = tuple(slot.passage for slot in slots)
         return Said(passages, facts, turn.principal, turn.subject, turn.trace, turn.lane, turn.follows)
+
+    def _about_tools(self) -> tuple[GuardVerdict, ...]:
+        """Take out of the request the tools that the model shall not hear of; what the policy says of them."""
+        policy, turn = self._chat.policy, self.turn
+        if policy.tools is None or turn.dialect.route is not Route.CHAT:
+            return ()
+        self._tools = talk = ToolTalk(policy, policy.tools, Occasion(turn.task, turn.principals))
+        withheld = talk.withheld(declared(turn.body))
+        if withheld and talk.is_enforced:
+            without(turn.body, withheld)
+        talk.go_through(turn.dialect.steps(turn.body))
+        return tuple(withheld.values())
 
     async def _write(self, said: Said, heard: Heard, told: Told) -> Decision:
         trip = self._trip
@@ -230,6 +286,7 @@ class _One:
             said,
             told.ended,
             remarks=(*(self._heard.remarks if self._heard else ()), *told.remarks),
+            verdicts=(*(self._heard.verdicts if self._heard else ()), *told.verdicts),
             reasons=(*(self._heard.reasons if self._heard else ()), *told.reasons),
             decision=self.decision,
             generated=generated if self._trip.answered else None,
@@ -260,6 +317,9 @@ class _One:
         body = await hosted.body()
         self._trip.answered = perf_counter()
         await self._write(said, heard, Told(Ended.FAILED, reasons=(MODEL_FAILED, f"upstream-{hosted.status}")))
+        if hosted.status in PASSED_BACK and self._prompt is not None:  # it may quote what only the model may hear
+            what = f"The model's host refused the request with {hosted.status}."
+            raise FixInput("upstream.status", what, self._which)
         if hosted.status in PASSED_BACK:
             return Reply(hosted.status, body, (*JSON, self._named))
         if hosted.status == 429:
@@ -270,20 +330,37 @@ class _One:
 
     async def _whole(self, said: Said, heard: Heard, answer: Json) -> Reply | Streamed:
         self._trip.answered = perf_counter()
-        dialect, guards = self.turn.dialect, self._chat.after
+        dialect, guards = self.turn.dialect, self._after
+        if self._prompt is not None:
+            without_prompt(answer)
         if guards:
             without_odds(answer)
         slots = dialect.answered(answer)
         passages = tuple(slot.passage for slot in slots)
         remarks = await beside(_length(slots), lambda: tuple(guard.read(passages) for guard in guards), BESIDE)
         self.usage = dialect.usage(answer) or _estimated(said.passages, passages)
-        told = Told(Ended.ANSWERED, (), remarks, _facts(self.usage, dialect.finish(answer)))
-        if enforced(remarks).rank > Action.REDACT.rank:
+        called = await beside(_length(slots), lambda: self._called(answer), BESIDE)
+        told = Told(Ended.ANSWERED, (), remarks, _facts(self.usage, dialect.finish(answer)), verdicts=called)
+        if max(enforced(remarks).rank, enforced_verdicts(called).rank) > Action.REDACT.rank:
             return await self._kept_back(said, heard, told)
         for place, slot in enumerate(slots):
             slot.put(redact(slot.text, redactions(remarks, place)))
         await self._write(said, heard, replace(told, passages=tuple(slot.passage for slot in slots)))
         return Reply(200, orjson.dumps(answer), (*JSON, self._named))
+
+    def _called(self, answer: Json) -> tuple[GuardVerdict, ...]:
+        """What the policy says of the tools that an answer calls."""
+        if self._tools is None:
+            return ()
+        self._tools.answered(self.turn.dialect.called(answer))
+        return self._tools.verdicts
+
+    def _relay(self) -> Relay:
+        dialect, talk = self.turn.dialect, self._tools
+        calls = dialect.calls_told() if talk is not None else None
+        held = HeldCalls(calls, talk) if calls is not None and talk is not None else None
+        hides = without_prompt if self._prompt is not None else None
+        return Relay(dialect.stream(self.turn.body), self._after, held, hides)
 
     async def _streamed(self, said: Said, heard: Heard, hosted: Hosted) -> Streamed:
         try:
@@ -295,7 +372,7 @@ class _One:
 
     async def _parts(self, said: Said, heard: Heard, hosted: Hosted, opened: Decision) -> AsyncGenerator[bytes]:
         """The stream; its end is in the log before its last event is out, however it ends."""
-        relay = Relay(self.turn.dialect.stream(self.turn.body), self._chat.after)
+        relay = self._relay()
         reason, out = WENT_AWAY, list[Event]()
         try:
             async for event in hosted.events():
@@ -332,6 +409,7 @@ class _One:
             relay.remarks,
             _facts(self.usage, relay.stream.finish),
             (reason,) if reason else (),
+            self._tools.verdicts if self._tools else (),
         )
         await self._write(*rest, told)
 
@@ -356,7 +434,7 @@ async def _told(events: Sequence[Event]) -> AsyncGenerator[bytes]:
         yield bytes(event)
 
 
-async def _paid(parts: AsyncGenerator[bytes], pay: Callable[[], None]) -> AsyncGenerator[bytes]:
+async def paid(parts: AsyncGenerator[bytes], pay: Callable[[], None]) -> AsyncGenerator[bytes]:
     """The same parts; paid for once they are told, however that ends."""
     try:
         async for part in parts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any
 
@@ -10,6 +10,7 @@ import orjson
 
 from holdfast.domain.decision import Ended
 from holdfast.domain.guard import Action
+from holdfast.gateway.chat.held_calls import HeldCalls
 from holdfast.gateway.dialects.contract import Json, Piece, Slot, Stream, read_object
 from holdfast.gateway.http.connection import Broken
 from holdfast.gateway.http.sse import Event
@@ -29,17 +30,25 @@ Channel = tuple[object, ...]
 
 class Relay:
     """Takes the host's events and gives those for the caller. `is_over` once the last one was given; `size` is that
-    of its texts, in characters.
+    of its texts, in characters. `hides` takes out of an event what is not the caller's to hear.
 
     Pieces of a text are let out as far as guards have seen them; what was held back at its end goes out in a copy of
-    the text's last event. Once a guard wants more than a redaction the answer is cut.
+    the text's last event. Calls of tools are let out once they are whole, and the policy has nothing against them. Once
+    a guard wants more than a redaction the answer is cut.
     """
 
-    def __init__(self, stream: Stream, guards: Sequence[ArmedText]) -> None:
+    def __init__(
+        self,
+        stream: Stream,
+        guards: Sequence[ArmedText],
+        calls: HeldCalls | None = None,
+        hides: Callable[[Json], None] | None = None,
+    ) -> None:
         self.stream = stream
+        self._calls = calls
         self.is_over = False
         self.size = 0
-        self._guards = tuple(guards)
+        self._guards, self._hides = tuple(guards), hides
         self._holdings: dict[Channel, Holding] = {}
         self._told: dict[Channel, list[str]] = {}
         self._last: dict[Channel, tuple[str, Json, Sequence[Slot], Slot]] = {}
@@ -55,7 +64,8 @@ class Relay:
     @property
     def action(self) -> Action:
         """The gravest enforced action so far."""
-        return enforced(chain(self._remarks, *(holding.remarks for holding in self._holdings.values())))
+        said = enforced(chain(self._remarks, *(holding.remarks for holding in self._holdings.values())))
+        return max(said, self._calls.action if self._calls else said, key=lambda action: action.rank)
 
     @property
     def ended(self) -> Ended:
@@ -72,23 +82,52 @@ class Relay:
     def take(self, event: Event) -> list[Event]:
         """What the caller hears of one event; Broken where it cannot be read."""
         if event.data == DONE:
-            return [*self.end(), event]
+            rest = self.end()
+            return rest if self._is_cut else [*rest, event]
         if not event.data:
             return [event]
-        piece = self.stream.read(_read(event))
+        told = _read(event)
+        if self._hides is not None:
+            self._hides(told)
+        let_out = self._calls.take(event, told) if self._calls else [(event.name, told)]
+        if self._is_cut:
+            self.is_over = True
+            return self.stream.cut()
+        return self._passed(let_out)
+
+    @property
+    def _is_cut(self) -> bool:
+        return self.action.rank > Action.REDACT.rank
+
+    def _passed(self, let_out: Sequence[tuple[str, Json]]) -> list[Event]:
+        out: list[Event] = []
+        for name, told in let_out:
+            out += self._passed_one(name, told)
+            if self.is_over:
+                break
+        return out
+
+    def _passed_one(self, name: str, told: Json) -> list[Event]:
+        piece = self.stream.read(told)
         out = self._flushed(piece.ends, {slot.channel for slot in piece.deltas})
-        self._let_through(event.name, piece)
-        if self.action.rank > Action.REDACT.rank:
+        self._let_through(name, piece)
+        if self._is_cut:
             self.is_over = True
             return [*out, *self.stream.cut()]
         if piece.is_last:
             self.is_over = True
-        return out if piece.is_dropped else [*out, Event(event.name, orjson.dumps(piece.told).decode())]
+        return out if piece.is_dropped else [*out, Event(name, orjson.dumps(piece.told).decode())]
 
     def end(self) -> list[Event]:
         """What is still held back."""
+        let_out = self._calls.end() if self._calls else []
+        if self._is_cut:
+            self.is_over = True
+            return self.stream.cut()
+        out = self._passed(let_out)  # which cuts it, too, where a guard wants that
+        rest = [] if self.is_over else self._flushed({channel[0] for channel in self._holdings}, set())
         self.is_over = True
-        return self._flushed({channel[0] for channel in self._holdings}, set())
+        return [*out, *rest]
 
     def _let_through(self, name: str, piece: Piece) -> None:
         if self._guards:

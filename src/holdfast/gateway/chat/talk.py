@@ -24,6 +24,9 @@ from holdfast.problems import status_of
 
 MOST_BODY_BYTES = 32 * 1024 * 1024
 PASSED_ON = (b"anthropic-version", b"anthropic-beta", b"traceparent", b"tracestate")
+TASK = b"holdfast-task"
+"""The header by which a request picks one of the policy's tasks."""
+
 FILTERED = "content_filter"
 """The code by which clients know that a guard kept an exchange back, as they know it from Azure."""
 
@@ -85,7 +88,9 @@ class Talk:
         body["model"] = asked
         subject = self._subject(body)
         headers: Headers = [pair for pair in scope["headers"] if pair[0] in PASSED_ON]
-        turn = Turn(dialect, body, headers, credential.id, subject, trace_of(dict(scope["headers"])))
+        told = dict(scope["headers"])
+        task, principals = task_of(told), (credential.id, credential.name)
+        turn = Turn(dialect, body, headers, credential.id, subject, trace_of(told), task=task, principals=principals)
         meter = self._meter(credential)
         await meter.enter(1)
 
@@ -116,6 +121,11 @@ class Talk:
         names = sorted(name for name, chat in self._chats.items() if chat.system in credential.systems)
         models = [{"id": name, "object": "model", "created": 0, "owned_by": "holdfast"} for name in names]
         return Reply(200, orjson.dumps({"object": "list", "data": models}))
+
+
+def task_of(headers: Mapping[bytes, bytes]) -> str:
+    """The task that a request picks for its conversation."""
+    return headers.get(TASK, b"").decode("latin-1").strip()
 
 
 def failed(dialect: Dialect, error: HoldfastError) -> Reply:

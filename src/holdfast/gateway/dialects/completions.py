@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
 
 from holdfast.domain.errors import FixInput
 from holdfast.gateway.dialects import openai
+from holdfast.gateway.dialects.calls import CallsTold, ChatCallsTold, completion_steps
 from holdfast.gateway.dialects.contract import (
     Dialect,
     Json,
@@ -19,10 +20,14 @@ from holdfast.gateway.dialects.contract import (
     number,
     objects,
     reason,
+    refuse_system,
+    spoken_before,
     top,
     walk,
 )
 from holdfast.gateway.http.sse import Event
+from holdfast.guards.tools.steps import Step
+from holdfast.guards.tools.transcripts import chat_calls
 
 
 class Completions(Dialect):
@@ -57,6 +62,26 @@ class Completions(Dialect):
         choice = {"index": 0, "message": message, "finish_reason": "content_filter", "logprobs": None}
         about = {"id": id, "object": "chat.completion", "created": created, "model": body.get("model", "")}
         return {**about, "choices": [choice], "usage": _NOTHING}
+
+    def prompted(self, body: Json, said: Sequence[tuple[str, str]]) -> Json:
+        """As `Dialect` says."""
+        refuse_system(map(_role, body["messages"]))
+        system, others = spoken_before(said)
+        first = [{"role": "system", "content": system}] if system else []
+        return {**body, "messages": [*first, *others, *body["messages"]]}
+
+    def steps(self, body: Json) -> Iterator[Step]:
+        """As `Dialect` says."""
+        return completion_steps(body)
+
+    def called(self, told: Json) -> Iterator[Step]:
+        """As `Dialect` says."""
+        messages = (choice.get("message") for choice in objects(told.get("choices")))
+        return (call for message in messages if isinstance(message, dict) for call in chat_calls(message))
+
+    def calls_told(self) -> CallsTold:
+        """As `Dialect` says."""
+        return ChatCallsTold()
 
     def stream(self, body: Json) -> Stream:
         """As `Dialect` says."""

@@ -7,9 +7,9 @@ be passed on. Pictures, sound and files are not text here.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import orjson
 
@@ -17,6 +17,10 @@ from holdfast.domain.credential import Route
 from holdfast.domain.errors import FixInput
 from holdfast.gateway.http.sse import Event
 from holdfast.guards.passages import Passage
+from holdfast.guards.tools.steps import Step
+
+if TYPE_CHECKING:
+    from holdfast.gateway.dialects.calls import CallsTold
 
 Json = dict[str, Any]
 
@@ -160,9 +164,28 @@ class Dialect(ABC):
     def standing_in(self, body: Json, text: str, id: str, created: int) -> Json:
         """A whole answer that says `text` in the model's place, marked as filtered."""
 
+    def prompted(self, body: Json, said: Sequence[tuple[str, str]]) -> Json:  # noqa: ARG002 - for those that say
+        """The request with what the prompt says before it, roles and texts; FixInput where it has a prompt of its own.
+
+        An endpoint at which nothing is said takes none.
+        """
+        return body
+
     @abstractmethod
     def stream(self, body: Json) -> Stream:
         """What reads the answer to this request while it is told."""
+
+    def steps(self, body: Json) -> Iterator[Step]:  # noqa: ARG002 - an endpoint without tools has none
+        """What a request says of the conversation so far: what was said, called and answered by tools."""
+        return iter(())
+
+    def called(self, told: Json) -> Iterator[Step]:  # noqa: ARG002
+        """The tools that a whole answer calls, and what came of those that the model's host called itself."""
+        return iter(())
+
+    def calls_told(self) -> CallsTold | None:
+        """The same of an answer that is told piece by piece; None where there never is one."""
+        return None
 
     @abstractmethod
     def events_of(self, told: Json) -> list[Event]:
@@ -177,8 +200,24 @@ class Dialect(ABC):
         return Event("", orjson.dumps(self.error(status, code, message)).decode())
 
 
-def walk(node: Any, key: Any, role: str, depth: int = 0) -> Iterator[Slot]:
-    """The texts at and below ``node[key]``; FixInput where it is nested too deeply to be read."""
+def refuse_system(roles: Iterable[str]) -> None:
+    """FixInput where anybody speaks for whoever runs the system, whose prompt does that."""
+    if any(role.strip().lower() in ("system", "developer") for role in roles):
+        hint = "Leave out system and developer messages; a new prompt is a new release."
+        raise FixInput("chat.own-prompt", "This model has a prompt of its own, and takes no other.", hint)
+
+
+def spoken_before(said: Sequence[tuple[str, str]]) -> tuple[str, list[Json]]:
+    """What a prompt says as the system, and the messages of others that follow it."""
+    system = "\n\n".join(text for role, text in said if role == "system")
+    names = {"model": "assistant"}
+    return system, [{"role": names.get(role, role), "content": text} for role, text in said if role != "system"]
+
+
+def walk(node: Any, key: Any, role: str, depth: int = 0, structure: Collection[str] = STRUCTURE) -> Iterator[Slot]:
+    """The texts at and below ``node[key]``; FixInput where it is nested too deeply to be read. Names of fields are a
+    tool's own in what it is called with: there is no structure in that.
+    """
     value = node[key]
     if isinstance(value, str):
         if value and not _is_file(node, key, value):
@@ -188,13 +227,14 @@ def walk(node: Any, key: Any, role: str, depth: int = 0) -> Iterator[Slot]:
         raise FixInput("chat.too-deep", f"It is nested more than {DEEPEST} deep.", "Flatten it.")
     if isinstance(value, dict):
         speaker = "tool" if value.get("type") in ("tool_result", "function_call_output") else role
+        is_call = str(value.get("type") or "").endswith("_use")
         for name in value:
-            if name not in STRUCTURE:
-                yield from walk(value, name, speaker, depth + 1)
+            if name not in structure:
+                yield from walk(value, name, speaker, depth + 1, () if is_call and name == "input" else structure)
     elif isinstance(value, list):
         for place, inner in enumerate(value):
             if isinstance(inner, str | list | dict):
-                yield from walk(value, place, role, depth + 1)
+                yield from walk(value, place, role, depth + 1, structure)
 
 
 def top(body: Json, roles: Mapping[str, str], apart: Collection[str] = ()) -> list[Slot]:

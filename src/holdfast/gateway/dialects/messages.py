@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
 import orjson
 
 from holdfast.domain.errors import FixInput
-from holdfast.gateway.dialects.contract import Dialect, Json, Piece, Slot, Stream, Usage, number, reason, top, walk
+from holdfast.gateway.dialects.calls import CallsTold, MessageCallsTold, block_steps, message_steps
+from holdfast.gateway.dialects.contract import (
+    Dialect,
+    Json,
+    Piece,
+    Slot,
+    Stream,
+    Usage,
+    number,
+    reason,
+    refuse_system,
+    spoken_before,
+    top,
+    walk,
+)
 from holdfast.gateway.http.sse import Event
+from holdfast.guards.tools.steps import Given, Step, text_of
 
 COUNTED = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 MOST_OPEN = 256
@@ -52,6 +70,25 @@ class Messages(Dialect):
         about = {"id": id, "type": "message", "role": "assistant", "model": body.get("model", "")}
         said = {"content": [{"type": "text", "text": text}], "stop_reason": "refusal", "stop_sequence": None}
         return {**about, **said, "usage": {"input_tokens": 0, "output_tokens": 0}}
+
+    def prompted(self, body: Json, said: Sequence[tuple[str, str]]) -> Json:
+        """As `Dialect` says."""
+        roles = [str(message.get("role") or "") for message in body["messages"]]
+        refuse_system([*roles, *(["system"] if body.get("system") else [])])
+        system, others = spoken_before(said)
+        return {**body, **({"system": system} if system else {}), "messages": [*others, *body["messages"]]}
+
+    def steps(self, body: Json) -> Iterator[Step]:
+        """As `Dialect` says."""
+        return chain([Given(text_of(body.get("system")))], message_steps(body.get("messages")))
+
+    def called(self, told: Json) -> Iterator[Step]:
+        """As `Dialect` says."""
+        return block_steps(told.get("content"))
+
+    def calls_told(self) -> CallsTold:
+        """As `Dialect` says."""
+        return MessageCallsTold()
 
     def stream(self, body: Json) -> Stream:  # noqa: ARG002 - all that it says is in its events
         """As `Dialect` says."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
 
 from holdfast.domain.errors import FixInput
 from holdfast.gateway.dialects import openai
+from holdfast.gateway.dialects.calls import LAST, CallsTold, ResponseCallsTold, item_steps, response_steps
 from holdfast.gateway.dialects.contract import (
     STRUCTURE,
     Dialect,
@@ -18,16 +20,18 @@ from holdfast.gateway.dialects.contract import (
     Usage,
     number,
     reason,
+    refuse_system,
+    spoken_before,
     top,
     walk,
 )
 from holdfast.gateway.http.sse import Event
+from holdfast.guards.tools.steps import Step
 
 ECHOED = ("instructions", "tools", "metadata", "prompt", "text", "reasoning", "tool_choice", "usage")
 """Parts of an answer that repeat the request."""
 
 MOST_NAME = 200
-LAST = ("response.completed", "response.incomplete", "response.failed")
 
 
 class Responses(Dialect):
@@ -67,6 +71,26 @@ class Responses(Dialect):
         asked = {"tools": [], "tool_choice": "auto", "parallel_tool_calls": False, "metadata": {}}
         why = {"status": "incomplete", "error": None, "incomplete_details": {"reason": "content_filter"}}
         return {**about, **asked, **why, "output": [message], "usage": None}
+
+    def prompted(self, body: Json, said: Sequence[tuple[str, str]]) -> Json:
+        """As `Dialect` says."""
+        given = body.get("input")
+        items = given if isinstance(given, list) else [{"role": "user", "content": given}] if given else []
+        refuse_system([*map(_role, items), *(["system"] if body.get("instructions") else [])])
+        system, others = spoken_before(said)
+        return {**body, **({"instructions": system} if system else {}), "input": [*others, *items]}
+
+    def steps(self, body: Json) -> Iterator[Step]:
+        """As `Dialect` says."""
+        return response_steps(body)
+
+    def called(self, told: Json) -> Iterator[Step]:
+        """As `Dialect` says."""
+        return item_steps(told.get("output"))
+
+    def calls_told(self) -> CallsTold:
+        """As `Dialect` says."""
+        return ResponseCallsTold()
 
     def stream(self, body: Json) -> Stream:  # noqa: ARG002 - all that it says is in its events
         """As `Dialect` says."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from holdfast.documents import read_text
 from holdfast.domain.errors import FixInput, Unavailable
-from holdfast.gateway.observe.carriers import FileCarrier, HttpCarrier
+from holdfast.flows.carriers import FileCarrier, HttpCarrier
 from holdfast.gateway.observe.figures import Figures
 from holdfast.gateway.observe.observer import Observer, Spans
 from holdfast.gateway.observe.ocsf import Ocsf, Place

@@ -7,21 +7,28 @@ What a guard did and what changed about the gateway are Detection Findings (2004
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from holdfast.domain.decision import Ended
 from holdfast.domain.ids import Ids
+from holdfast.flows.ocsf import (
+    ALLOWED,
+    BLOCKED,
+    DELAYED,
+    DENIED,
+    DETECTED,
+    HIGH,
+    INFORMATIONAL,
+    LOW,
+    MEDIUM,
+    VERSION,
+    Json,
+    classified,
+    product,
+    resource,
+)
 from holdfast.gateway.observe.sighting import Sighting, Sort
-from holdfast.version import __version__
 
-VERSION = "1.5.0"
-Json = dict[str, Any]
-
-_INFORMATIONAL, _LOW, _MEDIUM, _HIGH = 1, 2, 3, 4
-_DENIED, _ALLOWED = 2, 1
-_BLOCKED, _DETECTED, _DELAYED = 2, 15, 14
 _FAILURE = 2
-_SEVERITY_NAMES = {_INFORMATIONAL: "Informational", _LOW: "Low", _MEDIUM: "Medium", _HIGH: "High"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,45 +58,32 @@ class Ocsf:
         return about | make(seen)
 
     def _metadata(self, seen: Sighting) -> Json:
-        product = {
-            "name": "Holdfast",
-            "vendor_name": "Holdfast",
-            "version": __version__,
-            "feature": {"name": "gateway"},
-        }
         profiles = ["security_control"] if seen.sort is Sort.GUARD else []
-        told: Json = {"version": VERSION, "product": product, "uid": self._ids.next(), "event_code": seen.code}
+        told: Json = {
+            "version": VERSION,
+            "product": product("gateway"),
+            "uid": self._ids.next(),
+            "event_code": seen.code,
+        }
         if seen.trace:
             told["correlation_uid"] = seen.trace
         return told | ({"profiles": profiles} if profiles else {})
 
 
-def _class(category: int, event: int, activity: int, severity: int) -> Json:
-    uid = 1000 * category + event
-    return {
-        "category_uid": category,
-        "class_uid": uid,
-        "activity_id": activity,
-        "type_uid": 100 * uid + activity,
-        "severity_id": severity,
-        "severity": _SEVERITY_NAMES[severity],
-    }
-
-
 def _finding(seen: Sighting) -> Json:
     """A guard that acted, or a state of the gateway: made when it begins, closed when it is over."""
     is_state = seen.sort is Sort.STATE
-    severity = _INFORMATIONAL if seen.is_over else _HIGH if is_state else _MEDIUM if _is_kept_back(seen) else _LOW
+    severity = INFORMATIONAL if seen.is_over else HIGH if is_state else MEDIUM if _is_kept_back(seen) else LOW
     uid = seen.decision or f"{seen.code}:{seen.system}"
     found: Json = {"uid": uid, "title": seen.message, "types": [seen.code]}
     if seen.guards:
         found["analytic"] = {"name": seen.guards[0], "type_id": 1, "type": "Rule"}
         found["related_analytics"] = [{"name": name, "type_id": 1, "type": "Rule"} for name in seen.guards[1:]]
-    made = _class(2, 4, 3 if seen.is_over else 1, severity) | {"finding_info": found}
+    made = classified(2, 4, 3 if seen.is_over else 1, severity) | {"finding_info": found}
     made["status_id"] = 4 if seen.is_over else 1
-    made["is_alert"] = not seen.is_over and severity >= _MEDIUM
+    made["is_alert"] = not seen.is_over and severity >= MEDIUM
     if seen.system:
-        made["resources"] = [_resource(seen)]
+        made["resources"] = [resource(seen.system, seen.release)]
     return made if is_state else made | _control(seen) | {"evidences": [{"actor": _actor(seen)}]}
 
 
@@ -100,14 +94,14 @@ def _is_kept_back(seen: Sighting) -> bool:
 def _control(seen: Sighting) -> Json:
     """What the security control did (profile `security_control`)."""
     if seen.ended == Ended.REVIEW:
-        return {"action_id": _DENIED, "disposition_id": _DELAYED}
+        return {"action_id": DENIED, "disposition_id": DELAYED}
     if _is_kept_back(seen):
-        return {"action_id": _DENIED, "disposition_id": _BLOCKED}
-    return {"action_id": _ALLOWED, "disposition_id": _DETECTED}
+        return {"action_id": DENIED, "disposition_id": BLOCKED}
+    return {"action_id": ALLOWED, "disposition_id": DETECTED}
 
 
 def _authentication(seen: Sighting) -> Json:
-    made = _class(3, 2, 1, _LOW) | {"status_id": _FAILURE, "status_code": seen.code, "is_remote": True}
+    made = classified(3, 2, 1, LOW) | {"status_id": _FAILURE, "status_code": seen.code, "is_remote": True}
     made["user"] = {"name": "unknown", "type_id": 0}
     made["service"] = {"name": "holdfast gateway"}
     return made | _endpoint(seen)
@@ -116,23 +110,18 @@ def _authentication(seen: Sighting) -> Json:
 def _activity(seen: Sighting) -> Json:
     method = seen.path.partition(" ")[0]
     activity = {"POST": 1, "GET": 2}.get(method, 99)
-    made = _class(6, 3, activity, _LOW) | {"status_id": _FAILURE, "status_code": seen.code}
+    made = classified(6, 3, activity, LOW) | {"status_id": _FAILURE, "status_code": seen.code}
     if activity == 99:
         made["activity_name"] = method or "unknown"
     made["actor"] = _actor(seen)
     made["api"] = {"operation": seen.path, "response": {"code": seen.status, "error": seen.code}}
     if seen.system:
-        made["resources"] = [_resource(seen)]
+        made["resources"] = [resource(seen.system, seen.release)]
     return made | _endpoint(seen)
 
 
 def _actor(seen: Sighting) -> Json:
     return {"user": {"uid": seen.principal or "unknown", "type_id": 3, "type": "System"}}
-
-
-def _resource(seen: Sighting) -> Json:
-    release = {"uid": seen.release} if seen.release else {}
-    return {"name": seen.system, "type": "AI system"} | release
 
 
 def _endpoint(seen: Sighting) -> Json:

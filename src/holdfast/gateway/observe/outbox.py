@@ -18,9 +18,9 @@ from typing import Self
 
 import httpx
 
-from holdfast.gateway.observe.carriers import SECONDS, Carrier, Refused
+from holdfast.flows.carriers import SECONDS, Carrier, Refused
+from holdfast.flows.ocsf import Json
 from holdfast.gateway.observe.figures import Family, Kind
-from holdfast.gateway.observe.ocsf import Json
 from holdfast.gateway.observe.sighting import Sighting, Sort
 from holdfast.gateway.observe.spool import Spool
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from holdfast.domain.credential import Route
 from holdfast.domain.decision import Ended, Lane
-from holdfast.domain.guard import Action, Mode
+from holdfast.domain.guard import Action, GuardVerdict, Mode
 from holdfast.flows.converse import Chat, Said
 from holdfast.flows.exchange import ENDS, Asked, Judged, Post, Served
 from holdfast.gateway.chat.hosts import Provider
@@ -114,12 +114,14 @@ def turn_passed(
     ended: Ended,
     *,
     remarks: Iterable[Remark],
+    verdicts: Iterable[GuardVerdict],
     reasons: Sequence[str],
     decision: str,
     generated: Generated | None,
 ) -> Passed:
     """Of a turn of a conversation; `generated` is None where no model was asked."""
-    wanting = [remark for remark in remarks if remark.failed or remark.action is not Action.ALLOW]
+    judged = [*(remark.verdict("") for remark in remarks), *verdicts]
+    wanting = [one for one in judged if one.failed or one.action is not Action.ALLOW]
     return Passed(
         chat.system,
         chat.release,
@@ -128,8 +130,8 @@ def turn_passed(
         decision,
         ended,
         [(ended, 1)],
-        [Wanted(one.armed.spec.id, one.armed.mode, BROKE if one.failed else one.action, 1) for one in wanting],
-        tuple(one.armed.spec.id for one in wanting if one.armed.mode is Mode.ENFORCE),
+        [Wanted(one.guard, one.mode, BROKE if one.failed else one.action, 1) for one in wanting],
+        tuple(dict.fromkeys(one.guard for one in wanting if one.mode is Mode.ENFORCE)),
         next(iter(reasons), ""),
         generated,
     )

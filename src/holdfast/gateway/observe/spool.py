@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 
 from holdfast.domain.errors import FixInput
-from holdfast.gateway.observe.ocsf import Json
+from holdfast.flows.ocsf import Json
 from holdfast.ledger.files import make_folder
 
 _SETUP = """\

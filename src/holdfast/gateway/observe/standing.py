@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from holdfast.decisions.log import SegmentLog
 from holdfast.gateway.access.follow import Follower
 from holdfast.gateway.access.issuers import IssuerKeys
+from holdfast.gateway.chat.prompts import Prompts
 from holdfast.gateway.http.upstream import Upstream
 from holdfast.gateway.observe.figures import Family, Kind, Labels
 from holdfast.gateway.observe.observer import Observer
@@ -48,6 +49,7 @@ class Standing:
     follower: Follower
     log: SegmentLog
     reviews: Reviews
+    prompts: Prompts
     generation: Callable[[], Generation]
     issuers: Callable[[], Iterable[IssuerKeys]]
 
@@ -89,6 +91,8 @@ class Standing:
             yield Trouble(self.log.trouble.code, "Decisions are kept here and cannot be sealed or delivered.")
         if self.reviews.trouble is not None:
             yield Trouble(self.reviews.trouble.code, "What waits for people is kept here and does not reach them.")
+        if self.prompts.trouble is not None:
+            yield Trouble(self.prompts.trouble.code, "The prompt of a release is not here, so it does not answer.")
         for keys in self.issuers():
             if keys.trouble is not None:
                 yield Trouble(keys.trouble.code, f"The keys of {keys.section.name} cannot be fetched.")

@@ -134,10 +134,14 @@ class Reviews:
         held = await asyncio.to_thread(self.folder.find, decision)
         if held is not None and held.decision.principal == credential.id:
             return _reply({"decision": decision, "state": ReviewState.WAITING.value, "due_at": held.due_at})
-        review = self._over.get(decision) or await self._found(decision)
+        review = await self.review(decision)
         if review is None or review.principal != credential.id:
             raise Absent("review.absent", "No decision of yours waits, or waited, under this id.", "Check the id.")
         return _reply(_standing(review))
+
+    async def review(self, decision: str) -> HumanReview | None:
+        """The review of a decision; None while the control plane has none."""
+        return self._over.get(decision) or await self._found(decision)
 
     async def _found(self, decision: str) -> HumanReview | None:
         """The review as the control plane has it; one that is over never changes, and is not asked for again."""

@@ -5,14 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 from holdfast.gateway.access.budgets import OwnPurse, Purse
 from holdfast.gateway.access.follow import Follower
+from holdfast.gateway.chat.prompts import PLACE as PROMPTS
+from holdfast.gateway.chat.prompts import Prompts
 from holdfast.gateway.http.upstream import Origin, Patience, Upstream
 from holdfast.gateway.review.held import PLACE, HeldFolder
 from holdfast.gateway.review.reviews import Reviews
 from holdfast.gateway.setup.build_chats import make_chat
 from holdfast.gateway.setup.build_systems import make_serving
+from holdfast.gateway.setup.build_tools import make_tool_serving
 from holdfast.gateway.setup.document import GatewayDocument
 from holdfast.gateway.setup.generation import Generation, Kept, Open, in_force
 from holdfast.gateway.setup.premises import Premises, Shared
@@ -25,12 +29,12 @@ async def make_generation(document: GatewayDocument, shared: Shared, before: Map
     try:
         servings = [await make_serving(section, shared, kept) for section in document.systems]
         chats = [await make_chat(section, shared, kept) for section in document.chats]
+        tools = [await make_tool_serving(section, shared, kept) for section in document.mcp]
     except BaseException:
         await kept.give_back()
         raise
-    guarded = [(one.system, one.policy) for one in servings] + [(one.system, one.policy) for one in chats]
-    policies = frozenset(in_force(system, policy) for system, policy in guarded)
-    return Generation(servings, chats, policies, kept.all)
+    made = Generation(servings, chats, tools, open=kept.all)
+    return replace(made, policies=frozenset(in_force(one.system, one.policy) for one in made.systems()))
 
 
 def make_follower(document: GatewayDocument, premises: Premises) -> Follower:
@@ -54,9 +58,15 @@ def make_reviews(document: GatewayDocument, premises: Premises) -> Reviews:
     return Reviews(HeldFolder(premises.home / PLACE), plane, premises.token, premises.vault.open)
 
 
+def make_prompts(document: GatewayDocument, premises: Premises) -> Prompts:
+    """Fetches the prompts of releases, once it is told to."""
+    plane = Upstream(Origin(document.control_plane.url), Patience(answer=10.0, failures=1_000_000))
+    return Prompts(plane, premises.token, premises.vault, premises.home / PROMPTS)
+
+
 def systems_of(document: GatewayDocument) -> tuple[str, ...]:
     """The names, in the inventory, of all that a document serves."""
-    return (*(section.system for section in document.systems), *(section.system for section in document.chats))
+    return tuple(section.system for section in document.served)
 
 
 async def make_purse(document: GatewayDocument, premises: Premises, stack: AsyncExitStack) -> Purse:

@@ -12,7 +12,7 @@ from holdfast.gateway.chat.conversing import Conversing
 from holdfast.gateway.chat.hosts import Host, Price
 from holdfast.gateway.http.upstream import Origin, Patience, Upstream
 from holdfast.gateway.setup.build_systems import make_lanes
-from holdfast.gateway.setup.document import ChatSection, HostSection
+from holdfast.gateway.setup.document import ChatSection, HostSection, ToolHostSection
 from holdfast.gateway.setup.generation import Kept
 from holdfast.gateway.setup.premises import Shared
 from holdfast.guards.armed import everything_in_shadow
@@ -33,6 +33,7 @@ async def make_chat(section: ChatSection, shared: Shared, kept: Kept) -> Convers
         make_lanes(section, shared),
         follower=shared.follower,
         log=shared.premises.log,
+        prompts=shared.prompts,
         observer=shared.observer,
     )
 
@@ -53,11 +54,12 @@ def _chat(section: ChatSection, shared: Shared) -> Chat:
         clock=premises.clock,
         ids=premises.log.ids,
         vault=premises.vault,
+        key=premises.vault.key("guards"),
     )
 
 
 async def _host(section: HostSection, folder: Path, kept: Kept) -> Host:
-    key = _key(section, folder)
+    key = secret_of(section, folder)
 
     async def connect() -> Host:
         upstream = Upstream(Origin(section.upstream), Patience(answer=section.seconds))
@@ -67,7 +69,8 @@ async def _host(section: HostSection, folder: Path, kept: Kept) -> Host:
     return await kept.get(f"{section.model_dump_json()} {hashlib.sha256(key.encode()).hexdigest()}", Host, connect)
 
 
-def _key(section: HostSection, folder: Path) -> str:
+def secret_of(section: HostSection | ToolHostSection, folder: Path) -> str:
+    """The upstream's secret; empty where it has none."""
     if section.key_env:
         return read_secret(section.key_env)
     return (folder / section.key_file).read_text().strip() if section.key_file else ""

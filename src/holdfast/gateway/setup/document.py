@@ -121,6 +121,30 @@ class ChatSection(Section):
     shadow: list[str] = []
 
 
+class ToolHostSection(Section):
+    """One release of a server of tools, and the address at which it speaks MCP over streamable HTTP.
+
+    `key_file` holds the bearer token that it asks for, `key_env` names the variable that does.
+    """
+
+    release: str = Field(pattern=DIGEST)
+    upstream: str
+    key_file: Path | None = None
+    key_env: str = ""
+    seconds: float = Field(default=120.0, gt=0)
+
+
+class ToolServerSection(Section):
+    """One server of tools: its name in the inventory, its name in paths, its policy, which has `tools`, and its
+    releases, best first.
+    """
+
+    system: str
+    name: str = Field(pattern=NAME)
+    policy: Path
+    releases: list[ToolHostSection] = Field(min_length=1)
+
+
 class BudgetsSection(Section):
     """Where budgets are shared, and what happens where that cannot be reached."""
 
@@ -148,14 +172,20 @@ class GatewayDocument(Section):
     observe: ObserveSection = ObserveSection()
     systems: list[SystemSection] = []
     chats: list[ChatSection] = []
+    mcp: list[ToolServerSection] = []
+
+    @property
+    def served(self) -> tuple[SystemSection | ChatSection | ToolServerSection, ...]:
+        """All that is served."""
+        return *self.systems, *self.chats, *self.mcp
 
     @model_validator(mode="after")
     def _something(self) -> GatewayDocument:
-        names = [*(each.name for each in self.systems), *(each.name for each in self.chats)]
+        names = [each.name for each in self.served]
         if not names:
-            raise ValueError("nothing is served: name `systems` or `chats`")
+            raise ValueError("nothing is served: name `systems`, `chats` or `mcp`")
         if len(set(names)) < len(names):
-            raise ValueError("two of the systems or chats have the same name")
+            raise ValueError("two of the systems, chats or servers of tools have the same name")
         return self
 
 

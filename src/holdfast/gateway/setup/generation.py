@@ -15,6 +15,7 @@ from holdfast.gateway.chat.conversing import Conversing
 from holdfast.gateway.routes import Routes
 from holdfast.gateway.rows.serving import Serving
 from holdfast.gateway.setup.document import GatewayDocument
+from holdfast.gateway.tools.serving import ToolServing
 
 DRAIN_SECONDS = 600.0
 """Seconds that requests of the generation before may take; then its models and connections go."""
@@ -77,13 +78,15 @@ class Generation:
 
     servings: Sequence[Serving] = ()
     chats: Sequence[Conversing] = ()
+    tools: Sequence[ToolServing] = ()
     policies: frozenset[InForce] = frozenset()
     open: Mapping[str, Open] = field(default_factory=dict)
 
-    def systems(self) -> Iterator[Serving | Conversing]:
+    def systems(self) -> Iterator[Serving | Conversing | ToolServing]:
         """All that are asked."""
         yield from self.servings
         yield from self.chats
+        yield from self.tools
 
     async def retire(self, routes: Routes, kept: Mapping[str, Open]) -> None:
         """Let go of what the next generation does not keep, once nothing is under way by `routes` of this one."""
@@ -100,5 +103,6 @@ def files_of(document: GatewayDocument, path: Path) -> tuple[Path, ...]:
     listen = document.listen
     systems = [file for one in document.systems for file in (one.reference, one.policy)]
     chats = [file for one in document.chats for file in (one.policy, *(host.key_file for host in one.releases))]
-    named = (listen.certificate, listen.key, *systems, *chats)
+    tools = [file for one in document.mcp for file in (one.policy, *(host.key_file for host in one.releases))]
+    named = (listen.certificate, listen.key, *systems, *chats, *tools)
     return (path, *(path.parent / file for file in named if file is not None))

@@ -6,12 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 from holdfast.decisions.log import SegmentLog
 from holdfast.gateway.access.follow import Follower
+from holdfast.gateway.chat.prompts import Prompts, Safe
 from holdfast.gateway.observe.observer import Observer
 from holdfast.gateway.review.held import HeldFolder
+from holdfast.gateway.tools.approvals import Approvals
 from holdfast.ports import Vault
+
+
+class GatewayVault(Vault, Safe, Protocol):
+    """Keys by person, and keys of what else is kept sealed."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +29,7 @@ class Premises:
     home: Path
     token: str
     log: SegmentLog
-    vault: Vault
+    vault: GatewayVault
     clock: Callable[[], datetime]
 
 
@@ -34,4 +41,6 @@ class Shared:
     premises: Premises
     follower: Follower
     held: HeldFolder
+    prompts: Prompts
     observer: Observer
+    approvals: Approvals

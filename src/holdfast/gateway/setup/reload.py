@@ -18,7 +18,7 @@ from holdfast.gateway.setup.generation import files_of
 
 EVERY = 1.0
 LOG = logging.getLogger("holdfast.gateway")
-CHANGES = {"systems", "chats", "issuers"}
+CHANGES = {"systems", "chats", "mcp", "issuers"}
 """The parts of a document that can change while it is served."""
 
 STAYS = {"gateway"}

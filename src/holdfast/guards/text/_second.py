@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooLate
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from holdfast.domain.errors import FixInput
+from holdfast.guards.text._onnx import open_session
 
 Opinion = Callable[[Sequence[str]], Sequence[float]]
 
@@ -63,9 +63,7 @@ def _judge(name: str) -> Opinion:
 
 
 def _classifier(file: str) -> Opinion:
-    if not Path(file).is_file():
-        raise FixInput("guard.classifier", f"There is no file {file}.", "Name a file in ONNX.")
-    session = _session(file)
+    session = open_session(Path(file))
     asked = session.get_inputs()[0]
     if asked.type != "tensor(string)":
         raise FixInput(
@@ -82,16 +80,3 @@ def _classifier(file: str) -> Opinion:
         return [float(score) for score in (said[:, -1] if said.ndim == 2 else said)]
 
     return opinion
-
-
-def _session(file: str) -> Any:
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise FixInput("guard.onnx", "onnxruntime is not installed.", "pip install 'holdfast[onnx]'") from error
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    try:
-        return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's errors have no common base but this
-        raise FixInput("guard.classifier", f"{file} cannot be read as ONNX.", "Export it again.") from error

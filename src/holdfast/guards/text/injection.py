@@ -109,6 +109,7 @@ def run(params: Params) -> Reading:
             looking.ask(second, params)
         return looking.spotted()
 
+    read(Passage("user", "Tables that are made on first use are made now."))  # and not within somebody's deadline
     return Reading(read, reach=None)
 
 

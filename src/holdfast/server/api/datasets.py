@@ -64,9 +64,9 @@ def show_prompt(platform: Here, name: str, version: str) -> Kept[PromptVersion]:
     "/prompts/{name}/{version}/text",
     response_class=Response,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "The prompt."}},
-    **needs(Permission.READ),
+    **needs(Permission.READ_PROMPTS),
 )
-def read_prompt(platform: Here, name: str, version: str) -> Response:
+def read_prompt(platform: Here, caller: Asking, name: str, version: str) -> Response:
     """The prompt itself, byte for byte."""
-    kept = platform.desk.store.get(PromptVersion, f"{name}:{version}")
-    return Response(platform.desk.blobs.get(kept.record.digest), media_type="text/plain; charset=utf-8")
+    text = register_data.read_prompt(platform.desk, caller, name, version)
+    return Response(text, media_type="text/plain; charset=utf-8")

@@ -11,6 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, gen
 from holdfast.domain.access import Permission
 from holdfast.domain.alert import Alert, Incident
 from holdfast.domain.clearance import Breaker
+from holdfast.domain.rounds import Round
 from holdfast.domain.verdict import parse_time
 from holdfast.flows.desk import every
 from holdfast.server.api.routing import needs, routes
@@ -61,8 +62,18 @@ def _watched(registry: CollectorRegistry, platform: Platform) -> None:
     looked = Gauge("holdfast_watched_at_seconds", "When it was last looked at.", labels, registry=registry)
     changed = Gauge("holdfast_series_changed", "Series that changed or lie beyond a limit.", labels, registry=registry)
     rows = Gauge("holdfast_batch_rows", "Decisions of the latest batch that is over.", labels, registry=registry)
+    _went_round(registry, platform.watching.round(), labels)
     for look in platform.watching.looks():
         own = look.system, look.release
         looked.labels(*own).set(parse_time(look.at).timestamp())
         changed.labels(*own).set(sum(line.alarm is not None or line.out_alarm is not None for line in look.lines))
         rows.labels(*own).set(look.rows[-1] if look.rows else 0)
+
+
+def _went_round(registry: CollectorRegistry, done: Round | None, labels: list[str]) -> None:
+    what = "What cannot be looked at; without a release, nothing can."
+    failing = Gauge("holdfast_watch_failing", what, [*labels, "code"], registry=registry)
+    for failure in done.failures if done is not None else ():
+        failing.labels(failure.system, failure.release, failure.code).set(1)
+    named = Counter(one.system for one in (done.named if done is not None else ()))
+    _by_system(registry, "holdfast_series_named_in_fleet", "Series that stand out among those of all systems.", named)

@@ -13,6 +13,7 @@ from holdfast.domain.appetite import Appetite
 from holdfast.domain.errors import Absent
 from holdfast.domain.look import Backtest, Look
 from holdfast.domain.release import Release
+from holdfast.domain.rounds import Round
 from holdfast.domain.watch import FiledBaseline, Rule, Span, Watch, Watched
 from holdfast.flows import alerts, file_baseline, watch
 from holdfast.server.api.fields import OnlyReason, Reason
@@ -36,6 +37,15 @@ def list_baselines(platform: Here, listing: Listed) -> Page[FiledBaseline]:
 def submit_baseline(platform: Here, caller: Asking, envelope: Envelope, sealer: Sealer) -> Kept[FiledBaseline]:
     """File what `holdfast check` counted of a registered release; what is filed later takes its place."""
     return file_baseline.file_baseline(platform.desk, caller, envelope.encode(), sealer)
+
+
+@router.get("/watch-rounds/latest", **needs(Permission.READ))
+def show_round(platform: Here) -> Round:
+    """What kept the watcher from looking the last time around, and which series stand out among the whole fleet."""
+    found = platform.watching.round()
+    if found is None:
+        raise Absent("watch.not-yet", "Nobody looked yet.", "Wait a minute: every release that runs is looked at.")
+    return found
 
 
 @router.get("/watches/{system}", **needs(Permission.READ))

@@ -66,7 +66,7 @@ def show_fleet(visit: Visitor, listing: Listed, as_: As = "") -> Response:
         listing=listing,
         after=page.after,
         nobody=watcher is None,
-        failure=watcher.failure if watcher is not None else None,
+        round=watcher.round() if watcher is not None else None,
         link=lambda **changes: link(visit.request, **changes),
         **words_of_looks(),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from holdfast.server.console import (
+    accounts,
     alerts,
     appetite,
     classify,
@@ -38,6 +39,7 @@ CONSOLE = (
     system.router,
     stop.router,
     decisions.router,
+    accounts.router,
     classify.router,
     releases.router,
     data.router,

@@ -16,6 +16,7 @@ from holdfast.domain.clearance import Breaker
 from holdfast.domain.errors import Absent
 from holdfast.domain.look import Line, Look
 from holdfast.domain.release import Deployment, Release
+from holdfast.domain.rounds import Failure
 from holdfast.domain.system import System
 from holdfast.domain.watch import FiledBaseline, Watched
 from holdfast.flows.desk import Desk, every
@@ -114,9 +115,16 @@ def show_watch(visit: Visitor, name: str, sought: Seeking, as_: As = "") -> Resp
         records=store.list(Watched, about=release, limit=RECENT).items if release else (),
         how=watch_of(desk, name),
         nobody=visit.platform.watcher is None,
+        failure=_failure(visit, release),
         link=lambda **changes: link(visit.request, **changes),
         **words_of_looks(),
     )
+
+
+def _failure(visit: Visit, release: str) -> Failure | None:
+    """What keeps a release from being looked at."""
+    done = visit.platform.watcher.round() if visit.platform.watcher is not None else None
+    return done.failure_of(release) if done is not None else None
 
 
 def words_of_looks() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Builds what the flows ask for from the settings: the only file that knows all adapters."""
+"""Builds what the flows ask for from the settings: the only place that knows all adapters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from holdfast import canonical
-from holdfast.domain.errors import Absent, FixInput, Unavailable
+from holdfast.domain.errors import Absent, FixInput
 from holdfast.domain.run import Run
 from holdfast.settings import Settings, read_settings
 from holdfast.storage.runs import RECORD, RunFolders
@@ -28,18 +28,15 @@ if TYPE_CHECKING:
     from holdfast.decisions.subjects import Subjects
     from holdfast.domain.appetite import Appetite
     from holdfast.domain.decision import Decision
-    from holdfast.domain.look import Look
-    from holdfast.domain.watch import Watch
-    from holdfast.engines.view import View
-    from holdfast.flows.admit_feedback import Feedback
     from holdfast.flows.attack import Request
     from holdfast.flows.check import House
     from holdfast.flows.desk import Desk
     from holdfast.flows.export import Premises
-    from holdfast.flows.look import Ground
+    from holdfast.flows.security_events import SecurityEvents
     from holdfast.gateway.review.held import HeldFolder
     from holdfast.gateway.setup.document import GatewayDocument
     from holdfast.gateway.setup.premises import Premises as GatewayPremises
+    from holdfast.gateway.tools.guarded import GuardedTools
     from holdfast.ledger.export import Exported
     from holdfast.ledger.log import Log
     from holdfast.manifest import Manifest
@@ -194,7 +191,13 @@ class DecisionFiles:
 
     root: Path
     segments: Segments
-    reader: Reader
+
+    @property
+    def reader(self) -> Reader:
+        """Whoever reads them; it takes a library of tables, which a gateway does without."""
+        from holdfast.decisions.read import Reader
+
+        return Reader(self.root, self.segments)
 
 
 @dataclass(frozen=True)
@@ -209,12 +212,11 @@ class DecisionArchive(DecisionFiles):
 
 def decision_files(home: Path, segments: str = "") -> DecisionFiles:
     """The decision log in `home`, and its segments: at `segments`, or wherever the settings say. Makes nothing."""
-    from holdfast.decisions.read import Reader
     from holdfast.decisions.segments import segments_at
 
     root = home / "decisions"
     place = segments_at(segments or read_settings().segments or str(root / "segments"))
-    return DecisionFiles(root, place, Reader(root, place))
+    return DecisionFiles(root, place)
 
 
 @contextmanager
@@ -243,130 +245,7 @@ def open_archive(home: Path, segments: str = "") -> Iterator[DecisionArchive]:
     with open_subjects(home) as subjects, Log(home / "ledger", open_key(home)[0], ORIGIN) as ledger:
         registrar, place = LedgerRegistrar(ledger), home / PLACE
         held = HeldFolder(place) if place.is_dir() else None
-        yield DecisionArchive(files.root, files.segments, files.reader, registrar, subjects, ledger, held)
-
-
-def watch_log(home: Path, run: str, *, system: str, watch: Watch, segments: str = "") -> Look:
-    """What the decision log in `home` shows against what a kept run (``latest``, or the first digits of its id) says is
-    usual, held to the appetite of that run.
-    """
-    from holdfast.decisions.observe import Observations
-    from holdfast.domain.verdict import timestamp
-    from holdfast.flows.count_decisions import start_of
-    from holdfast.flows.watch_log import watch_log as look
-
-    ground = ground_of(home, run, system=system, watch=watch)
-    files = decision_files(home, segments)
-    rows = Observations(files.segments, files.reader).all(ground.system, ground.baseline, watch)
-    return look(ground, rows, before=start_of(now(), watch.span), at=timestamp(now()))
-
-
-def watch_table(home: Path, run: str, *, watch: Watch, url: str, table: str, view: View, labels: str = "") -> Look:
-    """What a table of decisions in a warehouse shows (`url` as Ibis takes it), against a kept run as `watch_log` does;
-    outcomes are in the table, or in a table of `labels`.
-    """
-    from holdfast.domain.verdict import timestamp
-    from holdfast.flows.count_decisions import start_of
-
-    try:
-        import ibis
-
-        from holdfast.flows.watch_table import watch_table as look
-    except ModuleNotFoundError as error:
-        hint = "pip install 'holdfast[warehouse]'"
-        raise Unavailable("watch.extra", f"The package {error.name} is not installed.", hint) from error
-    ground = ground_of(home, run, system="", watch=watch)
-    try:
-        connection = ibis.connect(url)
-        decisions, outcomes = connection.table(table), connection.table(labels) if labels else None
-    except Exception as error:  # each engine has errors of its own, and all say that it cannot be reached or read
-        what = f"{table} cannot be read at {url.partition('://')[0]}: {str(error).splitlines()[0]:.200}"
-        raise FixInput("watch.table", what, "Check the address, as Ibis takes it, and the table's name.") from error
-    return look(ground, decisions, view, labels=outcomes, before=start_of(now(), watch.span), at=timestamp(now()))
-
-
-def watch_segments(
-    home: Path, run: str, *, system: str, watch: Watch, engine: str, state: Path, segments: str = ""
-) -> Look:
-    """What a log's sealed segments show, counted by an `engine` (duckdb or spark) that goes on from `state`; against a
-    kept run as `watch_log` does.
-    """
-    from holdfast.domain.verdict import timestamp
-    from holdfast.flows.count_decisions import start_of
-    from holdfast.ledger.decided import DECISIONS, LABELS, folder_of
-
-    ground = ground_of(home, run, system=system, watch=watch)
-    place = decision_files(home, segments).segments
-    names = [name for form in (DECISIONS, LABELS) for name in place.places(folder_of(form, ground.system))]
-    found = {name: place.at(name) for name in names}
-    if any(system.type_name != "local" for system, _ in found.values()):
-        hint = "Mount the bucket, or name the folder it is copied to by --segments."
-        raise FixInput("watch.bucket", "Engines read segments in a folder alone.", hint)
-    files = {name: path for name, (_, path) in found.items()}
-    try:
-        from holdfast.flows.watch_segments import watch_segments as look
-
-        connection = _engine(engine)
-    except ModuleNotFoundError as error:
-        hint = "pip install 'holdfast[warehouse]', or 'holdfast[spark]'"
-        raise Unavailable("watch.extra", f"The package {error.name} is not installed.", hint) from error
-    view = _view(ground, next(iter(files.values()), ""))
-    return look(ground, connection, files, view, state, before=start_of(now(), watch.span), at=timestamp(now()))
-
-
-def judge_feedback(home: Path, run: str, *, system: str, segments: str = "") -> Feedback:
-    """What is said of the labels of logged decisions, by what a kept run says is usual of the release that decided."""
-    from holdfast.decisions.observe import Observations
-    from holdfast.domain.watch import Watch
-    from holdfast.flows.admit_feedback import admit_feedback
-
-    watch = Watch(system)
-    ground, files = ground_of(home, run, system=system, watch=watch), decision_files(home, segments)
-    rows = Observations(files.segments, files.reader).all(ground.system, ground.baseline, watch)
-    return admit_feedback(ground.baseline, rows)
-
-
-def _engine(name: str) -> Any:
-    import ibis
-
-    if name == "duckdb":
-        return ibis.duckdb.connect()
-    if name != "spark":
-        raise FixInput("watch.engine", f"There is no engine {name!r:.40} here.", "There are: duckdb, spark.")
-    from pyspark.sql import SparkSession
-
-    return ibis.pyspark.connect(SparkSession.builder.getOrCreate())
-
-
-def _view(ground: Ground, file: str) -> View:
-    """How the log calls score and decision: as a gateway wrote them, or a shield."""
-    import pyarrow.parquet as pq
-
-    from holdfast.engines.view import gateway_view, shield_view
-
-    schema = ground.baseline.schema
-    by_gateway = gateway_view(schema)
-    is_gateway = not file or by_gateway.decision in pq.read_schema(file).names
-    return by_gateway if is_gateway else shield_view(schema)
-
-
-def ground_of(home: Path, run: str, *, system: str, watch: Watch) -> Ground:
-    """What a look rests on by a kept run: its baseline and its appetite."""
-    from holdfast.domain.watch import Baseline
-    from holdfast.flows.look import Ground
-    from holdfast.ledger.bundle import BASELINE
-    from holdfast.ledger.envelope import open_sealed
-    from holdfast.plugins import find_monitors
-
-    runs = RunFolders(home / "runs")
-    id = runs.find(run)
-    record, sealed = canonical.decode(Run, runs.read(id, RECORD) or b""), runs.read(id, BASELINE)
-    if sealed is None:
-        raise Absent("watch.baseline", f"The run {id} holds no baseline.", "Run `holdfast check`, without --only.")
-    baseline = open_sealed(sealed, bytes.fromhex(record.key), Baseline)
-    limits = record.appetite.binding(record.system.tier, baseline.schema.task, record.system.use_case)
-    monitors = tuple(spec for spec in find_monitors(read_settings().plugins) if spec.id not in watch.skip)
-    return Ground(system or record.system.name, baseline, watch, monitors, limits)
+        yield DecisionArchive(files.root, files.segments, registrar, subjects, ledger, held)
 
 
 def open_decision_log(
@@ -387,6 +266,19 @@ def open_shield_log(folder: Path) -> SegmentLog:
     log = stack.enter_context(open_decision_log(archive, archive.registrar, name_of_process("shield")))
     atexit.register(stack.close)
     return log
+
+
+@contextmanager
+def open_guarded_tools(home: Path, policy: Path, system: str) -> Iterator[GuardedTools]:
+    """An MCP server of this machine under the policy in a file, with the decision log in `home`, drained at the end."""
+    from holdfast.gateway.setup.build_tools import local_tools
+    from holdfast.policy import read_policy
+
+    read = read_policy(policy)
+    with open_archive(home) as archive:
+        name = name_of_process("tools")
+        with open_decision_log(archive, archive.registrar, name) as log:
+            yield local_tools(read, system, log=log, vault=archive.subjects, clock=now)
 
 
 @contextmanager
@@ -467,8 +359,8 @@ def open_platform(home: Path, *, database: str, url: str) -> Iterator[Platform]:
         Sequencer(store, ledger) as sequencer,
         Courier(store, ledger, _places(store, home), secret, now) as courier,
     ):
-        contents = SqlContents(store, subjects)
-        desk = Desk(store, FileBlobs(place.blobs), signer, ledger, now, contents, committed=sequencer.wake)
+        contents, prompts = SqlContents.of_reviews(store, subjects), SqlContents.of_prompts(store, subjects)
+        desk = Desk(store, FileBlobs(place.blobs), signer, ledger, now, contents, prompts, committed=sequencer.wake)
         accounts = SqlAccounts(store, secret)
         answers = SqlAnswers(store)
         files = decision_files(home)
@@ -477,8 +369,9 @@ def open_platform(home: Path, *, database: str, url: str) -> Iterator[Platform]:
         mailer = Mailer(desk, accounts, SqlPlaces(store), Office(settings.smtp, settings.sender, url))
         with (
             open_decision_room(home, desk) as room,
+            _telling(store, ledger, settings) as events,
             Lapser(desk),
-            Watcher(desk, post, mailer, every=settings.watch_seconds) as watcher,
+            Watcher(desk, post, mailer, SqlPlaces(store), every=settings.watch_seconds) as watcher,
         ):
             yield Platform(
                 desk,
@@ -492,6 +385,7 @@ def open_platform(home: Path, *, database: str, url: str) -> Iterator[Platform]:
                 answers,
                 room=room,
                 watcher=watcher,
+                events=events,
             )
 
 
@@ -500,11 +394,14 @@ def open_decision_room(home: Path, desk: Desk) -> Iterator[DecisionRoom]:
     """Where a control plane in `home` reads decisions, and the log that it keeps labels in."""
     from holdfast.decisions.archive import Archive
     from holdfast.flows.register_segments import DeskRegistrar
+    from holdfast.releases.shelf import Shelf
     from holdfast.server.platform import DecisionRoom
 
     files = decision_files(home)
     with open_decision_log(files, DeskRegistrar(desk), name_of_process("plane")) as log:
-        yield DecisionRoom(Archive(files.segments, files.reader), log, KeysIn(home))
+        place = read_settings().releases
+        shelf = Shelf(place) if place is not None else None
+        yield DecisionRoom(Archive(files.segments, files.reader), log, KeysIn(home), shelf)
 
 
 @dataclass(frozen=True)
@@ -526,6 +423,21 @@ def name_of_process(kind: str) -> str:
     """A name in the decision log that no other process has or had."""
     host = re.sub(r"[^A-Za-z0-9_-]", "-", socket.gethostname().partition(".")[0])
     return f"{kind}-{host}-{os.getpid()}-{secrets.token_hex(3)}"[:100]
+
+
+@contextmanager
+def _telling(store: SqlStore, ledger: Log, settings: Settings) -> Iterator[SecurityEvents | None]:
+    """What tells a SIEM, where there is one."""
+    from holdfast.flows.carriers import carrier_to
+    from holdfast.flows.security_events import SecurityEvents
+    from holdfast.storage.places import SqlPlaces
+
+    if not settings.events:
+        yield None
+        return
+    carrier = carrier_to(settings.events, settings.events_authorization)
+    with SecurityEvents(store, ledger, SqlPlaces(store), carrier) as events:
+        yield events
 
 
 def _places(store: SqlStore, home: Path) -> SqlPlaces:

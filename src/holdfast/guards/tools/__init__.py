@@ -1,0 +1,1 @@
+"""Calls of tools: what a conversation holds so far, and whether its next call may be made."""

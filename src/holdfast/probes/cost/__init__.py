@@ -1,0 +1,1 @@
+"""Cost: how much one caller can make a chat spend."""

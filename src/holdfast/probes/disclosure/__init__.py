@@ -1,0 +1,1 @@
+"""Disclosure: whether a chat tells what it was told to keep."""

@@ -1,0 +1,1 @@
+"""Injection: whether a chat does what others than its operator tell it to."""

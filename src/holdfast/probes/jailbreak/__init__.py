@@ -1,0 +1,1 @@
+"""Jailbreaks: whether a chat can be talked out of the rules that it was given."""

@@ -1,0 +1,1 @@
+"""Over-refusal: whether a chat declines what is harmless."""

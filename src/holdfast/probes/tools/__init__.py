@@ -1,0 +1,1 @@
+"""Tools: whether a chat calls what nobody who may has asked for."""
