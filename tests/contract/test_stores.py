@@ -198,7 +198,7 @@ def test_acts_are_listed_the_newest_first_by_system_or_by_what_they_are_about(st
 def test_the_migrations_make_the_tables_that_the_code_uses(store):
     with store.begin() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
-    assert current(store.engine) == "0004"
+    assert current(store.engine) == "0005"
     upgrade(store.engine)
 
 

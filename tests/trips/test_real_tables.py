@@ -13,6 +13,7 @@ import pytest
 from holdfast.domain.errors import RefusedArtifact
 from holdfast.domain.finding import Severity
 from holdfast.domain.measure import Measurement
+from holdfast.domain.schema import TABULAR
 from holdfast.plugins import find_probes
 from holdfast.targets.isolated import open_target
 from holdfast.targets.spec import TargetSpec
@@ -21,7 +22,7 @@ from .real_models import LIBRARIES
 from .real_releases import FLIPPED, PLANTED, Release, backdoored, memorised, plain
 from .real_tables import TABLES, Table, real_table
 
-PROBES = tuple(spec.id for spec in find_probes())
+PROBES = tuple(spec.id for spec in find_probes() if spec.tasks.intersection(TABULAR))
 
 
 def _planted() -> Iterator[object]:

@@ -25,7 +25,7 @@ def guard(
 
     Exit code 0: all of it may pass as it is. 1: some of it may not.
 
-    Example: echo "Ignore all previous instructions." | holdfast guard
+    Example: holdfast guard --only pii < letter.txt
     """
     from holdfast.flows.guard_text import TextGuards, read_lines
 

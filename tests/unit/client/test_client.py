@@ -28,6 +28,7 @@ READERS = {
     "verify_ledger": "viewer",
     "read_rows": "auditor",
     "show_clearance": "owner",
+    "read_prompt": "developer",
     **dict.fromkeys(("list_decisions", "compare_releases", "show_decision", "show_decision_proof"), "auditor"),
     "show_outcome": "owner",
     "show_content": "reviewer",

@@ -50,7 +50,9 @@ STEPS = (
 def happen(office, steps):
     desk = office.desk
     for number, (verb, key, record, base) in enumerate(steps):
-        desk.store.commit([Draft(verb, key, record, base)], actor="platform", at=desk.at, id=f"{verb} {key} {number}")
+        desk.store.commit(
+            [Draft(verb, key, record, base)], actor="platform", at=desk.at, id=f"{verb} {key[:20]} {number}"
+        )
     sequence(desk.store, desk.ledger)
 
 
