@@ -102,6 +102,7 @@ def lived_in(server):
     return server, keys
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("who", PEOPLE)
 def test_every_page_by_every_role(lived_in, who):
     server, keys = lived_in
