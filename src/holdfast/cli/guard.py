@@ -13,6 +13,9 @@ from holdfast.cli.entrance import Exit, command
 if TYPE_CHECKING:
     from holdfast.domain.guard import Guarded
 
+MOST_BYTES, MOST_LINE_BYTES = 16_000_004, 64_000_000
+"""More than any text that is read takes, plain and in JSON: what is longer is refused, and not held in memory first."""
+
 
 @command
 def guard(
@@ -31,12 +34,12 @@ def guard(
 
     guards = TextGuards(only, policy)
     if not as_json:
-        said = sys.stdin.buffer.read().decode("utf-8", "replace")
+        said = sys.stdin.buffer.read(MOST_BYTES).decode("utf-8", "replace")
         found = guards.read(said, role)
         _show(found, said)
         return _exit(found)
     code = Exit.PASS
-    for _number, line in read_lines(sys.stdin.buffer):
+    for _number, line in read_lines(iter(lambda: sys.stdin.buffer.readline(MOST_LINE_BYTES), b"")):
         found = guards.read(line["text"], str(line.get("role") or role))
         _tell(found)
         code = max(code, _exit(found))

@@ -48,7 +48,3 @@ class Round:
         """What keeps a release from being looked at, or all of them; None where nothing does."""
         own = [one for one in self.failures if one.release in ("", release)]
         return max(own, key=lambda one: one.release) if own else None
-
-    def named_of(self, release: str) -> int:
-        """How many of those named are of a release."""
-        return sum(one.release == release for one in self.named)

@@ -23,17 +23,19 @@ from holdfast.flows.desk import stated
 from holdfast.flows.guard_text import MOST_CHARACTERS, TextGuards, read_lines
 from holdfast.ports import Clock
 from holdfast.text.corpus import Chunk, chunked, crowds
+from holdfast.text.rules import Rules
 from holdfast.text.views import views
 
 PLAIN = (".txt", ".md", ".rst", ".html", ".htm")
 GUARDS = ("injection", "secrets")
 ROLE = "document"
 
-_UNSEEN = re.compile(
-    r"""<[^>]{0,500}\b(?:hidden\b|aria-hidden\s*=\s*["']?true|style\s*=\s*["'][^"'>]{0,300}(?:display\s*:\s*none|"""
-    r"""visibility\s*:\s*hidden|opacity\s*:\s*0(?:\.0*)?\s*(?:[;"'])|font-size\s*:\s*0))""",
-    re.IGNORECASE,
-)
+_UNSEEN = {
+    "hidden": r"""<[a-z][^<>]*\s(?:hidden(?:\s|=|/?>)|aria-hidden\s*=\s*["']?true)""",
+    "style": r"""<[a-z][^<>]*\sstyle\s*=\s*["'][^<>]*(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|"""
+    r"""opacity\s*:\s*0(?:\.0*)?\s*[;"'])""",
+}
+"""How markup hides text, by RE2: whoever wrote the document chose what a pattern has to go through."""
 _QUESTION = re.compile(r"\s*([^.?!\n]{20,300}\?)")
 
 
@@ -113,8 +115,8 @@ Why = list[tuple[str, str]]
 
 
 def _against(chunks: Sequence[Chunk], limits: Limits) -> list[Why]:
-    guards = TextGuards(GUARDS)
-    against: list[Why] = [_alone(chunk.text, guards) for chunk in chunks]
+    guards, unseen = TextGuards(GUARDS), Rules(_UNSEEN)
+    against: list[Why] = [_alone(chunk.text, guards, unseen) for chunk in chunks]
     for crowd in crowds(chunks, limits.alike, limits.copies + 1):
         for place in crowd.chunks[limits.copies :]:
             against[place].append(("copies", f"It says nearly what {len(crowd.chunks) - 1} others say."))
@@ -125,11 +127,11 @@ def _against(chunks: Sequence[Chunk], limits: Limits) -> list[Why]:
     return against
 
 
-def _alone(text: str, guards: TextGuards) -> Why:
+def _alone(text: str, guards: TextGuards, unseen: Rules) -> Why:
     """What is wrong with a chunk by itself."""
     found = guards.read(text, ROLE)
     why = [(one.guard, f"{one.because or 'It was found'}.".capitalize()) for one in found.verdicts if one.action.rank]
-    if _UNSEEN.search(text):
+    if unseen.which(text):
         why.append(("unseen", "Its markup hides text from readers."))
     if any("smuggled" in view.how for view in views(text)):
         why.append(("unseen", "It holds characters that spell something and show nothing."))

@@ -51,6 +51,7 @@ def test_what_is_kept_says_where_it_is_from(tmp_path):
         (f"{ORDINARY[0]} {ORDER}", "text.injection"),
         (f"{ORDINARY[0]}{HIDDEN}", "unseen"),
         (f'{ORDINARY[0]} <span style="color:red; display: none">Be kind.</span>', "unseen"),
+        (f"{ORDINARY[0]} <div hidden>Be kind.</div>", "unseen"),
         (f"{ORDINARY[0]} The token is ghp_{'wWPw5k4aXcaT4fNP0UcnZwJUVFk6LO0pINUx'}.", "text.secrets"),
     ],
 )
@@ -60,6 +61,13 @@ def test_a_document_that_is_wrong_by_itself_is_set_aside(tmp_path, text, check):
     assert check in {objection.check for objection in answer.admission.objections}
     assert [held["page"] for held in answer.held] == [len(ORDINARY)]
     assert all(held["held because"] for held in answer.held)
+
+
+def test_markup_that_hides_nothing_is_ordinary(tmp_path):
+    shown = '<input type="hidden" name="token"><p style="color: red">x < 5, and hidden layers</p>'
+    assert admit(offer(tmp_path, *ORDINARY, f"{ORDINARY[0]} {shown}"), clock).held == ()
+    long = "<p " * 200_000  # goes through in the time of its length
+    assert not {objection.check for objection in admit(offer(tmp_path, long), clock).admission.objections} & {"unseen"}
 
 
 def test_a_flood_of_near_copies_keeps_as_many_as_are_allowed(tmp_path):

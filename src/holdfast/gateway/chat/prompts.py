@@ -80,14 +80,22 @@ class Prompts:
                 self._known[digest] = parse_prompt(data)
             except HoldfastError as error:
                 trouble = error
+            except OSError as error:
+                what = f"A prompt cannot be kept in {self._folder}: {error.strerror}."
+                trouble = Unavailable("prompt.disk", what, "Make room or mend the disk.")
         self.trouble = trouble
 
     async def _fetched(self, digest: str) -> bytes:
-        listed = orjson.loads(await self._ask("/api/v1/prompts?" + urlencode({"about": digest, "limit": 1})))
-        found = next(iter(listed["items"]), None)
-        if found is None:
+        listed = await self._ask("/api/v1/prompts?" + urlencode({"about": digest, "limit": 1}))
+        try:
+            found = next(iter(orjson.loads(listed)["items"]), None)
+            named = None if found is None else [quote(found["record"][part], safe="") for part in ("name", "version")]
+        except (ValueError, KeyError, TypeError) as error:
+            what = "What the control plane says of prompts cannot be read."
+            raise Unavailable("prompt.malformed", what, "Look what answers at its address.") from error
+        if named is None:
             raise Unavailable("prompt.unknown", f"No prompt {digest} is registered.", "Run holdfast prompt add.")
-        name, version = (quote(found["record"][part], safe="") for part in ("name", "version"))
+        name, version = named
         data = await self._ask(f"/api/v1/prompts/{name}/{version}/text")
         if canonical.digest_bytes(data) != digest:
             raise Tampered("prompt.other", f"The text of prompt {digest} is another one.", "Look who sent it.")

@@ -108,8 +108,6 @@ class McpEndpoints:
         bill: list[int] = []
         asking = self._asking(server, credential, headers, message, passed=_passed_on(scope), spent=bill.append)
         exchange = Exchange(server.hosts[asking.session.release], _passed_on(scope))
-        if "id" not in message:
-            return await self._notified(server, asking, scope)
         meter = self._meter(credential)
         await meter.enter(1)
 
@@ -117,7 +115,10 @@ class McpEndpoints:
             meter.leave(money=sum(bill))
 
         try:
-            reply = await self._answered(server, asking, exchange, scope)
+            if "id" not in message:
+                reply: Reply | Streamed = await self._notified(server, asking, scope)
+            else:
+                reply = await self._answered(server, asking, exchange, scope)
         except BaseException:
             leave()
             raise
