@@ -12,7 +12,6 @@ from tests.trips.chromium import CHROMIUM, open_page, violations
 
 from holdfast.flows.attack import Silence
 from holdfast.flows.check import check as take
-from holdfast.targets import chat
 from holdfast.testing.bank import PROMPT, strong_model, tools_document, weak_model
 from holdfast.testing.upstream_server import serving_upstream
 from holdfast.testing.upstreams import Manner, Upstream, Weakness
@@ -148,7 +147,7 @@ def test_what_can_do_nothing_is_inconclusive_never_safe(place):
 
 
 def test_a_chat_that_does_not_answer_is_inconclusive(place, monkeypatch):
-    monkeypatch.setattr(chat, "ATTEMPTS", 1)
+    monkeypatch.setattr("holdfast.targets.patience.ATTEMPTS", 1)
     (place.folder / "holdfast.yaml").write_text(
         MANIFEST.format(url="http://127.0.0.1:9", more="", tokens=100).replace("    tools: tools.json\n", "")
     )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -21,6 +20,7 @@ from holdfast.domain.errors import BudgetSpent, FixInput, ModelFailed, Unavailab
 from holdfast.domain.evidence import Protection
 from holdfast.targets.chat_forms import FORMS, Asked
 from holdfast.targets.http import held_secrets
+from holdfast.targets.patience import Patience, excerpt
 
 ATTEMPTS = 5
 SHORTEST_CANARY = 12
@@ -79,6 +79,7 @@ class HttpChat:
         key = held_secrets({"key": spec.key} if spec.key else {}, "model.chat.key")
         self._spec = spec
         self._form = FORMS[spec.dialect]
+        self._patience = Patience("chat", "The chat", BUSY, spec.seconds_per_call, LONGEST_PAUSE_S)
         self._client = httpx.Client(
             headers=self._form.headers(key.get("key", "")) | held_secrets(dict(spec.headers), "model.chat.headers"),
             timeout=httpx.Timeout(spec.seconds_per_call, connect=min(10.0, spec.seconds_per_call)),
@@ -137,7 +138,7 @@ class HttpChat:
         self.close()
 
     def _replied(self, status: int, data: bytes) -> Reply:
-        told = _parsed(data) if status == httpx.codes.OK or data else {}
+        told = self._patience.parsed(data) if status == httpx.codes.OK or data else {}
         if status == httpx.codes.OK:
             return self._form.reply(told)
         why = _filtered(told)
@@ -148,46 +149,11 @@ class HttpChat:
             raise FixInput("chat.no-access", f"The chat refuses access (status {status}).", hint)
         if status in BUSY:
             raise Unavailable("chat.busy", f"The chat stayed busy (status {status}).", "Try again later.")
-        raise ModelFailed("chat.raised", f"The chat answered with status {status}.", _excerpt(data))
+        raise ModelFailed("chat.raised", f"The chat answered with status {status}.", excerpt(data))
 
     def _send(self, content: bytes) -> tuple[int, bytes]:
-        """Status and body; again after a pause while the server is busy or does not accept connections."""
-        url, pause = self._spec.url.rstrip("/") + self._form.path, FIRST_PAUSE_S
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                status, data, wait = self._send_once(url, content)
-            except httpx.ConnectTimeout as error:
-                raise _unreachable(url, "it does not accept the connection") from error
-            except httpx.TimeoutException as error:
-                seconds = self._spec.seconds_per_call
-                raise ModelFailed(
-                    "chat.timed-out", f"The chat did not answer within {seconds:g} s.", "Raise `seconds_per_call`."
-                ) from error
-            except (httpx.TransportError, httpx.InvalidURL) as error:
-                if attempt == ATTEMPTS or not isinstance(error, httpx.ConnectError | httpx.RemoteProtocolError):
-                    raise _unreachable(url, str(error)) from error
-            else:
-                if status not in BUSY or attempt == ATTEMPTS:
-                    return status, data
-                pause = max(pause, wait)
-            time.sleep(min(pause, LONGEST_PAUSE_S))
-            pause *= 2
-        raise AssertionError("the last attempt returns or raises")
-
-    def _send_once(self, url: str, content: bytes) -> tuple[int, bytes, float]:
-        deadline = time.monotonic() + self._spec.seconds_per_call
-        with self._client.stream("POST", url, content=content, headers={"content-type": "application/json"}) as answer:
-            data = bytearray()
-            for piece in answer.iter_bytes():
-                data += piece
-                if len(data) > ANSWER_BYTES:
-                    raise ModelFailed(
-                        "chat.endless-answer", f"The chat's answer is longer than {ANSWER_BYTES:,} bytes."
-                    )
-                if time.monotonic() > deadline:
-                    raise httpx.ReadTimeout("the answer came too slowly")
-            wait = answer.headers.get("retry-after", "")
-            return answer.status_code, bytes(data), float(wait) if wait.isdigit() else 0.0
+        url = self._spec.url.rstrip("/") + self._form.path
+        return self._patience.send(self._client, "POST", url, ANSWER_BYTES, content)
 
 
 def _canary(spec: ChatSpec) -> str:
@@ -226,19 +192,3 @@ def _filtered(told: Any) -> str:
     said = [str(part.get(name) or "") for part in parts if isinstance(part, dict) for name in ("code", "type")]
     said += [BLOCKED for part in parts if isinstance(part, dict) and f"({BLOCKED})" in str(part.get("message"))]
     return next((word[:80] for word in said if any(mark in word.casefold() for mark in FILTERED)), "")
-
-
-def _parsed(data: bytes) -> Any:
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise ModelFailed("chat.malformed", "The chat's answer is not JSON.", _excerpt(data)) from error
-
-
-def _excerpt(data: bytes) -> str:
-    words = " ".join(data[:2000].decode(errors="replace").split())
-    return f"It said: {words[:300]}" if words else ""
-
-
-def _unreachable(url: str, why: str) -> Unavailable:
-    return Unavailable("chat.unreachable", f"Nothing answers at {url}: {why}.", "Is the server up, is the URL right?")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
@@ -23,14 +22,13 @@ from holdfast.domain.schema import Schema
 from holdfast.targets import protocols
 from holdfast.targets.answers import gives_scores, to_matrix, typical_rows
 from holdfast.targets.model import Batch
+from holdfast.targets.patience import Patience, excerpt
 from holdfast.targets.spec import ModelFacts, TargetSpec
 
 Matrix = NDArray[np.float64]
 
 ROWS_PER_REQUEST = 2000
 SIDE_BY_SIDE = 4
-ATTEMPTS = 5
-FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 10.0
 ANSWER_BYTES = 1 << 20
 ANSWER_BYTES_PER_ROW = 4096
@@ -49,6 +47,7 @@ class Server:
             )
         self._spec = spec
         self._schema = schema
+        self._patience = Patience("model", "The server", BUSY, spec.seconds_per_call, LONGEST_PAUSE_S)
         self._client = httpx.Client(
             headers=held_secrets(dict(spec.headers), "model.headers"),
             timeout=httpx.Timeout(spec.seconds_per_call, connect=min(10.0, spec.seconds_per_call)),
@@ -105,58 +104,20 @@ class Server:
     def _ask_once(self, rows: Matrix) -> Any:
         body = self._protocol.request(Batch(rows, self._needed_schema))
         most = ANSWER_BYTES + ANSWER_BYTES_PER_ROW * len(rows)
-        status, data = self._send("POST", self._protocol.url, most, content=json.dumps(body).encode())
+        status, data = self._patience.send(self._client, "POST", self._protocol.url, most, json.dumps(body).encode())
         if status != httpx.codes.OK:
             _refuse(status, data)
-        return self._protocol.answer(_parsed(data))
+        return self._protocol.answer(self._patience.parsed(data))
 
     def _metadata(self, url: str) -> dict[str, Any] | None:
         """What the server tells of the model; None where it tells nothing."""
-        status, data = self._send("GET", url, ANSWER_BYTES)
+        status, data = self._patience.send(self._client, "GET", url, ANSWER_BYTES)
         if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             _refuse(status, data)
         if status != httpx.codes.OK:
             return None
-        found = _parsed(data)
+        found = self._patience.parsed(data)
         return found if isinstance(found, dict) else None
-
-    def _send(self, method: str, url: str, most: int, content: bytes | None = None) -> tuple[int, bytes]:
-        """Status and body; again after a pause while the server is busy or does not accept connections."""
-        pause = FIRST_PAUSE_S
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                status, data, wait = self._send_once(method, url, most, content)
-            except httpx.ConnectTimeout as error:
-                raise _unreachable(url, "it does not accept the connection") from error
-            except httpx.TimeoutException as error:
-                seconds = self._spec.seconds_per_call
-                raise ModelFailed(
-                    "model.timed-out", f"The server did not answer within {seconds:g} s.", "Raise `seconds_per_call`."
-                ) from error
-            except (httpx.TransportError, httpx.InvalidURL) as error:
-                if attempt == ATTEMPTS or not isinstance(error, httpx.ConnectError | httpx.RemoteProtocolError):
-                    raise _unreachable(url, str(error)) from error
-            else:
-                if status not in BUSY or attempt == ATTEMPTS:
-                    return status, data
-                pause = max(pause, wait)
-            time.sleep(min(pause, LONGEST_PAUSE_S))
-            pause *= 2
-        raise AssertionError("the last attempt returns or raises")
-
-    def _send_once(self, method: str, url: str, most: int, content: bytes | None) -> tuple[int, bytes, float]:
-        """Status, body and the pause that the server asks for; never more than `most` bytes, nor longer than a call."""
-        deadline = time.monotonic() + self._spec.seconds_per_call
-        kind = {"content-type": "application/json"} if content else {}
-        with self._client.stream(method, url, content=content, headers=kind) as response:
-            data = bytearray()
-            for piece in response.iter_bytes():
-                data += piece
-                if len(data) > most:
-                    raise ModelFailed("model.endless-answer", f"The server's answer is longer than {most:,} bytes.")
-                if time.monotonic() > deadline:
-                    raise httpx.ReadTimeout("the answer came too slowly")
-            return response.status_code, bytes(data), _retry_after(response)
 
 
 def held_secrets(held: Mapping[str, str], where: str) -> dict[str, str]:
@@ -176,18 +137,6 @@ def _parts(rows: Matrix) -> Iterator[Matrix]:
         yield rows[start : start + ROWS_PER_REQUEST]
 
 
-def _parsed(data: bytes) -> Any:
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise ModelFailed("model.malformed", "The server's answer is not JSON.", _excerpt(data)) from error
-
-
-def _retry_after(response: httpx.Response) -> float:
-    text = response.headers.get("retry-after", "")
-    return float(text) if text.isdigit() else 0.0
-
-
 def _refuse(status: int, data: bytes) -> NoReturn:
     """An error status in words: ours to mend, the server's to mend, or the model's failure."""
     if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
@@ -195,14 +144,4 @@ def _refuse(status: int, data: bytes) -> NoReturn:
         raise FixInput("model.no-access", f"The model's server refuses access (status {status}).", hint)
     if status in BUSY:
         raise Unavailable("model.busy", f"The model's server stayed busy (status {status}).", "Try again later.")
-    raise ModelFailed("model.raised", f"The model's server answered with status {status}.", _excerpt(data))
-
-
-def _excerpt(data: bytes) -> str:
-    """The server's own words, for the person at the terminal, cut short."""
-    words = " ".join(data[:2000].decode(errors="replace").split())
-    return f"It said: {words[:300]}" if words else ""
-
-
-def _unreachable(url: str, why: str) -> Unavailable:
-    return Unavailable("model.unreachable", f"Nothing answers at {url}: {why}.", "Is the server up, is the URL right?")
+    raise ModelFailed("model.raised", f"The model's server answered with status {status}.", excerpt(data))

@@ -8,7 +8,6 @@ from holdfast.documents import parse_document
 from holdfast.domain.errors import Unavailable
 from holdfast.flows.init_chat import GivenChat, draft_chat_manifest
 from holdfast.manifest import Manifest
-from holdfast.targets import chat as module
 from holdfast.testing.bank import PROMPT, strong_model, tools_document
 from holdfast.testing.upstream_server import serving_upstream
 
@@ -26,6 +25,6 @@ def test_it_finds_out_the_dialect_and_says_what_is_missing(tmp_path, below, dial
 
 
 def test_nothing_at_the_address(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "ATTEMPTS", 1)
+    monkeypatch.setattr("holdfast.targets.patience.ATTEMPTS", 1)
     with pytest.raises(Unavailable, match="Nothing answers"):
         draft_chat_manifest(GivenChat("http://127.0.0.1:9/v1"), tmp_path)

@@ -85,7 +85,7 @@ def failed(status, **error):
 
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch):
-    monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr("holdfast.targets.patience.FIRST_PAUSE_S", 0.001)
     monkeypatch.setattr(module, "LONGEST_PAUSE_S", 0.002)
 
 

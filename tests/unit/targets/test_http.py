@@ -53,7 +53,7 @@ class Requests(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def serve(monkeypatch):
     """Starts a server around a function and returns its address."""
-    monkeypatch.setattr(remote, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr("holdfast.targets.patience.FIRST_PAUSE_S", 0.01)
     servers = []
 
     def start(answer):
