@@ -8,11 +8,9 @@ import anthropic
 import openai
 import pytest
 from langchain_openai import ChatOpenAI
-from tests.trips.hosted import Hosting
 from tests.trips.test_conversations import KEY, told
-from tests.trips.test_prompts import GIVEN, TOLD, PromptHouse, add, answered
+from tests.trips.test_prompts import GIVEN, TOLD, PromptHouse, add, answered, lived_in
 from tests.unit.server.conftest import server  # noqa: F401
-from tests.unit.serving import serving
 
 pytestmark = pytest.mark.one_database
 
@@ -42,12 +40,8 @@ class GuardedHouse(PromptHouse):
 @pytest.fixture
 def house(server, tmp_path, monkeypatch):  # noqa: F811
     monkeypatch.setenv("UPSTREAM_KEY", KEY)
-    hosting = Hosting()
-    with serving(hosting.app) as host, serving(server.app) as plane:
-        made = GuardedHouse(server, plane, tmp_path, host=host)
-        made.hosting = hosting
-        yield made.start()
-        made.stop()
+    with lived_in(GuardedHouse, server, tmp_path) as made:
+        yield made
 
 
 def says(text):

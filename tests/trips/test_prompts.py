@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 
 import anthropic
@@ -49,15 +50,22 @@ class PromptHouse(ChatHouse):
         (self.folder / "prompt.txt").write_text(PROMPT)
 
 
-@pytest.fixture
-def house(server, tmp_path, monkeypatch):  # noqa: F811
-    monkeypatch.setenv("UPSTREAM_KEY", KEY)
+@contextmanager
+def lived_in(kind, server, folder):  # noqa: F811
+    """A house of this kind with a gateway, a control plane, and a host of models that it can be asked about."""
     hosting = Hosting()
     with serving(hosting.app) as host, serving(server.app) as plane:
-        made = PromptHouse(server, plane, tmp_path, host=host)
+        made = kind(server, plane, folder, host=host)
         made.hosting = hosting
         yield made.start()
         made.stop()
+
+
+@pytest.fixture
+def house(server, tmp_path, monkeypatch):  # noqa: F811
+    monkeypatch.setenv("UPSTREAM_KEY", KEY)
+    with lived_in(PromptHouse, server, tmp_path) as made:
+        yield made
 
 
 def add(house):
